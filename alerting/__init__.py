@@ -1,0 +1,1 @@
+"""Alerting: incidents, and the messages that tell people of them."""

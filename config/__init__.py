@@ -1,0 +1,1 @@
+"""Configuration: the schema, loading and checking it, the inventory of what is watched."""

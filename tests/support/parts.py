@@ -1,0 +1,27 @@
+"""Real parts the tests talk to: found, or the test is skipped with the line that installs it; in CI a missing one fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def require(program: str, debian_package: str) -> str:
+    """Find a real server's program.
+
+    Parameters:
+        program: its name, e.g. ``snmpd``; sbin folders are searched too.
+        debian_package: what to install when it is missing.
+
+    Returns:
+        its path.
+    """
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
+    if path is None:
+        message = f"{program} is not installed: apt-get install {debian_package}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path

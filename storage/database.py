@@ -1,0 +1,166 @@
+"""SQLite files: opened the one right way, one writing connection a file, schema by numbered SQL migrations.
+
+Errors: `DatabaseError` <- `DatabaseTooNew` (by a later version), `DatabaseDamaged` (not a database, or corrupt).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import structlog
+
+logger = structlog.get_logger(__name__)
+
+
+class DatabaseError(Exception):
+    """A database file cannot be used; the text names the file and the cure."""
+
+
+class DatabaseTooNew(DatabaseError):
+    """The file was written by a later version of haidang."""
+
+
+class DatabaseDamaged(DatabaseError):
+    """The file is not a database, or is corrupt."""
+
+
+class Database:
+    """One SQLite file and its one writing connection.
+
+    Opened with WAL and ``synchronous=FULL``: once `transaction` has returned, its rows survive ``kill -9`` and a power
+    cut. Two writing connections to a WAL file can corrupt it in SQLite before 3.51.3, so the daemon opens each file
+    once and every other process opens it by `open_reader`.
+
+    Parameters:
+        path: the file; made with its tables when missing.
+        schema: name of the folder under ``storage/migrations``.
+        cross_thread: allow use from another thread; the caller then guarantees one user at a time.
+
+    Raises:
+        DatabaseTooNew, DatabaseDamaged, DatabaseError: as they say.
+    """
+
+    def __init__(self, path: Path, schema: str, *, cross_thread: bool = False) -> None:
+        self.path = path
+        self._depth = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=not cross_thread)
+        except (OSError, sqlite3.Error) as error:
+            raise DatabaseError(
+                f"{path}: cannot be opened ({error}); check the folder's owner and free space"
+            ) from error
+        try:
+            self._prepare(schema)
+        except DatabaseError:
+            self.connection.close()
+            raise
+        except sqlite3.OperationalError as error:
+            self.connection.close()
+            raise DatabaseError(
+                f"{path}: cannot be used ({error}); is another daemon using it, is the disk full?"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            raise DatabaseDamaged(
+                f"{path}: is damaged or not a database ({error}); move it away or restore a backup, then start again"
+            ) from error
+
+    def _prepare(self, schema: str) -> None:
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.execute("PRAGMA synchronous=FULL")
+        self.connection.execute("PRAGMA foreign_keys=ON")
+        self.connection.execute("PRAGMA busy_timeout=5000")
+        scripts = migrations(schema)
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if version > len(scripts):
+            raise DatabaseTooNew(
+                f"{self.path}: has schema {version}, this haidang knows up to {len(scripts)}; "
+                "install the version that wrote it, or restore the backup made before the upgrade"
+            )
+        if 0 < version < len(scripts):
+            self._keep_copy(version)
+        for number in range(version, len(scripts)):
+            with self.transaction():
+                for statement in statements(scripts[number]):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version={number + 1}")
+            logger.info("database migrated", file=str(self.path), schema=number + 1)
+
+    def _keep_copy(self, version: int) -> None:
+        """Copy the file aside before an upgrade changes it, so that the way back is a rename."""
+        copy = sqlite3.connect(self.path.with_name(f"{self.path.name}.schema-{version}"))
+        try:
+            self.connection.backup(copy)
+        finally:
+            copy.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Group writes: all of them are on disk when the outermost block ends, or none is.
+
+        Blocks nest; only the outermost commits, so that a transition, its incident and its messages are one fact.
+        An error inside any block undoes the whole.
+        """
+        if self._depth == 0:
+            self.connection.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield self.connection
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0 and self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            try:
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is folded in."""
+        self.connection.close()
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open a database for reading only, while the daemon may be writing it.
+
+    Raises:
+        DatabaseError: the file is missing or cannot be read.
+    """
+    if not path.exists():
+        raise DatabaseError(f"{path}: is not there yet; has the daemon run with this configuration (haidang run)?")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise DatabaseError(
+            f"{path}: cannot be read ({error}); reading needs the rights of the daemon's user (sudo -u haidang …)"
+        ) from error
+    return connection
+
+
+def migrations(schema: str) -> list[str]:
+    """Return the SQL scripts of a schema in order; the first makes an empty file's tables."""
+    folder = resources.files("storage") / "migrations" / schema
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(folder / name).read_text(encoding="utf-8") for name in names]
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script into statements (``executescript`` would commit each and lose the transaction)."""
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            yield text
+            text = ""

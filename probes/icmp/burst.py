@@ -1,0 +1,55 @@
+"""Echoes to one address and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from probes.icmp.link import Link
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+"""A socket address as Python gives and takes it: host, port, and for IPv6 flow and scope."""
+
+
+class Burst:
+    """Echoes to one address, spread over time, and what came back.
+
+    Attributes:
+        address: the address in its normal form.
+        sent_ns: monotonic send time of each echo sent so far; 0 for one that could not be sent.
+        rtts_ns: round-trip time of each echo, -1 without an answer.
+        unsent: echoes that this machine failed to send (firewall, buffers): they say nothing of the network.
+        blind: replies were dropped in our own receive buffer meanwhile, so a missing answer proves nothing.
+        reason: the last ICMP error or local failure, in words; empty when there was none.
+        duplicates, foreign: answers that came twice, or from an address that was not asked.
+    """
+
+    __slots__ = (
+        "address", "answered", "blind", "count", "drops", "dscp", "due_ns", "duplicates", "foreign", "index",
+        "interval_ns", "link", "name", "on_done", "padding", "reason", "rtts_ns", "sent_ns", "timeout_ns", "token",
+        "unsent",
+    )  # fmt: skip
+
+    def __init__(
+        self, link: Link, name: Address, token: int, count: int, interval_ns: int, timeout_ns: int,
+        padding: bytes, dscp: int, on_done: Callable[[Burst], None],
+    ) -> None:  # fmt: skip
+        self.link = link
+        self.name = name
+        self.address = name[0]
+        self.token = token
+        self.count = count
+        self.interval_ns = interval_ns
+        self.timeout_ns = timeout_ns
+        self.padding = padding
+        self.dscp = dscp
+        self.on_done = on_done
+        self.index = 0
+        self.answered = self.unsent = self.duplicates = self.foreign = 0
+        self.blind = False
+        self.reason = ""
+        self.sent_ns: list[int] = []
+        self.rtts_ns: list[int] = [-1] * count
+        self.due_ns = 0
+        self.drops = 0

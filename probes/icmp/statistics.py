@@ -38,6 +38,7 @@ def burst_fields(rtts_ns: Sequence[int], sent: int, unknown: int = 0) -> dict[st
         fields["rtt_median_ms"] = median / 1e6
         fields["rtt_p95_ms"] = answered[(count * 19 + 19) // 20 - 1] / 1e6
         fields["rtt_max_ms"] = answered[-1] / 1e6
+        fields["rtt_mean_ms"] = sum(answered) / count / 1e6
         total = pairs = 0
         previous = -1
         for rtt in rtts_ns:

@@ -1,0 +1,51 @@
+"""Whose fault a failure is: a check whose every parent has failed is hidden behind them, else the fault is its own.
+
+The verdict does not depend on the order in which the failures are seen: it waits until each parent has been sampled
+after the child's first failure, and while a parent is itself failing but not yet confirmed.
+"""
+
+from __future__ import annotations
+
+from availability.health import Check, Verdict
+from haidang.model import CheckId, State
+
+PATIENCE_NS = 60_000_000_000
+"""How long a verdict may wait for the parents; then it is given on what is known: late is worse than one too many."""
+
+
+def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
+    """Give the verdict on a check that fails for certain.
+
+    Parameters:
+        check: it and its parents, as the health engine remembers them.
+        now_ns: UTC nanoseconds.
+
+    Returns:
+        the verdict and, when it is hidden, the highest failed check above it.
+    """
+    waiting = False
+    for parent in check.parents:
+        if parent.state in (State.DOWN, State.UNREACHABLE):
+            continue
+        if parent.bad_count > 0 or (parent.state is State.UP and parent.sample_ns <= check.bad_since_ns):
+            waiting = True
+        else:
+            return Verdict.OWN_FAULT, None
+    if waiting:
+        patient = now_ns - check.pending_since_ns < PATIENCE_NS
+        return (Verdict.WAIT, None) if patient else (Verdict.OWN_FAULT, None)
+    if not check.parents:
+        return Verdict.OWN_FAULT, None
+    return Verdict.HIDDEN, root_of(check.parents[0])
+
+
+def root_of(check: Check) -> CheckId:
+    """Follow the failed parents up to the one whose own parents are not the reason."""
+    seen = {check.id}
+    while check.state is State.UNREACHABLE:
+        above = [parent for parent in check.parents if parent.id not in seen and parent.failing]
+        if not above:
+            break
+        check = above[0]
+        seen.add(check.id)
+    return check.id

@@ -1,0 +1,185 @@
+"""The ledger: which check was in which state from when to when. It stands up in a dispute, so it only ever grows.
+
+A row is accepted once the transaction around it has been committed. What was not watched (the daemon stopped, crashed,
+the clock jumped) is written as ``unknown``: neither up nor down.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from haidang.model import CheckId, Interval, State, Transition
+from storage.database import Database
+
+_COLUMNS = "target, probe, state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident"
+
+
+class Ledger:
+    """Writes the ledger. The only writer of its tables.
+
+    Parameters:
+        database: ``haidang.db``, shared with the incidents and the outbox so that they are one transaction.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._run = 0
+
+    def begin(self, now_ns: int, version: str) -> dict[CheckId, State]:
+        """Note a start of the daemon and mark what nobody watched since the last one.
+
+        Every interval left open by the run before is closed at the last moment that run is known to have lived, and
+        ``unknown`` begins there.
+
+        Returns:
+            the last known state of each of these checks.
+        """
+        with self._database.transaction() as sql:
+            last = sql.execute("SELECT beat_ns, stopped_ns FROM run ORDER BY id DESC LIMIT 1").fetchone()
+            alive_ns = max(last) if last and last[1] is not None else (last[0] if last else now_ns)
+            (confirmed_ns,) = sql.execute("SELECT max(confirmed_ns) FROM interval").fetchone()
+            alive_ns = min(max(alive_ns, confirmed_ns or 0), max(now_ns, alive_ns))
+            states: dict[CheckId, State] = {}
+            for target, probe, state, start_ns in sql.execute(
+                "SELECT target, probe, state, start_ns FROM interval WHERE end_ns IS NULL"
+            ).fetchall():
+                check = CheckId(target, probe)
+                states[check] = self._known_before(sql, check) if state == State.UNKNOWN else State(state)
+                if state != State.UNKNOWN:
+                    self._replace(
+                        sql, check, State.UNKNOWN, max(alive_ns, start_ns), now_ns, "the daemon was not running"
+                    )
+            cursor = sql.execute(
+                "INSERT INTO run (started_ns, beat_ns, version) VALUES (?, ?, ?)", (now_ns, now_ns, version)
+            )
+            self._run = cursor.lastrowid or 0
+        return states
+
+    def beat(self, now_ns: int) -> None:
+        """Say that the daemon lives; what lies after the last beat of a crashed run is unknown."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE run SET beat_ns = ? WHERE id = ?", (now_ns, self._run))
+
+    def end(self, now_ns: int) -> None:
+        """Note an orderly end."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE run SET beat_ns = ?, stopped_ns = ? WHERE id = ?", (now_ns, now_ns, self._run))
+
+    def record(self, transition: Transition) -> None:
+        """Close the check's running interval and open the next; call it inside the transaction of the batch."""
+        with self._database.transaction() as sql:
+            self._replace(
+                sql, transition.check, transition.state, transition.at_ns, transition.confirmed_ns, transition.reason,
+                transition.cause, json.dumps(dict(transition.evidence), ensure_ascii=False),
+            )  # fmt: skip
+
+    def retire(self, checks: Iterable[CheckId], now_ns: int) -> None:
+        """Close the running intervals of checks that are no longer configured."""
+        with self._database.transaction() as sql:
+            for check in checks:
+                sql.execute(
+                    "UPDATE interval SET end_ns = max(start_ns, ?) WHERE target = ? AND probe = ? AND end_ns IS NULL",
+                    (now_ns, check.target, check.probe),
+                )
+
+    def clock_stepped(self, before_ns: int, after_ns: int) -> None:
+        """Keep a jump of the wall clock out of everybody's figures.
+
+        A jump forward leaves time that was never lived through: it becomes ``unknown``. After a jump back the same
+        clock time comes a second time; intervals never run backwards, so it is counted once.
+        """
+        if after_ns <= before_ns:
+            return
+        with self._database.transaction() as sql:
+            for target, probe, state, reason, cause_target, cause_probe, start_ns in sql.execute(
+                "SELECT target, probe, state, reason, cause_target, cause_probe, start_ns FROM interval "
+                "WHERE end_ns IS NULL AND state <> 'unknown'"
+            ).fetchall():
+                check = CheckId(target, probe)
+                cause = CheckId(cause_target, cause_probe) if cause_target else None
+                jump = f"the clock jumped by {(after_ns - before_ns) / 1e9:.0f} s"
+                self._replace(sql, check, State.UNKNOWN, max(before_ns, start_ns), after_ns, jump)
+                self._replace(sql, check, State(state), after_ns, after_ns, reason, cause)
+
+    def _replace(
+        self, sql: sqlite3.Connection, check: CheckId, state: State, at_ns: int, confirmed_ns: int, reason: str,
+        cause: CheckId | None = None, evidence: str = "{}",
+    ) -> None:  # fmt: skip
+        row = sql.execute(
+            "SELECT id, start_ns FROM interval WHERE target = ? AND probe = ? AND end_ns IS NULL",
+            (check.target, check.probe),
+        ).fetchone()
+        if row is None:
+            # After a gap (a check taken out of the configuration and put back) time must still not run backwards.
+            row_last = sql.execute(
+                "SELECT max(end_ns) FROM interval WHERE target = ? AND probe = ?", (check.target, check.probe)
+            ).fetchone()
+            at_ns = max(at_ns, row_last[0] or at_ns)
+        else:
+            at_ns = max(at_ns, row[1])
+            sql.execute("UPDATE interval SET end_ns = ? WHERE id = ?", (at_ns, row[0]))
+        sql.execute(
+            "INSERT INTO interval (target, probe, state, start_ns, confirmed_ns, reason, cause_target, cause_probe, "
+            "incident, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+            "(SELECT id FROM incident WHERE target = ? AND probe = ? AND resolved_ns IS NULL), ?)",
+            (
+                check.target, check.probe, state, at_ns, confirmed_ns, reason,
+                cause.target if cause else None, cause.probe if cause else None,
+                check.target, check.probe, evidence,
+            ),
+        )  # fmt: skip
+
+    @staticmethod
+    def _known_before(sql: sqlite3.Connection, check: CheckId) -> State:
+        row = sql.execute(
+            "SELECT state FROM interval WHERE target = ? AND probe = ? AND state <> 'unknown' ORDER BY id DESC LIMIT 1",
+            (check.target, check.probe),
+        ).fetchone()
+        return State(row[0]) if row else State.UNKNOWN
+
+
+class LedgerReader:
+    """Reads the ledger, in the daemon or in any other process.
+
+    Parameters:
+        connection: the writer's, or one of `storage.database.open_reader`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def running(self) -> list[Interval]:
+        """Return the running interval of every check."""
+        rows = self._sql.execute(f"SELECT {_COLUMNS} FROM interval WHERE end_ns IS NULL ORDER BY target, probe")
+        return [_interval(row) for row in rows]
+
+    def between(self, check: CheckId, start_ns: int, end_ns: int) -> list[Interval]:
+        """Return one check's intervals that touch a period, in order."""
+        rows = self._sql.execute(
+            f"SELECT {_COLUMNS} FROM interval WHERE target = ? AND probe = ? AND start_ns < ? "
+            "AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns, id",
+            (check.target, check.probe, end_ns, start_ns),
+        )
+        return [_interval(row) for row in rows]
+
+    def checks(self, start_ns: int, end_ns: int) -> list[CheckId]:
+        """Return the checks that the ledger knows in a period."""
+        rows = self._sql.execute(
+            "SELECT DISTINCT target, probe FROM interval WHERE start_ns < ? AND (end_ns IS NULL OR end_ns > ?) "
+            "ORDER BY target, probe",
+            (end_ns, start_ns),
+        )
+        return [CheckId(*row) for row in rows]
+
+    def last_run(self) -> tuple[int, int, int | None] | None:
+        """Return start, last beat and orderly end (or ``None``) of the newest run; ``None`` before the first."""
+        row = self._sql.execute("SELECT started_ns, beat_ns, stopped_ns FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        return (row[0], row[1], row[2]) if row else None
+
+
+def _interval(row: tuple[str, str, str, int, int | None, str, str | None, str | None, str, int | None]) -> Interval:
+    target, probe, state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident = row
+    cause = CheckId(cause_target, cause_probe) if cause_target and cause_probe else None
+    return Interval(CheckId(target, probe), State(state), start_ns, end_ns, reason, cause, owner, incident)

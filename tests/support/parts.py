@@ -1,4 +1,4 @@
-"""Real parts the tests talk to: found, or the test is skipped with the line that installs it; in CI a missing one fails."""
+"""Real parts the tests talk to: found, or skipped with the line that installs them; in CI a missing one fails."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class PingWatch:
 
 
 class TaskWatch:
-    """Base of the watches whose probe is a coroutine: one at a time, a slot that finds it busy is skipped and counted."""
+    """Base of the watches whose probe is a coroutine: one at a time; a slot that finds it busy is skipped, counted."""
 
     skipped = 0
 

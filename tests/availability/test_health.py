@@ -1,0 +1,345 @@
+"""How checks change state: confirmation, recovery, blindness, dependencies."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from availability.dependencies import judge
+from availability.health import HealthEngine, Rule
+from haidang.model import CheckId, Observation, Sample, State, Status, Transition
+
+S = 1_000_000_000
+START = 1_700_000_000 * S
+ROUTER = CheckId("router", "icmp")
+HUB = CheckId("hub", "icmp")
+AGENT = CheckId("router", "snmp")
+
+
+class Bench:
+    """A health engine with a hand on the time."""
+
+    def __init__(self, rule: Rule | None = None, parents: dict[CheckId, tuple[CheckId, ...]] | None = None) -> None:
+        self.hurried: set[CheckId] = set()
+        self.engine = HealthEngine(judge, self._hurry)
+        self.now = START
+        self.transitions: list[Transition] = []
+        for check in {ROUTER, *(parents or {}), *(one for many in (parents or {}).values() for one in many)}:
+            self.engine.watch(check, rule or Rule())
+        self.engine.connect(parents or {})
+
+    def _hurry(self, check: CheckId, fast: bool) -> None:
+        (self.hurried.add if fast else self.hurried.discard)(check)
+
+    def see(self, second: float, ok: bool, check: CheckId = ROUTER, reason: str = "") -> list[Transition]:
+        """Let one sample be known at a second after the start."""
+        at = START + round(second * S)
+        self.now = max(self.now, at)
+        status = Status.UP if ok else Status.DOWN
+        seen = Observation(check.target, check.probe, at, status, reason, {}, 1.0, (Sample(at, ok),))
+        return self._keep(self.engine.observe(seen, self.now))
+
+    def blind(self, second: float, check: CheckId = ROUTER, reason: str = "no right") -> list[Transition]:
+        """Let a probe be impossible."""
+        at = START + round(second * S)
+        self.now = max(self.now, at)
+        return self._keep(
+            self.engine.observe(Observation(check.target, check.probe, at, Status.UNKNOWN, reason, {}, 0.0), self.now)
+        )
+
+    def tick(self, second: float) -> list[Transition]:
+        self.now = START + round(second * S)
+        return self._keep(self.engine.tick(self.now))
+
+    def _keep(self, transitions: list[Transition]) -> list[Transition]:
+        self.transitions += transitions
+        return transitions
+
+    def story(self, check: CheckId = ROUTER) -> list[tuple[str, float]]:
+        """Tell what a check went through: states and the seconds they began."""
+        return [(one.state.value, (one.at_ns - START) / S) for one in self.transitions if one.check == check]
+
+
+def test_the_first_good_sample_is_up_at_once() -> None:
+    bench = Bench()
+    bench.see(3, True)
+    assert bench.story() == [("up", 3)]
+
+
+def test_a_failure_is_confirmed_by_five_samples_over_forty_seconds_and_begins_at_the_first() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in range(10, 50):
+        assert bench.see(second, False) == []
+    (down,) = bench.see(50, False, reason="no reply to 1 echo")
+    assert (down.state, down.previous) == (State.DOWN, State.UP)
+    assert (down.at_ns - START) / S == 10
+    assert (down.confirmed_ns - START) / S == 50
+    assert down.reason == "no reply to 1 echo"
+    assert down.evidence == {"failures": 41, "span_s": 40.0}
+
+
+def test_many_failures_in_a_moment_are_no_outage() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for tenth in range(1, 100):
+        assert bench.see(tenth / 10, False) == []
+    bench.see(10, True)
+    assert bench.story() == [("up", 0)]
+
+
+def test_few_failures_over_a_long_time_are_no_outage_yet() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in (60, 120, 180, 240):
+        assert bench.see(second, False) == []
+    assert bench.see(300, False)[0].at_ns == START + 60 * S
+
+
+def test_one_good_sample_ends_a_suspicion() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in range(10, 49):
+        bench.see(second, False)
+    bench.see(49, True)
+    for second in range(50, 90):
+        assert bench.see(second, False) == []
+    assert bench.story() == [("up", 0)]
+
+
+def test_a_suspect_is_probed_fast_until_it_is_confirmed_or_cleared() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    assert bench.hurried == set()
+    bench.see(10, False)
+    assert bench.hurried == {ROUTER}
+    bench.see(11, True)
+    assert bench.hurried == set()
+    for second in range(20, 61):
+        bench.see(second, False)
+    assert bench.story()[-1] == ("down", 20)
+    assert bench.hurried == set()
+    bench.see(100, True)
+    assert bench.hurried == {ROUTER}, "a recovery is watched closely"
+
+
+def test_a_recovery_needs_a_stable_stretch_and_begins_at_its_first_good_sample() -> None:
+    bench = Bench()
+    for second in range(41):
+        bench.see(second, False)
+    bench.see(100, True)
+    bench.see(110, True)
+    bench.see(115, False)
+    for second in (120, 130, 140):
+        assert bench.see(second, True) == []
+    (up,) = bench.see(150, True)
+    assert (up.at_ns - START) / S == 120
+    assert bench.story() == [("down", 0), ("up", 120)]
+
+
+def test_samples_that_come_late_and_are_older_than_what_is_known_change_nothing() -> None:
+    bench = Bench()
+    bench.see(10, True)
+    late = Observation(
+        "router", "icmp", START, Status.DOWN, "", {}, 1.0, (Sample(START, False), Sample(START + S, False))
+    )
+    assert bench.engine.observe(late, bench.now) == []
+    assert bench.hurried == set()
+
+
+def test_an_echo_lost_at_the_end_of_a_burst_is_where_the_outage_begins() -> None:
+    bench = Bench()
+    samples = tuple(Sample(START + second * S, second < 6) for second in (0, 2, 4, 6, 8))
+    bench.engine.observe(Observation("router", "icmp", START, Status.UP, "", {}, 1.0, samples), START + 10 * S)
+    for second in range(10, 47):
+        bench.see(second, False)
+    assert bench.story() == [("down", 6)]
+
+
+def test_blindness_is_unknown_from_the_last_certain_sample_and_an_outage_goes_on_after_it() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in range(10, 51):
+        bench.see(second, False)
+    bench.blind(60)
+    assert bench.story()[-1] == ("unknown", 60)
+    bench.see(90, False)
+    assert bench.story()[-1] == ("down", 90), "a confirmed outage is not confirmed a second time"
+
+
+def test_what_fails_after_blindness_must_be_confirmed_when_it_was_up_before() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    bench.blind(10)
+    bench.see(20, False)
+    assert bench.story() == [("up", 0), ("unknown", 10)]
+    for second in range(21, 61):
+        bench.see(second, False)
+    assert bench.story()[-1] == ("down", 20)
+
+
+def test_silence_becomes_unknown_where_the_samples_ended() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    bench.see(10, True)
+    assert bench.tick(60) == []
+    bench.tick(71)
+    assert bench.story() == [("up", 0), ("unknown", 10)]
+    assert bench.tick(200) == []
+
+
+def test_after_a_restart_an_outage_known_before_goes_on_with_the_first_failure() -> None:
+    bench = Bench()
+    other = CheckId("camera", "icmp")
+    bench.engine.watch(other, Rule(), State.DOWN)
+    bench.see(5, False, other)
+    assert bench.story(other) == [("down", 5)]
+    third = CheckId("codec", "icmp")
+    bench.engine.watch(third, Rule(), State.DOWN)
+    bench.see(6, True, third)
+    assert bench.story(third) == [("up", 6)]
+
+
+def test_a_step_of_the_wall_clock_confirms_nothing() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in range(10, 15):
+        bench.see(second, False)
+    bench.engine.shift(7200 * S)
+    assert bench.see(7200 + 15, False) == []
+    for second in range(16, 50):
+        assert bench.see(7200 + second, False) == []
+    assert bench.see(7200 + 50, False)[0].at_ns == START + (7200 + 10) * S
+
+
+def test_the_agent_of_a_device_that_does_not_answer_pings_is_hidden_behind_it() -> None:
+    bench = Bench(parents={AGENT: (ROUTER,)})
+    bench.see(0, True, ROUTER)
+    bench.see(1, True, AGENT)
+    for second in range(10, 60):
+        bench.see(second, False, AGENT)
+        bench.see(second + 0.5, False, ROUTER)
+    assert bench.story(ROUTER) == [("up", 0), ("down", 10.5)]
+    assert bench.story(AGENT) == [("up", 1), ("unreachable", 10)]
+    assert bench.transitions[-1].cause == ROUTER
+
+
+def test_a_child_that_fails_first_waits_for_its_parents_and_makes_them_be_probed_at_once() -> None:
+    bench = Bench(parents={ROUTER: (HUB,)})
+    bench.see(0, True, HUB)
+    bench.see(0, True, ROUTER)
+    bench.see(10, False, ROUTER)
+    bench.see(11, False, ROUTER)
+    assert HUB in bench.hurried
+    for second in range(12, 55):
+        bench.see(second, False, ROUTER)
+    assert bench.story(ROUTER) == [("up", 0)], "the hub has not been heard since"
+    bench.see(55, False, HUB)
+    for second in range(56, 97):
+        bench.see(second, False, HUB)
+    assert bench.story(HUB)[-1] == ("down", 55)
+    assert bench.story(ROUTER)[-1] == ("unreachable", 10)
+
+
+def test_a_child_fails_by_itself_when_its_parent_is_seen_up_afterwards() -> None:
+    bench = Bench(parents={ROUTER: (HUB,)})
+    bench.see(0, True, HUB)
+    bench.see(0, True, ROUTER)
+    for second in range(10, 51):
+        bench.see(second, False, ROUTER)
+    assert bench.story(ROUTER) == [("up", 0)]
+    bench.see(51, True, HUB)
+    assert bench.story(ROUTER)[-1] == ("down", 10)
+
+
+def test_with_two_parents_one_alive_the_fault_is_the_childs_own() -> None:
+    other = CheckId("hub2", "icmp")
+    bench = Bench(parents={ROUTER: (HUB, other)})
+    for check in (HUB, other, ROUTER):
+        bench.see(0, True, check)
+    for second in range(10, 60):
+        bench.see(second, False, HUB)
+        bench.see(second, True, other)
+        bench.see(second, False, ROUTER)
+    assert bench.story(ROUTER)[-1] == ("down", 10)
+
+
+def test_when_the_parent_recovers_first_its_children_stay_quiet_until_their_own_fresh_sample() -> None:
+    sites = [CheckId(f"site{number}", "icmp") for number in range(20)]
+    bench = Bench(parents=dict.fromkeys(sites, (HUB,)))
+    for check in (HUB, *sites):
+        bench.see(0, True, check)
+    order = [HUB, *sites]
+    for second in range(10, 60):
+        random.Random(second).shuffle(order)
+        for check in order:
+            bench.see(second, False, check)
+    assert {one.state for one in bench.transitions if one.at_ns > START} == {State.DOWN, State.UNREACHABLE}
+    assert sum(one.state is State.DOWN for one in bench.transitions) == 1
+    before = len(bench.transitions)
+    for second in range(100, 131):
+        bench.see(second, True, HUB)
+    assert [one.check for one in bench.transitions[before:]] == [HUB]
+    for second in range(131, 170):
+        for site in sites:
+            bench.see(second, True, site)
+    assert all(one.state is State.UP for one in bench.transitions[before:])
+    assert len(bench.transitions) == before + 21
+
+
+def test_a_child_that_stays_down_after_its_parent_is_back_gets_its_own_verdict() -> None:
+    bench = Bench(parents={ROUTER: (HUB,)})
+    for second in range(60):
+        bench.see(second, False, HUB)
+        bench.see(second, False, ROUTER)
+    assert bench.story(ROUTER) == [("unreachable", 0)]
+    for second in range(60, 200):
+        bench.see(second, True, HUB)
+        bench.see(second, False, ROUTER)
+    assert bench.story(HUB) == [("down", 0), ("up", 60)]
+    assert bench.story(ROUTER) == [("unreachable", 0), ("down", 90)]
+
+
+def test_a_verdict_waits_for_a_silent_parent_a_minute_and_no_longer() -> None:
+    bench = Bench(Rule(stale_s=1000), parents={ROUTER: (HUB,)})
+    bench.see(0, True, HUB)
+    bench.see(0, True, ROUTER)
+    for second in range(10, 51):
+        bench.see(second, False, ROUTER)
+    assert bench.tick(100) == []
+    bench.tick(111)
+    assert bench.story(ROUTER)[-1] == ("down", 10)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=120),
+    st.integers(1, 6), st.integers(0, 60), st.integers(1, 4), st.integers(0, 60),
+)  # fmt: skip
+def test_the_states_equal_an_obvious_model_of_the_rule(
+    steps: list[tuple[int, bool]], failures: int, span: int, clear: int, clear_span: int
+) -> None:
+    rule = Rule(failures, span, clear, clear_span, stale_s=10**9)
+    bench = Bench(rule)
+    second = 0
+    history: list[tuple[int, bool]] = []
+    state, story = None, []
+    for wait, ok in steps:
+        second += wait
+        history.append((second, ok))
+        bench.see(second, ok)
+        run = []  # the samples at the end that agree with the newest
+        for at, good in reversed(history):
+            if good != ok:
+                break
+            run.append(at)
+        if ok and state != "up":
+            needed, stretch = (clear, clear_span) if state == "down" else (1, 0)
+            if len(run) >= needed and second - run[-1] >= stretch:
+                state = "up"
+                story.append((state, run[-1]))
+        elif not ok and state != "down" and len(run) >= failures and second - run[-1] >= span:
+            state = "down"
+            story.append((state, run[-1]))
+    assert bench.story() == story

@@ -22,7 +22,7 @@ logger = structlog.get_logger(__name__)
 FIRST_ROUND_NS = 5_000_000_000
 """A new job runs for the first time within this, so that nobody waits a minute for a first reading."""
 TICK_NS = 10_000_000
-"""Jobs due within this of each other share one wake-up."""
+"""Slots lie on this grid of the monotonic clock, so that one wake-up serves many targets."""
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Job:
     def __init__(self, name: str, period_ns: int, run: Callable[[int], None]) -> None:
         self.name = name
         self.period_ns = self.steady_ns = period_ns
-        self.phase_ns = zlib.crc32(name.encode()) * period_ns >> 32
+        self.phase_ns = (zlib.crc32(name.encode()) * period_ns >> 32) // TICK_NS * TICK_NS
         self.run = run
         self.due_ns = 0
 
@@ -69,7 +69,7 @@ class Cadence:
             period_s: seconds between slots.
             run: started with the slot's UTC nanoseconds; must return at once (it starts work, it does not do it).
         """
-        period_ns = max(TICK_NS, round(period_s * 1e9))
+        period_ns = max(1, round(period_s * 1e9 / TICK_NS)) * TICK_NS
         known = self._jobs.get(name)
         if known is not None:
             known.run = run
@@ -93,7 +93,7 @@ class Cadence:
             job.period_ns = job.steady_ns
             self._push(job, self._next_steady(job, now))
         else:
-            job.period_ns = max(TICK_NS, round(period_s * 1e9))
+            job.period_ns = max(1, round(period_s * 1e9 / TICK_NS)) * TICK_NS
             self._push(job, now)
 
     def take_lag(self) -> Lag:
@@ -126,7 +126,7 @@ class Cadence:
         """
         heap = self._heap
         now = self._clock.monotonic_ns()
-        while heap and heap[0][0] <= now + TICK_NS // 2:
+        while heap and heap[0][0] <= now:
             due, _, job = heapq.heappop(heap)
             if self._jobs.get(job.name) is not job or job.due_ns != due:
                 continue  # removed, or rescheduled meanwhile
@@ -157,7 +157,7 @@ class Cadence:
         return due
 
     def _push(self, job: _Job, due: int) -> None:
-        job.due_ns = due
+        job.due_ns = due = -(-due // TICK_NS) * TICK_NS
         self._sequence += 1
         heapq.heappush(self._heap, (due, self._sequence, job))
         self._changed.set()

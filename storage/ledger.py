@@ -75,6 +75,14 @@ class Ledger:
                 transition.cause, json.dumps(dict(transition.evidence), ensure_ascii=False),
             )  # fmt: skip
 
+    def attach(self, check: CheckId, incident: int) -> None:
+        """Note which incident the running interval of a check belongs to."""
+        with self._database.transaction() as sql:
+            sql.execute(
+                "UPDATE interval SET incident = ? WHERE target = ? AND probe = ? AND end_ns IS NULL",
+                (incident, check.target, check.probe),
+            )
+
     def retire(self, checks: Iterable[CheckId], now_ns: int) -> None:
         """Close the running intervals of checks that are no longer configured."""
         with self._database.transaction() as sql:
@@ -122,12 +130,10 @@ class Ledger:
             sql.execute("UPDATE interval SET end_ns = ? WHERE id = ?", (at_ns, row[0]))
         sql.execute(
             "INSERT INTO interval (target, probe, state, start_ns, confirmed_ns, reason, cause_target, cause_probe, "
-            "incident, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
-            "(SELECT id FROM incident WHERE target = ? AND probe = ? AND resolved_ns IS NULL), ?)",
+            "evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 check.target, check.probe, state, at_ns, confirmed_ns, reason,
-                cause.target if cause else None, cause.probe if cause else None,
-                check.target, check.probe, evidence,
+                cause.target if cause else None, cause.probe if cause else None, evidence,
             ),
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ class IcmpEngine:
     def __init__(self, *, raw: bool | None = None) -> None:
         self._raw = raw
         self._cookie = os.urandom(8)
-        self._links: dict[int, Link] = {}
+        self.links: dict[int, Link] = {}
         self._bursts: dict[int, Burst] = {}
         self._next_token = 1
         self._ticks: dict[int, list[Burst]] = {}
@@ -94,9 +94,9 @@ class IcmpEngine:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for link in self._links.values():
+        for link in self.links.values():
             link.close()
-        self._links.clear()
+        self.links.clear()
         self._bursts.clear()
         self._ticks.clear()
         self._order.clear()
@@ -112,18 +112,18 @@ class IcmpEngine:
 
     def drops(self) -> int:
         """Packets that the kernel dropped in our receive buffers so far."""
-        return sum(link.drops for link in self._links.values())
+        return sum(link.drops for link in self.links.values())
 
     def describe(self) -> str:
         """Say which sockets are open, for the log."""
-        return ", ".join(link.kind for link in self._links.values()) or "none"
+        return ", ".join(link.kind for link in self.links.values()) or "none"
 
     def _route(self, address: str) -> tuple[Link, Address]:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        link = self._links.get(family)
+        link = self.links.get(family)
         if link is None:
             sock, raw = open_socket(family, self._cookie, raw=self._raw)
-            link = self._links[family] = Link(
+            link = self.links[family] = Link(
                 sock, raw=raw, cookie=self._cookie, bursts=self._bursts, finish=self._finish
             )  # fmt: skip
         name = link.names.get(address)
@@ -184,7 +184,7 @@ class IcmpEngine:
                     self._advance(burst, now)
                 else:
                     over.append(burst)
-        for link in self._links.values():
+        for link in self.links.values():
             link.read()  # what lies in the buffer counts, however late this tick is
             link.drops = dropped(link.sock)
         for burst in over:

@@ -40,21 +40,19 @@ def ours(mode: str, cycles: int) -> dict[str, float]:
         clock = SystemClock()
         engine = IcmpEngine()
         rtts: list[float] = []
-        ended = lost = 0
+        lost = 0
         over = asyncio.Event()
-        wanted = TARGETS * (cycles if mode == "sustained" else 1)
 
         def done(burst: Burst) -> None:
-            nonlocal ended, lost
+            nonlocal lost
             seen = observe(burst, burst.address, 0, clock)
             lost += int(seen.fields["packets_sent"]) - int(seen.fields["packets_received"])
             rtts.append(float(seen.fields.get("rtt_max_ms", 0)))
-            ended += 1
-            if ended == wanted:
+            if len(rtts) == TARGETS:
                 over.set()
 
-        before = resource.getrusage(resource.RUSAGE_SELF)
         if mode == "flat":
+            before = resource.getrusage(resource.RUSAGE_SELF)
             for address in ADDRESSES:
                 engine.start(address, done, count=ECHOES, interval_s=0)
             await over.wait()
@@ -67,15 +65,22 @@ def ours(mode: str, cycles: int) -> dict[str, float]:
 
                 cadence.add(address, 10, start)
             turning = asyncio.create_task(cadence.run())
-            await over.wait()
+            await over.wait()  # the first round comes faster than the cadence
+            await asyncio.sleep(10)
+            rtts.clear()
+            before = resource.getrusage(resource.RUSAGE_SELF)
+            await asyncio.sleep(10 * cycles)
             turning.cancel()
         after = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         engine.close()
         rtts.sort()
         return {
-            "cpu_s": cpu, "lost": lost, "rtt_max_p99_ms": rtts[len(rtts) * 99 // 100], "rss_mb": after.ru_maxrss / 1024,
-        }  # fmt: skip
+            "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+            "echoes": len(rtts) * ECHOES,
+            "lost": lost,
+            "rtt_max_p99_ms": rtts[len(rtts) * 99 // 100],
+            "rss_mb": after.ru_maxrss / 1024,
+        }
 
     return asyncio.run(main())
 
@@ -91,7 +96,9 @@ def fping(program: str, mode: str, cycles: int, addresses: Path) -> dict[str, fl
     told = subprocess.run(command, check=False, capture_output=True, text=True).stderr
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     lost = sum(line.split(":", 1)[1].split().count("-") for line in told.splitlines() if " : " in line)
-    return {"cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "lost": lost}
+    echoes = TARGETS * ECHOES * (cycles if mode == "sustained" else 1)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_s": cpu, "echoes": echoes, "lost": lost}
 
 
 @contextmanager
@@ -120,15 +127,17 @@ def measure(rounds: int, cycles: int) -> dict[str, Any]:
                     words = [*command, "--child", who, "--mode", mode, "--cycles", str(cycles), "--list", file.name]
                     done = subprocess.run(words, check=True, capture_output=True, text=True)
                     found.append(json.loads(done.stdout))
-            echoes = TARGETS * ECHOES * (cycles if mode == "sustained" else 1)
-            row: dict[str, Any] = {"echoes": echoes, "rounds": turns}
+            row: dict[str, Any] = {"rounds": turns}
             for who, found in runs.items():
-                row[f"{who}_us_per_echo"] = round(statistics.median(one["cpu_s"] for one in found) / echoes * 1e6, 2)
+                row[f"{who}_echoes"] = int(statistics.median(one["echoes"] for one in found))
+                cost = statistics.median(one["cpu_s"] / one["echoes"] for one in found)
+                row[f"{who}_us_per_echo"] = round(cost * 1e6, 2)
                 row[f"{who}_lost"] = sum(int(one["lost"]) for one in found)
             row["ours_rss_mb"] = round(statistics.median(one["rss_mb"] for one in runs["ours"]))
             row["ours_rtt_max_p99_ms"] = round(statistics.median(one["rtt_max_p99_ms"] for one in runs["ours"]), 3)
             pairs = zip(runs["ours"], runs["fping"], strict=True)
-            row["ratio"] = round(statistics.median(a["cpu_s"] / b["cpu_s"] for a, b in pairs), 3)
+            ratios = [a["cpu_s"] / a["echoes"] / (b["cpu_s"] / b["echoes"]) for a, b in pairs]
+            row["ratio"] = round(statistics.median(ratios), 3)
             result[mode] = row
     return result
 
@@ -163,9 +172,9 @@ def main() -> int:
         return 0
     for mode, row in result.items():
         print(
-            f"{mode:10} {row['echoes']} echoes, median of {row['rounds']}: ours {row['ours_us_per_echo']} us CPU/echo, "
-            f"fping {row['fping_us_per_echo']}, ratio {row['ratio']} (smaller is better); lost {row['ours_lost']}/"
-            f"{row['fping_lost']}; ours RSS {row['ours_rss_mb']} MB"
+            f"{mode:10} {row['ours_echoes']} echoes, median of {row['rounds']}: CPU per echo ours "
+            f"{row['ours_us_per_echo']} us, fping {row['fping_us_per_echo']} us, ratio {row['ratio']} (less is better); "
+            f"lost {row['ours_lost']}/{row['fping_lost']}; ours RSS {row['ours_rss_mb']} MB"
         )
     return 0
 

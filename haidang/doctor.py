@@ -1,0 +1,121 @@
+"""What is missing on this machine, and the line that cures it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from probes.icmp.sockets import BUFFER_BYTES, IcmpUnavailable, open_socket
+
+_ADJTIMEX_ERROR = 5  # TIME_ERROR of adjtimex(2): the kernel's clock is not synchronised
+_LITTLE_SPACE = 1 << 30
+_NO_SPACE = 100 << 20
+
+
+class Health(StrEnum):
+    """How a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and what to do when it is not well."""
+
+    name: str
+    health: Health
+    text: str
+    cure: str = ""
+
+
+def machine() -> Iterator[Finding]:
+    """Look at what does not depend on the configuration: interpreter, ICMP rights, buffers, clock."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", Health.OK, f"Python {version}, SQLite {sqlite3.sqlite_version}")
+    for family, name in ((socket.AF_INET, "ping IPv4"), (socket.AF_INET6, "ping IPv6")):
+        yield _icmp(family, name)
+    yield _buffers()
+    yield _clock()
+
+
+def _icmp(family: socket.AddressFamily, name: str) -> Finding:
+    try:
+        sock, raw = open_socket(family, bytes(8))
+    except IcmpUnavailable as error:
+        text, _, cure = str(error).partition("; run: ")
+        health = Health.BAD if family == socket.AF_INET else Health.WARNING
+        return Finding(name, health, text, cure or "nothing to do if no target has such an address")
+    sock.close()
+    return Finding(name, Health.OK, "raw socket" if raw else "datagram socket (ping_group_range)")
+
+
+def _buffers() -> Finding:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        plain = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, 33, BUFFER_BYTES)  # SO_RCVBUFFORCE
+            plain = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        except OSError:
+            pass
+    if plain >= BUFFER_BYTES:
+        return Finding("receive buffer", Health.OK, f"{plain // 1024} KiB")
+    return Finding(
+        "receive buffer", Health.WARNING,
+        f"{plain // 1024} KiB: more than some {plain // 830} replies at once would be dropped inside this machine",
+        f"sudo sysctl -w net.core.rmem_max={BUFFER_BYTES * 2}  (systemd/haidang.sysctl.conf keeps it)",
+    )  # fmt: skip
+
+
+def _clock() -> Finding:
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
+    if state == _ADJTIMEX_ERROR:
+        return Finding(
+            "clock", Health.WARNING, "the kernel says that the clock is not synchronised: times in a dispute are weak",
+            "sudo apt-get install chrony  (or: sudo timedatectl set-ntp true)",
+        )  # fmt: skip
+    if state < 0:
+        return Finding(
+            "clock", Health.WARNING, "the kernel does not tell whether the clock is synchronised", "chronyc tracking"
+        )
+    return Finding("clock", Health.OK, "synchronised")
+
+
+def data_directory(path: Path) -> Iterator[Finding]:
+    """Look at the directory that holds the ledger: may we write, is there room."""
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        user = os.environ.get("USER") or str(os.geteuid())
+        yield Finding(
+            "data directory", Health.BAD, f"{path}: {user} may not write there",
+            f"sudo install -d -o {user} -m 0750 {path}  (or set data_dir)",
+        )  # fmt: skip
+        return
+    free = shutil.disk_usage(there).free
+    text = f"{path}: {free / 2**30:.1f} GiB free"
+    if free < _LITTLE_SPACE:
+        health = Health.BAD if free < _NO_SPACE else Health.WARNING
+        yield Finding("data directory", health, text, "make room, shorten storage.retention, or set data_dir elsewhere")
+    else:
+        yield Finding("data directory", Health.OK, text)
+
+
+def reachable(name: str, host: str, port: int, cure: str, timeout_s: float = 3.0) -> Finding:
+    """Look whether a server that we need takes connections."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            return Finding(name, Health.OK, f"{host}:{port} takes connections")
+    except OSError as error:
+        return Finding(name, Health.BAD, f"{host}:{port}: {(error.strerror or str(error)).lower()}", cure)

@@ -1,0 +1,163 @@
+"""A poll: who the device is, its interfaces and what HOST-RESOURCES says, inside one time budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from probes.snmp import ber, host_resources, interfaces, mib, values
+from probes.snmp import oid as oids
+from probes.snmp.ber import Value, VarBind
+from probes.snmp.errors import SnmpError
+from probes.snmp.host_resources import Sensor
+from probes.snmp.interfaces import Interface
+from probes.snmp.session import Session
+from probes.snmp.walk import Column, walk_table
+
+TICKS_WRAP = 1 << 32
+_WHO = (
+    mib.SYS_UP_TIME, mib.SYS_OBJECT_ID, mib.SYS_DESCR, mib.SYS_NAME, mib.HR_SYSTEM_UPTIME, mib.SNMP_ENGINE_BOOTS,
+    mib.SNMP_ENGINE_TIME,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a device says it is.
+
+    Parameters:
+        uptime_s: since the machine started, as far as it tells; an agent's restart alone does not change it.
+        agent_ticks: sysUpTime, 1/100 s since the agent started, wrapping at 2**32: the clock of its counters.
+        engine_boots: snmpEngineBoots.
+    """
+
+    sys_object_id: str | None = None
+    sys_descr: str | None = None
+    sys_name: str | None = None
+    vendor: str | None = None
+    profile: str | None = None
+    device_class: str | None = None
+    uptime_s: float | None = None
+    agent_ticks: int | None = None
+    engine_boots: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What a poll found; what it could not read is absent, and ``errors`` says why.
+
+    Parameters:
+        identity, interfaces, sensors: what was read.
+        errors: sentences for a person.
+        began, ended: loop time, seconds; the counters were read between them.
+    """
+
+    identity: Identity
+    interfaces: tuple[Interface, ...]
+    sensors: tuple[Sensor, ...]
+    errors: tuple[str, ...]
+    began: float
+    ended: float
+
+    @classmethod
+    def empty(cls, reason: str, now: float) -> PollResult:
+        """Make the result of a device that does not answer."""
+        return cls(Identity(), (), (), (reason,), now, now)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the shape of ``haidang poll --json``."""
+        who = asdict(self.identity)
+        who["class"] = who.pop("device_class")
+        return {
+            "identity": who,
+            "interfaces": [asdict(interface) for interface in self.interfaces],
+            "sensors": [asdict(sensor) for sensor in self.sensors],
+            "errors": list(self.errors),
+        }
+
+
+async def poll(session: Session, *, budget_s: float = 30.0) -> PollResult:
+    """Poll a device.
+
+    Parameters:
+        session: whom.
+        budget_s: seconds for everything; what was read until then is kept.
+
+    Raises:
+        SnmpError: the device does not answer at all, or refuses the first question.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    deadline = began + budget_s
+    errors: list[str] = []
+    identity = read_identity(await session.get(_WHO, deadline=deadline))
+    names = {**mib.IF_TABLE, **mib.IF_X_TABLE}
+    columns = await _columns(session, names, deadline, errors)
+    table = interfaces.rows(columns, names)
+    if table and interfaces.lacks_64_bit(table):
+        narrow = await _columns(session, mib.IF_32_BIT, deadline, errors)
+        for index, row in interfaces.rows(narrow, mib.IF_32_BIT).items():
+            table.setdefault(index, {}).update(row)
+    ended = loop.time()
+    host = await _columns(session, host_resources.COLUMNS, deadline, errors)
+    return PollResult(
+        identity,
+        tuple(interfaces.build(index, table[index]) for index in sorted(table)),
+        tuple(host_resources.sensors(host)),
+        tuple(dict.fromkeys(errors)),
+        began,
+        ended,
+    )
+
+
+async def _columns(session: Session, roots: Iterable[bytes], deadline: float, errors: list[str]) -> list[Column]:
+    """Walk columns; a fault becomes a sentence and never ends the poll."""
+    wanted = tuple(roots)
+    try:
+        columns = await walk_table(session, wanted, deadline=deadline)
+    except SnmpError as error:
+        errors.append(str(error))
+        return [Column(root, fault=str(error)) for root in wanted]
+    errors.extend(f"{oids.decode(column.root)}: {column.fault}" for column in columns if column.fault)
+    return columns
+
+
+def read_identity(varbinds: Iterable[VarBind]) -> Identity:
+    """Read the answer to the first question of a poll."""
+    found = {name: (tag, value) for name, tag, value in varbinds}
+    nothing = (0, None)
+    agent_ticks = values.counter(*found.get(mib.SYS_UP_TIME, nothing), 32)
+    engine_time = values.gauge(*found.get(mib.SNMP_ENGINE_TIME, nothing))
+    return Identity(
+        sys_object_id=_object_id(*found.get(mib.SYS_OBJECT_ID, nothing)),
+        sys_descr=values.text(found.get(mib.SYS_DESCR, nothing)[1]),
+        sys_name=values.text(found.get(mib.SYS_NAME, nothing)[1]),
+        uptime_s=uptime_s(
+            agent_ticks, values.counter(*found.get(mib.HR_SYSTEM_UPTIME, nothing), 32), engine_time
+        ),
+        agent_ticks=agent_ticks,
+        engine_boots=values.gauge(*found.get(mib.SNMP_ENGINE_BOOTS, nothing)),
+    )  # fmt: skip
+
+
+def _object_id(tag: int, value: Value) -> str | None:
+    return oids.decode(value) or None if tag == ber.OBJECT_ID and isinstance(value, bytes) else None
+
+
+def uptime_s(agent_ticks: int | None, host_ticks: int | None, engine_time_s: int | None) -> float | None:
+    """Tell how long a machine is up.
+
+    hrSystemUptime is the machine's, sysUpTime only the agent's. Both wrap after 497 days; snmpEngineTime wraps after 68
+    years but means something else on many devices, so it is believed only where it differs by exactly whole wraps.
+    """
+    ticks = host_ticks if host_ticks is not None else agent_ticks
+    if ticks is None:
+        return None
+    if engine_time_s is not None:
+        missing = engine_time_s * 100 - ticks
+        wraps = round(missing / TICKS_WRAP)
+        if wraps >= 1 and abs(missing - wraps * TICKS_WRAP) <= 6_000:
+            ticks += wraps * TICKS_WRAP
+    return ticks / 100

@@ -123,7 +123,7 @@ class SnmpEngine:
         self._requests: dict[int, Request] = {}
         self._in_flight = 0
         self._waiting: deque[Request] = deque()
-        self._ticks: dict[int, list[Request]] = {}
+        self._ticks: dict[int, list[int]] = {}  # message ids: a request that is over must not be kept alive until then
         self._order: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._random = random.Random()
@@ -275,9 +275,9 @@ class SnmpEngine:
         tick = int(due / TICK_S) + 1
         at_tick = self._ticks.get(tick)
         if at_tick is not None:
-            at_tick.append(request)
+            at_tick.append(request.message_id)
             return
-        self._ticks[tick] = [request]
+        self._ticks[tick] = [request.message_id]
         heapq.heappush(self._order, tick)
         if self._order[0] == tick:
             self._arm()
@@ -297,8 +297,9 @@ class SnmpEngine:
             link.drops = dropped(link.sock)
         last = int(now / TICK_S)
         while self._order and self._order[0] <= last:
-            for request in self._ticks.pop(heapq.heappop(self._order)):
-                if request.due <= now and not request.answer.done():
+            for message_id in self._ticks.pop(heapq.heappop(self._order)):
+                request = self._requests.get(message_id)
+                if request is not None and request.due <= now and not request.answer.done():
                     self._due(request, now)
         if self._order:
             self._arm()
@@ -335,7 +336,6 @@ class SnmpEngine:
         """Forget a request and let the next ones go."""
         self._requests.pop(request.message_id, None)
         peer = request.peer
-        request.due = float("inf")
         if not request.flying:
             return
         request.flying = False

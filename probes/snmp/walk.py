@@ -7,6 +7,7 @@ end of each answer, as many managers do, misses a step back in its middle.
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -55,24 +56,37 @@ class _Cursor:
         """Add what came for this column, until its end."""
         root = self.column.root
         rows = self.column.rows
-        add = rows.append
         cut = len(root)
         last = self.last
-        plain = last.isascii()
+        names = [name for name, _, _ in varbinds]
+        if names and names[-1][:cut] == root and _in_order([last, *names]):
+            # what lies in order between two names of the column is of the column
+            rows += [(name[cut:], tag, value) for name, tag, value in varbinds]
+            self.last = names[-1]
+        else:
+            self._take_singly(varbinds)
+        if len(rows) >= self.most_rows and not self.done:
+            self.stop(f"over {self.most_rows} rows, read no further")
+
+    def _take_singly(self, varbinds: Sequence[VarBind]) -> None:
+        root = self.column.root
+        cut = len(root)
+        last = self.last
         for name, tag, value in varbinds:
             if tag >= 0x80 or name[:cut] != root:
                 self.done = True
                 break
-            # bytes compare like OIDs while every sub-identifier has one byte
-            if not (name > last if plain and name.isascii() else oids.precedes(last, name)):
+            if not oids.precedes(last, name):
                 self.stop("the agent goes back in its MIB (OID not increasing)")
                 break
-            add((name[cut:], tag, value))
+            self.column.rows.append((name[cut:], tag, value))
             last = name
-            plain = name.isascii()
         self.last = last
-        if len(rows) >= self.most_rows and not self.done:
-            self.stop(f"over {self.most_rows} rows, read no further")
+
+
+def _in_order(names: list[bytes]) -> bool:
+    """Tell quickly that names are in strict MIB order: bytes compare like OIDs where no sub-identifier has two."""
+    return b"".join(names).isascii() and all(map(operator.lt, names, names[1:]))
 
 
 async def walk(session: Session, root: bytes, *, deadline: float = float("inf"), most_rows: int = MOST_ROWS) -> Column:

@@ -330,7 +330,8 @@ class SnmpEngine:
             )
         elif peer.trouble:
             reason += f": {peer.trouble}"
-        return NoAnswer(reason, request.sent, blind=peer.link.drops != request.drops)
+        silent = not (malformed or request.rejected or peer.trouble)
+        return NoAnswer(reason, request.sent, silent=silent, blind=peer.link.drops != request.drops)
 
     def _end(self, request: Request) -> None:
         """Forget a request and let the next ones go."""

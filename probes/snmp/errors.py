@@ -36,11 +36,13 @@ class NoAnswer(SnmpError):
     Parameters:
         reason: in words.
         sent: how many packets left.
+        silent: nothing came back at all, neither a malformed answer nor an ICMP error.
         blind: our own receive buffer overflowed meanwhile, so silence proves nothing.
     """
 
-    def __init__(self, reason: str, sent: int, *, blind: bool = False) -> None:
+    def __init__(self, reason: str, sent: int, *, silent: bool = True, blind: bool = False) -> None:
         super().__init__(reason)
+        self.silent = silent
         self.sent = sent
         self.blind = blind
 

@@ -16,7 +16,6 @@ from haidang.model import FieldValue, Observation, Sample, Status
 from probes.snmp import mib, values
 from probes.snmp.engine import SnmpEngine
 from probes.snmp.errors import NoAnswer, NotAsked, Refused, SnmpError
-from probes.snmp.message import V3
 from probes.snmp.poll import PollResult, poll
 from probes.snmp.session import Access, Session
 
@@ -92,9 +91,7 @@ def _observation(
         reason = f"our own receive buffer overflowed: {fault} proves nothing"
         status, samples = Status.UNKNOWN, ()
     elif fault is not None:
-        reason = str(fault)
-        if isinstance(fault, NoAnswer) and session.version != V3 and reason.startswith("no answer"):
-            reason += "; a wrong community looks the same"
+        reason = session.explain(fault)
         status, samples = Status.DOWN, (Sample(sent_ns, ok=False),)
     return Observation(target, "snmp", slot_ns, status, reason, fields, duration_ms, samples)
 
@@ -128,10 +125,7 @@ async def poll_device(address: str, access: Access, *, budget_s: float = 60.0) -
         try:
             result = await poll(session, budget_s=budget_s)
         except SnmpError as error:
-            reason = str(error)
-            if isinstance(error, NoAnswer) and session.version != V3:
-                reason += "; a wrong community looks the same"
-            result = PollResult.empty(reason, asyncio.get_running_loop().time())
+            result = PollResult.empty(session.explain(error), asyncio.get_running_loop().time())
         return result.as_json()
     finally:
         engine.close()

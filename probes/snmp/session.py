@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from probes.snmp import ber, message
 from probes.snmp.ber import VarBind
 from probes.snmp.engine import Reply, SnmpEngine
-from probes.snmp.errors import NO_SUCH_NAME, TOO_BIG, NoAnswer, Refused, Reported
+from probes.snmp.errors import NO_SUCH_NAME, TOO_BIG, NoAnswer, Refused, Reported, SnmpError
 from probes.snmp.keys import User
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, REPORT, V1, V2C, V3, Pdu
 from probes.snmp.usm import NOT_IN_TIME, UNKNOWN_ENGINE, Claims, Security, report_reason
@@ -75,6 +75,17 @@ class Session:
         self.resyncs = 0
         self._community = access.community.encode()
         self._discovering = asyncio.Lock()
+
+    def explain(self, error: SnmpError) -> str:
+        """Put an error into words, with what cannot be told from it."""
+        if not isinstance(error, NoAnswer) or not error.silent:
+            return str(error)
+        if self.security is None:
+            return f"{error}; a wrong community looks the same"
+        user = self.security.user
+        if self.security.engine_id and (user.priv or user.context):
+            return f"{error}; a wrong privacy password or context looks the same"
+        return str(error)
 
     async def get(self, names: Sequence[bytes], *, deadline: float = float("inf")) -> list[VarBind]:
         """Read variables; those the agent does not have come back as noSuchObject or noSuchInstance, in order.

@@ -1,1 +1,21 @@
 """Configuration: the schema, loading and checking it, the inventory of what is watched."""
+
+from config.errors import ConfigError, ConfigurationInvalid
+from config.inventory import Configuration, Difference, Inventory, Target
+from config.loader import check, load
+from config.schema.document import json_schema
+from config.secrets import Secret, SecretUnavailable
+
+__all__ = [
+    "ConfigError",
+    "Configuration",
+    "ConfigurationInvalid",
+    "Difference",
+    "Inventory",
+    "Secret",
+    "SecretUnavailable",
+    "Target",
+    "check",
+    "json_schema",
+    "load",
+]

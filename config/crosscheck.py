@@ -1,0 +1,198 @@
+"""Checks what no single section can see: ids used twice, references into nothing, circles, and what does not fit.
+
+References are looked up in the data as written, so that an item with another mistake in it is checked all the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.errors import ConfigError, Hints, quoted
+from config.files import Source
+from config.inventory import effective
+from config.schema.settings import Probing
+from config.schema.things import Contact, Target
+from config.schema.values import Section
+from config.tree import List, Refused, Value
+from config.tree import Mapping as Tree
+
+MOST_SHOWN_OF_A_CIRCLE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a list section.
+
+    Parameters:
+        kind: the section, e.g. ``targets``.
+        source, place: where it stands.
+        raw: as written.
+        model: checked; ``None`` when too much is wrong with it.
+    """
+
+    kind: str
+    source: Source
+    place: tuple[str | int, ...]
+    raw: Tree
+    model: Section | None
+
+    @property
+    def id(self) -> str:
+        """Its id as written, empty when there is none."""
+        found = self.raw.get("id")
+        return found if isinstance(found, str) else ""
+
+    def error(self, keys: Sequence[str | int], message: str, hint: str = "") -> ConfigError:
+        """Make an error about a key in it."""
+        return self.source.error([*self.place, *keys], message, hint)
+
+
+_REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "sites": ((("parent",), "sites"),),
+    "circuits": ((("a",), "sites"), (("b",), "sites"), (("system",), "systems")),
+    "targets": (
+        (("site",), "sites"),
+        (("system",), "systems"),
+        (("circuit",), "circuits"),
+        (("parents",), "targets"),
+        (("notify",), "contacts"),
+        (("snmp", "credential"), "credentials"),
+    ),
+}
+_ONE = {
+    "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
+    "credentials": "credential",
+}  # fmt: skip
+
+
+def duplicates(items: Sequence[Item]) -> Iterator[ConfigError]:
+    """Find ids given twice."""
+    first: dict[tuple[str, str], Item] = {}
+    for item in items:
+        if not item.id or isinstance(item.id, Refused):
+            continue
+        before = first.setdefault((item.kind, item.id), item)
+        if before is not item:
+            where = before.source.where([*before.place, "id"])
+            yield item.error(["id"], f"the {_ONE[item.kind]} {quoted(item.id)} was given before, at {where}")
+
+
+def dangling(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find references to what is not there."""
+    known: dict[str, set[str]] = {kind: set() for kind in _ONE}
+    for item in items:
+        known[item.kind].add(item.id)
+    for item in items:
+        for keys, kind in _REFERENCES.get(item.kind, ()):
+            for place, name in _names(item.raw, keys):
+                if name not in known[kind]:
+                    yield item.error(place, f"there is no {_ONE[kind]} {quoted(name)}", hints.nearest(name, known[kind]))
+
+
+def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], str]]:
+    value: Value = raw
+    for key in keys:
+        value = value.get(key) if isinstance(value, Tree) else None
+    for index, name in enumerate(value if isinstance(value, List) else [value]):
+        if isinstance(name, str) and name and not isinstance(name, Refused):
+            yield ([*keys, index] if isinstance(value, List) else [*keys]), name
+
+
+def circles(items: Sequence[Item], kind: str, key: str) -> Iterator[ConfigError]:
+    """Find items that are above themselves. Each circle is told once, at the reference that closes it."""
+    nodes = {item.id: item for item in reversed(items) if item.kind == kind}
+    above = {name: list(_names(item.raw, (key,))) for name, item in nodes.items()}
+    done: set[str] = set()
+    for start in reversed(nodes):
+        if start in done:
+            continue
+        way: dict[str, int] = {start: 0}  # the ids on the way down, each with the next of its references to follow
+        while way:
+            name = next(reversed(way))
+            index = way[name]
+            if index >= len(above[name]):
+                way.popitem()
+                done.add(name)
+                continue
+            way[name] = index + 1
+            place, parent = above[name][index]
+            if parent in way:
+                names = [*way]
+                yield nodes[name].error(place, f"a circle: {_chain([*names[names.index(parent) :], parent])}")
+            elif parent in nodes and parent not in done:
+                way[parent] = 0
+
+
+def _chain(names: list[str]) -> str:
+    if len(names) > MOST_SHOWN_OF_A_CIRCLE:
+        names = [*names[: MOST_SHOWN_OF_A_CIRCLE - 2], f"… {len(names) - MOST_SHOWN_OF_A_CIRCLE + 1} more …", names[-1]]
+    return " → ".join(names)
+
+
+def probing(source: Source, settings: Probing) -> Iterator[ConfigError]:
+    """Find general probe settings that do not fit together."""
+    for name in ("icmp", "snmp", "dns"):
+        for key, message in getattr(settings, name).problems():
+            yield source.error(["probing", name, key], message)
+
+
+def targets(items: Sequence[Item], settings: Probing) -> Iterator[ConfigError]:
+    """Find targets that cannot be probed as they say."""
+    for item in items:
+        if isinstance(item.model, Target):
+            yield from _target(item, item.model, settings)
+
+
+def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigError]:
+    kinds = target.probe_kinds()
+    misspelt = item.raw.keys() - Target.model_fields.keys()
+    if target.address is None and "address" not in item.raw and kinds != ("host",) and not misspelt:
+        probes = ", ".join(kind for kind in kinds if kind != "host")
+        yield item.error([], f"an address is missing: the probes {probes} need one; without, only probes: [host]")
+    if "snmp" in kinds and "snmp" not in item.raw:
+        yield item.error(["probes"], "the probe snmp needs access: add snmp: {credential: ID}")
+    address = _numeric(target.address)
+    if "host" in kinds and target.address not in (None, "localhost") and not (address and address.is_loopback):
+        message = f"the probe host reads the machine the daemon runs on, not {quoted(str(target.address))}: leave it out"
+        yield item.error(["address"], message)
+    if address and settings.networks and not any(address in network for network in settings.networks):
+        yield item.error(["address"], f"{target.address} is in none of the networks of probing.allow")
+    for name, own in (("icmp", target.icmp), ("snmp", target.snmp), ("dns", target.dns)):
+        for key, message in effective(getattr(settings, name), own).problems() if own is not None else ():
+            yield item.error([name, key], message)
+
+
+def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address or "")
+    except ValueError:
+        return None
+
+
+def alerting(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find people who are to be told and cannot be."""
+    section = source.root.get("alerting")
+    has_mail = isinstance(section, Tree) and section.get("mail") is not None
+    contacts = {item.id: item for item in items if item.kind == "contacts"}
+    for place, name in _names(source.root, ("alerting", "to")):
+        if name not in contacts:
+            yield source.error(place, f"there is no contact {quoted(name)}", hints.nearest(name, contacts))
+        elif _has_no_mailbox(contacts[name]):
+            yield source.error(place, f"the contact {quoted(name)} has no email")
+        if not has_mail:
+            message = "nobody can be told: no way is configured; add alerting.mail with from and servers"
+            yield source.error(["alerting", "to"], message)
+            has_mail = True
+    for item in items:
+        for place, name in _names(item.raw, ("notify",)) if item.kind == "targets" else ():
+            if name in contacts and _has_no_mailbox(contacts[name]):
+                yield item.error(place, f"the contact {quoted(name)} has no email")
+            if not has_mail:
+                yield item.error(place, "nobody can be told: no way is configured; add alerting.mail with from and servers")
+                has_mail = True
+
+
+def _has_no_mailbox(item: Item) -> bool:
+    return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw

@@ -1,0 +1,156 @@
+"""Loads a configuration: read the files, check each section, check them against each other. All errors, or a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from config import crosscheck
+from config.crosscheck import Item
+from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
+from config.files import Files, Source
+from config.inventory import Configuration, Things, resolve
+from config.messages import explain, is_about_absence
+from config.schema.document import SETTINGS, Document, Included
+from config.schema.things import LISTS
+from config.schema.values import Section
+from config.tree import List, Mapping, Refused
+
+
+def load(path: Path) -> Configuration:
+    """Load and check a configuration.
+
+    Parameters:
+        path: the main file.
+
+    Raises:
+        ConfigurationInvalid: with everything that is wrong. Nothing else is raised, whatever the files hold.
+    """
+    return _Loading(path).result()
+
+
+def check(path: Path) -> list[ConfigError]:
+    """Return what is wrong with a configuration, in the order of the files and lines; empty when nothing is."""
+    try:
+        load(path)
+    except ConfigurationInvalid as invalid:
+        return list(invalid.errors)
+    return []
+
+
+class _Loading:
+    """One load: collects errors on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files = Files(path)
+        self._errors = self._files.errors
+        self._hints = Hints()
+        self._items: list[Item] = []
+        self._settings: Document | None = None
+
+    def result(self) -> Configuration:
+        """Check everything and build the result."""
+        for source in self._files.sources:
+            self._check_file(source)
+        if self._files.sources and self._files.sources[0].path == self._path:
+            self._cross_check(self._files.sources[0])
+        if self._errors or self._settings is None:
+            raise ConfigurationInvalid(self._ordered(self._errors))
+        settings = self._settings
+        return Configuration(
+            path=self._path,
+            files=tuple(self._files.order),
+            timezone=ZoneInfo(settings.timezone),
+            language=settings.language,
+            data_dir=Path(self._path.parent, settings.data_dir).absolute(),
+            logging=settings.logging,
+            storage=settings.storage,
+            probing=settings.probing,
+            confirmation=settings.confirmation,
+            alerting=settings.alerting,
+            inventory=resolve(self._things(), settings.probing),
+        )
+
+    def _check_file(self, source: Source) -> None:
+        root = source.root
+        # A section whose lines are all commented out is left with no value: as good as not there.
+        head = root.without(set(LISTS) | {key for key, value in root.items() if value is None or _refused(value)})
+        if source.path == self._path:
+            self._settings = cast("Document | None", self._section(source, Document, head, ()))
+        else:
+            misplaced = [key for key in head if key in SETTINGS]
+            for key in misplaced:
+                mark = root.keys_at[key]
+                message = "settings stand in the main file only; an included file holds lists"
+                self._errors.append(ConfigError(source.path, mark.line, mark.column, key, message))
+            self._section(source, Included, head.without(set(misplaced)), ())
+        for kind, model in LISTS.items():
+            self._list(source, kind, model)
+
+    def _list(self, source: Source, kind: str, model: type[Section]) -> None:
+        items = source.root.get(kind)
+        if items is None or _refused(items):
+            return
+        if not isinstance(items, List):
+            self._errors.append(source.error([kind], f"{shown(items)} where a list is expected: begin each item with '- '"))
+            return
+        for index, raw in enumerate(items):
+            place = (kind, index)
+            if isinstance(raw, Mapping):
+                self._items.append(Item(kind, source, place, raw, self._section(source, model, raw, place)))
+            elif not _refused(raw):
+                self._errors.append(source.error([*place], f"{shown(raw)} where a mapping is expected: {{id: …}}"))
+
+    def _section(
+        self, source: Source, model: type[Section], raw: Mapping, place: tuple[str | int, ...]
+    ) -> Section | None:
+        """Check one section; when keys are wrong, check what remains without them as well.
+
+        So the checks of a whole section, and those across sections, find their errors in the same run.
+        """
+        context = {"folder": str(source.path.parent)}
+        for first in (True, False, False):
+            try:
+                return model.model_validate(raw, context=context)
+            except ValidationError as invalid:
+                wrong: set[str] = set()
+                for error in invalid.errors(include_url=False):
+                    finding = explain(error, model, source.root, place, self._hints)
+                    # Later rounds miss the keys that were taken out: what they say of missing ones is not the author's.
+                    if finding is not None and (first or not is_about_absence(error)):
+                        mark, path, message, hint = finding
+                        self._errors.append(ConfigError(source.path, mark.line, mark.column, path, message, hint))
+                    if error["loc"]:
+                        wrong.add(str(error["loc"][0]))
+                if not wrong or not wrong <= raw.keys():  # a key is missing, or the section as a whole is wrong
+                    return None
+                raw = raw.without(wrong)
+        return None
+
+    def _cross_check(self, main: Source) -> None:
+        self._errors += crosscheck.duplicates(self._items)
+        self._errors += crosscheck.circles(self._items, "sites", "parent")
+        self._errors += crosscheck.circles(self._items, "targets", "parents")
+        if self._files.complete:
+            self._errors += crosscheck.dangling(self._items, self._hints)
+            self._errors += crosscheck.alerting(main, self._items, self._hints)
+        if self._settings is not None:
+            self._errors += crosscheck.probing(main, self._settings.probing)
+            self._errors += crosscheck.targets(self._items, self._settings.probing)
+
+    def _things(self) -> Things:
+        return Things(**{kind: {item.id: item.model for item in self._items if item.kind == kind} for kind in LISTS})
+
+    def _ordered(self, errors: Iterable[ConfigError]) -> list[ConfigError]:
+        rank = {path: number for number, path in enumerate(self._files.order)}
+        unique = dict.fromkeys(errors)
+        return sorted(unique, key=lambda error: (rank.get(error.file, 0), error.line, error.column))
+
+
+def _refused(value: object) -> bool:
+    return isinstance(value, Refused)

@@ -1,0 +1,71 @@
+"""Who is told, and through which mail servers."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from config.schema.values import Boolean, HostName, Port, Refusal, Section, Sender, Slug, line, seconds
+from config.secrets import Secret
+
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+class MailServer(Section):
+    """A server that takes mail (RFC 6409)."""
+
+    host: HostName = Field(description="name or address")
+    port: Port = Field(587, description="465 with security tls, 25 with none")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls is required of the server, never skipped; tls from the first byte; none"
+    )
+    username: Annotated[str, line()] | None = Field(None, description="for servers that ask who is there")
+    password: Secret | None = Field(None, description="goes with username")
+    verify: Boolean = Field(True, description="the server's certificate must be valid for its name")
+    timeout_s: Annotated[float, seconds(1, 300)] = Field(20.0, alias="timeout", description="for each step")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "port" not in value and value.get("security") in ("tls", "none"):
+            return {**value, "port": _PORTS[value["security"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _password_is_safe(self) -> MailServer:
+        if (self.username is None) != (self.password is None):
+            raise Refusal(
+                "username and password belong together", key="password" if self.username is None else "username"
+            )
+        if self.password is not None and self.security == "none" and not _is_loopback(self.host):
+            raise Refusal("a password would cross the network in clear: use starttls or tls", key="security")
+        return self
+
+
+class Mail(Section):
+    """Alerts by mail."""
+
+    sender: Sender = Field(alias="from", description="the address alerts come from, with or without a name")
+    servers: tuple[MailServer, ...] = Field(description="tried in this order")
+
+    @model_validator(mode="after")
+    def _some_server(self) -> Mail:
+        if not self.servers:
+            raise Refusal("no server given: at least one {host: …} is needed", key="servers")
+        return self
+
+
+class Alerting(Section):
+    """Who is told of failures, and how."""
+
+    to: tuple[Slug, ...] = Field((), description="contacts told of every incident")
+    mail: Mail | None = Field(None, description="the way by mail")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,100 @@
+"""A whole file: the main one with all keys, and one that is included."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from config.errors import quoted
+from config.schema.alerting import Alerting
+from config.schema.settings import Confirmation, Logging, Probing, Storage
+from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
+from config.schema.values import Refusal, Section, line
+
+VERSION = 1
+
+
+def _version(value: Any) -> int:
+    if isinstance(value, bool) or str(value) != str(VERSION):
+        raise Refusal(f"this is not a version this program knows: write haidang: {VERSION}")
+    return VERSION
+
+
+def _zone(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+            near = _near_zone(value)
+            raise Refusal(f"{quoted(value)} is no time zone of the IANA database, e.g. Asia/Ho_Chi_Minh", hint=near) from error
+    return value
+
+
+def _near_zone(value: str) -> str:
+    import difflib  # noqa: PLC0415 only on this way
+
+    names = {name.lower(): name for name in zoneinfo.available_timezones()}
+    near = difflib.get_close_matches(value[:60].lower(), names, n=1, cutoff=0.7)
+    return names[near[0]] if near else ""
+
+
+class Part(Section):
+    """What every file may hold; an included file holds nothing else."""
+
+    include: tuple[Annotated[str, line(1000)], ...] = Field(
+        (), description="further YAML files or patterns, relative to this file; they hold lists only"
+    )
+    inventory: tuple[Annotated[str, line(1000)], ...] = Field(
+        (), description="CSV files of targets or patterns, relative to this file"
+    )
+    credentials: tuple[Credential, ...] = Field((), description="access to SNMP agents")
+    systems: tuple[System, ...] = Field((), description="what has an availability target")
+    sites: tuple[Site, ...] = Field((), description="places")
+    circuits: tuple[Circuit, ...] = Field((), description="leased lines")
+    targets: tuple[Target, ...] = Field((), description="what is probed")
+    contacts: tuple[Contact, ...] = Field((), description="people")
+
+
+class Document(Part):
+    """The main file."""
+
+    haidang: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
+        description="version of this file's form: 1"
+    )
+    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+        "Asia/Ho_Chi_Minh", description="in which days and months are counted (IANA name)"
+    )
+    language: Literal["vi", "en"] = Field("vi", description="of messages, for a person who has not chosen")
+    data_dir: Annotated[str, line(1000)] = Field(
+        "/var/lib/haidang", description="where the databases are; relative paths are relative to this file"
+    )
+    logging: Logging = Field(default_factory=Logging, description="the daemon's own log")
+    storage: Storage = Field(default_factory=Storage, description="where measurements go")
+    probing: Probing = Field(default_factory=Probing, description="how things are probed")
+    confirmation: Confirmation = Field(default_factory=Confirmation, description="when a failure is one")
+    alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
+
+
+class Included(Part):
+    """A file named under include."""
+
+    haidang: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
+        VERSION, description="version of this file's form: 1"
+    )
+
+
+SETTINGS = frozenset(Document.model_fields) - frozenset(Included.model_fields)
+"""Keys that stand in the main file only."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the main file, for editors that complete and check while one types."""
+    schema = Document.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Haidang configuration"
+    return schema
+
+
+__all__ = ["LISTS", "SETTINGS", "Document", "Included", "json_schema"]

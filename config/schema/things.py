@@ -1,0 +1,183 @@
+"""What is watched and for whom: the list sections, which may stand in any file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from config.schema.settings import DnsSettings, HostSettings, IcmpSettings, SnmpSettings
+from config.schema.values import Address, Mailbox, Port, Refusal, Section, Slug, Text, line, note, number
+from config.secrets import Secret
+
+ProbeKind = Literal["icmp", "snmp", "dns", "host"]
+
+
+class Named(Section):
+    """Base of what has an id, and a name for people."""
+
+    id: Slug = Field(description="how others refer to it; never changes, the ledger knows it by this")
+    name: Text | None = Field(None, description="for people: a text, or one per language; default: the id")
+
+    def label(self, language: str) -> str:
+        """Return the name for a person who reads ``vi`` or ``en``."""
+        return self.name.language(language) if self.name else self.id
+
+
+class Auth(Section):
+    """SNMPv3 authentication."""
+
+    protocol: Literal["MD5", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = Field(
+        "SHA-256", description="as the device has it"
+    )
+    password: Secret = Field(description="at least 8 characters (RFC 3414 §11.2)")
+
+
+class Priv(Section):
+    """SNMPv3 encryption."""
+
+    protocol: Literal["DES", "AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco"] = Field(
+        "AES-128", description="as the device has it"
+    )
+    password: Secret = Field(description="at least 8 characters (RFC 3414 §11.2)")
+
+
+class Credential(Section):
+    """Access to SNMP agents, by name."""
+
+    id: Slug = Field(description="how targets refer to it")
+    version: Literal["1", "2c", "3"] = Field("2c", description="of SNMP")
+    community: Secret | None = Field(None, description="versions 1 and 2c")
+    user: Annotated[str, line(32)] | None = Field(None, description="version 3")
+    auth: Auth | None = Field(None, description="version 3: authentication")
+    priv: Priv | None = Field(None, description="version 3: encryption, needs auth")
+    context: Annotated[str, note(255)] = Field("", description="version 3: context name")
+
+    @model_validator(mode="after")
+    def _fits_its_version(self) -> Credential:
+        if self.version == "3":
+            if self.user is None:
+                raise Refusal("version 3 needs a user")
+            if self.community is not None:
+                raise Refusal("version 3 has no community: give a user", key="community")
+            if self.priv is not None and self.auth is None:
+                raise Refusal("encryption needs authentication: give auth as well", key="priv")
+            return self
+        if self.community is None:
+            raise Refusal(f"version {self.version} needs a community")
+        for key in ("user", "auth", "priv", "context"):
+            if getattr(self, key):
+                raise Refusal(f'only version "3" has this, the version here is "{self.version}"', key=key)
+        return self
+
+
+class System(Named):
+    """What has an availability target: the WAN, the data network, video conferencing …"""
+
+    objective: Annotated[float, number(1, 100)] | None = Field(None, description="percent of each month")
+
+
+class Site(Named):
+    """A place."""
+
+    level: Slug = Field("site", description="province, district, commune or any other word")
+    parent: Slug | None = Field(None, description="the site above")
+    latitude: Annotated[float, number(-90, 90)] | None = Field(None, description="degrees, north positive")
+    longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
+    address: Annotated[str, line(500)] | None = Field(None, description="postal address")
+
+
+class Circuit(Named):
+    """A leased line between two sites."""
+
+    carrier: Annotated[str, line()] | None = Field(None, description="who leases it out")
+    contract: Annotated[str, line()] | None = Field(None, description="number of the contract")
+    a: Slug | None = Field(None, description="site at one end")
+    b: Slug | None = Field(None, description="site at the other end")
+    mbps: Annotated[float, number(0.001, 10_000_000)] | None = Field(None, description="contracted Mbit/s")
+    system: Slug | None = Field(None, description="the system it serves")
+
+
+class TargetSnmp(SnmpSettings):
+    """How one target is polled by SNMP; what is not said here comes from probing.snmp."""
+
+    credential: Slug = Field(description="one of credentials")
+    port: Port = Field(161, description="UDP port")
+
+
+class TargetDns(DnsSettings):
+    """What one DNS server is asked; what is not said here comes from probing.dns."""
+
+    port: Port = Field(53, description="UDP and TCP port")
+
+
+class Target(Named):
+    """A device, an endpoint, a host: what is probed."""
+
+    address: Address | None = Field(None, description="IPv4, IPv6 or host name; only the host probe needs none")
+    site: Slug | None = Field(None, description="where it stands")
+    system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
+    role: Slug = Field("device", description="what it is: router, switch, camera …")
+    parents: tuple[Slug, ...] = Field((), description="targets it is reached through; several: any of them suffices")
+    probes: tuple[ProbeKind, ...] | None = Field(
+        None, description="default: icmp, and snmp and dns where their section is given"
+    )
+    icmp: IcmpSettings | None = Field(None, description="instead of probing.icmp")
+    snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
+    dns: TargetDns | None = Field(None, description="instead of probing.dns")
+    host: HostSettings | None = Field(None, description="instead of probing.host")
+    circuit: Slug | None = Field(None, description="the line whose end this is")
+    notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
+    notes: Annotated[str, note()] = Field("", description="shown to whoever is on call")
+
+    @model_validator(mode="after")
+    def _probes_once(self) -> Target:
+        if self.probes is not None:
+            if not self.probes:
+                raise Refusal("an empty list: leave the key out, or name icmp, snmp, dns or host", key="probes")
+            if len(set(self.probes)) < len(self.probes):
+                raise Refusal("a probe is named twice", key="probes")
+        return self
+
+    def probe_kinds(self) -> tuple[ProbeKind, ...]:
+        """Return the probes this target gets."""
+        if self.probes is not None:
+            return self.probes
+        kinds: list[ProbeKind] = ["icmp"]
+        if self.snmp is not None:
+            kinds.append("snmp")
+        if self.dns is not None:
+            kinds.append("dns")
+        return tuple(kinds)
+
+
+class Contact(Named):
+    """A person, or a group with one mailbox."""
+
+    email: Mailbox | None = Field(None, description="where mail goes")
+    language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
+
+
+LISTS: dict[str, type[Section]] = {
+    "credentials": Credential,
+    "systems": System,
+    "sites": Site,
+    "circuits": Circuit,
+    "targets": Target,
+    "contacts": Contact,
+}
+"""The list sections and what each holds."""
+
+
+def table_columns() -> frozenset[str]:
+    """Return the columns a CSV file of targets may have."""
+    names = set(Target.model_fields)
+    for section, model in (("icmp", IcmpSettings), ("snmp", TargetSnmp), ("dns", TargetDns), ("host", HostSettings)):
+        names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
+        names -= {section}
+    return frozenset(names | {"name.vi", "name.en", "snmp"} - {"snmp.credential"})
+
+
+def written_name(model: type[Section], attribute: str) -> Any:
+    """Return the key in the file for an attribute."""
+    return model.model_fields[attribute].alias or attribute

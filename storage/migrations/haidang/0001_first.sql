@@ -14,10 +14,11 @@ CREATE TABLE incident (
   id INTEGER PRIMARY KEY,      -- the number people say on the phone
   target TEXT NOT NULL,
   probe TEXT NOT NULL,
+  subject TEXT NOT NULL,       -- JSON: what it was called and where it stood when it failed
   reason TEXT NOT NULL,
   started_ns INTEGER NOT NULL, -- the failure's true start
   opened_ns INTEGER NOT NULL,  -- when it was confirmed
-  ended_ns INTEGER,            -- the true end of the failure
+  ended_ns INTEGER,            -- the true end of the failure, when it is known
   resolved_ns INTEGER          -- when the end was confirmed
 ) STRICT;
 CREATE UNIQUE INDEX incident_open ON incident (target, probe) WHERE resolved_ns IS NULL;
@@ -27,10 +28,13 @@ CREATE TABLE incident_event (
   id INTEGER PRIMARY KEY,
   incident INTEGER NOT NULL REFERENCES incident (id),
   at_ns INTEGER NOT NULL,
-  kind TEXT NOT NULL,          -- opened, hidden (a check behind it), told, resolved
-  text TEXT NOT NULL
+  kind TEXT NOT NULL,          -- opened, again, hidden (a check behind it), state, resolved, closed
+  text TEXT NOT NULL,
+  target TEXT,                 -- of a hidden check
+  probe TEXT
 ) STRICT;
 CREATE INDEX incident_event_of ON incident_event (incident, id);
+CREATE UNIQUE INDEX incident_member ON incident_event (incident, target, probe) WHERE kind = 'hidden';
 
 -- The ledger. An interval that runs has no end. Closed intervals are never changed.
 CREATE TABLE interval (
@@ -56,10 +60,11 @@ CREATE INDEX interval_by_end ON interval (end_ns);
 CREATE TABLE notification (
   id INTEGER PRIMARY KEY,
   incident INTEGER REFERENCES incident (id),
-  step TEXT NOT NULL,          -- opened, resolved
+  step TEXT NOT NULL,          -- opened, resolved, closed
   contact TEXT NOT NULL,       -- id in the configuration
   channel TEXT NOT NULL,       -- mail
   address TEXT NOT NULL,
+  language TEXT NOT NULL,
   message_id TEXT NOT NULL UNIQUE,
   payload TEXT NOT NULL,       -- JSON: what the channel needs, rendered when the step happened
   created_ns INTEGER NOT NULL,

@@ -1,0 +1,1 @@
+"""Channels: the ways a message reaches a person, one file each."""

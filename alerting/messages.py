@@ -1,0 +1,202 @@
+"""What a message says: the answer to what broke, where, since when, why, who is affected and what to do, at one look.
+
+`compose` chooses the words; two templates lay them out as plain text and HTML. Every value passes `alerting.text.clean`
+on its way into a template, and HTML is escaped after that: a device's name can neither act nor look like ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from alerting.catalogue import Catalogue
+from alerting.records import Incident
+from alerting.text import clean
+from alerting.world import Step, in_language
+from availability.objectives import Figures
+
+_NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known when a message is written.
+
+    Parameters:
+        incident: as it is after the step.
+        step: what the message tells.
+        now_ns: the time the step was confirmed.
+        affected: names of what cannot be reached meanwhile, in the reader's language.
+        figures: of the month up to now; ``None`` when nobody has any.
+    """
+
+    incident: Incident
+    step: Step
+    now_ns: int
+    affected: Sequence[str] = ()
+    figures: Figures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The words of a message, before they are laid out."""
+
+    subject: str
+    title: str
+    since: str
+    facts: tuple[tuple[str, str], ...]
+    month_title: str
+    month: tuple[str, ...]
+    next_title: str
+    hints: tuple[str, ...]
+    footer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message as a channel gets it: one line, plain text, HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Writer:
+    """Writes messages in one language; keep it, the templates are compiled once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        loader = PackageLoader("alerting", "templates")
+        layout: dict[str, Any] = {
+            "loader": loader, "finalize": _safe, "undefined": StrictUndefined, "trim_blocks": True,
+            "lstrip_blocks": True, "keep_trailing_newline": True,
+        }  # fmt: skip
+        plain = Environment(autoescape=False, **layout)  # noqa: S701 the plain text; nothing in it is markup
+        self._text = plain.get_template("letter.txt")
+        self._html = Environment(autoescape=True, **layout).get_template("letter.html")
+
+    def write(self, situation: Situation) -> Rendered:
+        """Write a message."""
+        letter = compose(self._catalogue, situation)
+        gaps = {"letter": letter, "language": self._catalogue.language, "tone": situation.step.value}
+        return Rendered(clean(letter.subject, 200), self._text.render(gaps), self._html.render(gaps))
+
+
+def compose(words: Catalogue, situation: Situation) -> Letter:
+    """Choose the words of a message."""
+    incident, step = situation.incident, situation.step
+    subject, probe = incident.subject, incident.check.probe
+    ended_ns = incident.ended_ns if incident.ended_ns is not None else situation.now_ns
+    gaps = {
+        "product": words.say("product"),
+        "number": incident.number,
+        "down": words.of_probe(probe, "down"),
+        "check": words.of_probe(probe, "check"),
+        "name": clean(in_language(subject.name, words.language) or incident.check.target, 80),
+        "since": words.minute(incident.started_ns),
+        "start": words.time(incident.started_ns),
+        "end": words.time(ended_ns),
+        "duration": words.duration((ended_ns - incident.started_ns) / 1e9),
+    }
+    return Letter(
+        subject=words.say(f"subject.{step}", **gaps),
+        title=words.say(f"title.{step}", **gaps),
+        since=words.say(f"since.{step}", **gaps),
+        facts=_facts(words, situation),
+        month_title=words.say("month.title", month=words.month(situation.now_ns)),
+        month=_month(words, situation),
+        next_title=words.say("next"),
+        hints=_hints(words, incident) if step is Step.OPENED else (),
+        footer=words.say("footer", **gaps),
+    )
+
+
+def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...]:
+    incident = situation.incident
+    subject = incident.subject
+    site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
+    reason = words.of_probe(incident.check.probe, "sentence")
+    if incident.reason:
+        reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
+    facts = {
+        "address": clean(subject.address, 100),
+        "site": words.say("site_with_level", site=site, level=level) if site and level else site,
+        "system": clean(in_language(subject.system, words.language), 80),
+        "circuit": _line(words, incident),
+        "reason": reason,
+        "affected": _affected(words, situation),
+    }
+    return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
+
+
+def _line(words: Catalogue, incident: Incident) -> str:
+    circuit, carrier = clean(incident.subject.circuit, 60), clean(incident.subject.carrier, 60)
+    if not carrier:
+        return circuit
+    return words.say("line.full" if circuit else "line.carrier", carrier=carrier, circuit=circuit)
+
+
+def _affected(words: Catalogue, situation: Situation) -> str:
+    names = situation.affected
+    if not names:
+        return words.say("affected.none") if situation.step is Step.OPENED else ""
+    shown, rest = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    listed = ", ".join(clean(name, 60) for name in shown)
+    return words.say("affected.more" if rest > 0 else "affected.some", count=len(names), names=listed, rest=rest)
+
+
+def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:
+    figures = situation.figures
+    lines: list[str] = []
+    if figures is None or figures.availability_percent is None:
+        lines.append(words.say("month.nothing"))
+    else:
+        lines.append(words.say("month.availability", value=words.percent(figures.availability_percent)))
+        lines += _bounds(words, figures)
+    if figures is None or figures.budget_s is None or figures.objective_percent is None:
+        return (*lines, words.say("month.no_objective"))
+    left_s = figures.budget_s - figures.down_s
+    lines.append(
+        words.say(
+            "month.objective" if left_s >= 0 else "month.lost",
+            objective=words.percent(figures.objective_percent), budget=words.duration(figures.budget_s),
+            used=words.duration(figures.down_s), left=words.duration(left_s), over=words.duration(-left_s),
+        )
+    )  # fmt: skip
+    if situation.step is Step.OPENED and left_s >= 0:
+        if left_s < figures.period_s - figures.elapsed_s:
+            lines.append(words.say("month.lost_at", **words.clock(situation.now_ns + round(left_s * 1e9))))
+        else:
+            lines.append(words.say("month.holds"))
+    return tuple(lines)
+
+
+def _bounds(words: Catalogue, figures: Figures) -> list[str]:
+    """Say how much nobody knows, once it is enough to show in the figure."""
+    lowest, highest = figures.lowest_percent, figures.highest_percent
+    if not figures.elapsed_s or lowest is None or highest is None:
+        return []
+    unknown = 100 * figures.unknown_s / figures.elapsed_s
+    if unknown < 0.001:
+        return []
+    gaps = {"unknown": unknown, "lowest": lowest, "highest": highest}
+    return [words.say("month.bounds", **{key: words.percent(value) for key, value in gaps.items()})]
+
+
+def _hints(words: Catalogue, incident: Incident) -> tuple[str, ...]:
+    subject = incident.subject
+    gaps = {
+        "address": clean(subject.address, 100),
+        "site": clean(in_language(subject.site, words.language), 80),
+        "line": _line(words, incident) if subject.carrier else "",
+    }
+    return tuple(words.hints(incident.check.probe, incident.reason, gaps))
+
+
+def _safe(value: object) -> object:
+    """Clean what a template is about to show; markup is the template's own."""
+    return value if isinstance(value, Markup) else clean(str(value), 1200)

@@ -1,0 +1,73 @@
+"""Tells people of an incident's steps: writes the message in each reader's language and puts it into the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.catalogue import LANGUAGES, Catalogue
+from alerting.messages import Rendered, Situation, Writer
+from alerting.outbox import Outbox
+from alerting.records import Incident
+from alerting.text import clean
+from alerting.world import Recipient, Step, World, in_language
+from haidang.model import CheckId
+
+logger = structlog.get_logger(__name__)
+
+
+class Notifier:
+    """Puts messages into the outbox, inside the transaction of what they tell.
+
+    Parameters:
+        outbox: where they go.
+        world: names, places and figures.
+        zone: the time zone people read times in.
+    """
+
+    def __init__(self, outbox: Outbox, world: World, zone: ZoneInfo) -> None:
+        self._outbox = outbox
+        self._world = world
+        self._writers = {language: Writer(Catalogue(language, zone)) for language in LANGUAGES}
+
+    def opened(self, incident: Incident, now_ns: int) -> None:
+        """Tell everybody who hears of this check that it has failed."""
+        told = [(recipient, None) for recipient in self._world.recipients(incident.check)]
+        self._tell(incident, Step.OPENED, now_ns, told, self._world.behind(incident.check))
+
+    def ended(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId]) -> None:
+        """Tell those who were told of the failure, and nobody else, that it is over."""
+        self._tell(incident, step, now_ns, self._outbox.told(incident.number, Step.OPENED), members)
+
+    def _tell(
+        self, incident: Incident, step: Step, now_ns: int, recipients: Sequence[tuple[Recipient, str | None]],
+        affected: Sequence[CheckId],
+    ) -> None:  # fmt: skip
+        written: dict[str, Rendered] = {}
+        for recipient, earlier in recipients:
+            language = recipient.language if recipient.language in self._writers else "en"
+            if language not in written:
+                written[language] = self._write(incident, step, now_ns, affected, language)
+            letter = written[language]
+            payload: dict[str, Any] = {"subject": letter.subject, "text": letter.text, "html": letter.html}
+            if earlier is not None:
+                payload["references"] = [earlier]
+            self._outbox.put(incident.number, step, recipient, payload, now_ns)
+
+    def _write(
+        self, incident: Incident, step: Step, now_ns: int, affected: Sequence[CheckId], language: str
+    ) -> Rendered:  # fmt: skip
+        try:
+            situation = Situation(
+                incident, step, now_ns,
+                affected=[in_language(self._world.subject(check).name, language) or str(check) for check in affected],
+                figures=self._world.month(incident.check, now_ns),
+            )  # fmt: skip
+            return self._writers[language].write(situation)
+        except Exception:  # noqa: BLE001 a page in bare words is better than none, and the ledger waits for this
+            logger.exception("message written in bare words", incident=incident.number, step=step.value)
+            line = f"[Haidang #{incident.number}] {step.value}: {clean(str(incident.check))}: {clean(incident.reason)}"
+            return Rendered(line, f"{line}\n", "")

@@ -1,0 +1,129 @@
+"""What is on record of incidents: read by the daemon that writes them and by every command that shows them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from alerting.world import Step, Subject
+from haidang.model import CheckId
+
+_COLUMNS = "id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One failure of one check, with everything hidden behind it.
+
+    Parameters:
+        number: what people say on the phone.
+        check: what failed.
+        subject: what it was called when it failed; the configuration may have changed since.
+        reason: why, in the probe's words.
+        started_ns, ended_ns: the failure's true start and end; the end is ``None`` while it lasts, and when the
+            check was taken out of the configuration before it came back.
+        opened_ns, resolved_ns: when start and end were confirmed; the end is ``None`` while the incident is open.
+    """
+
+    number: int
+    check: CheckId
+    subject: Subject
+    reason: str
+    started_ns: int
+    opened_ns: int
+    ended_ns: int | None = None
+    resolved_ns: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the failure still lasts, as far as is known."""
+        return self.resolved_ns is None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an incident's timeline; ``kind`` is opened, again, hidden, state, resolved or closed."""
+
+    at_ns: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far one message of an incident has come; ``state`` is waiting, sending, sent or failed."""
+
+    step: Step
+    contact: str
+    channel: str
+    address: str
+    state: str
+    attempts: int
+    next_ns: int
+    done_ns: int | None
+    error: str
+
+
+def incidents(
+    sql: sqlite3.Connection, *, resolved: bool = False, check: CheckId | None = None, limit: int = 1000
+) -> list[Incident]:
+    """Return incidents, the newest first.
+
+    Parameters:
+        sql: any connection to ``haidang.db``.
+        resolved: the resolved ones too.
+        check: only those of one check.
+        limit: at most so many.
+    """
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE (?1 OR resolved_ns IS NULL) "
+        "AND (?2 IS NULL OR (target = ?2 AND probe = ?3)) ORDER BY id DESC LIMIT ?4",
+        (resolved, check.target if check else None, check.probe if check else None, limit),
+    )
+    return [_incident(row) for row in rows]
+
+
+def open_incident(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
+    """Return the open incident of a check."""
+    row = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE target = ? AND probe = ? AND resolved_ns IS NULL",
+        (check.target, check.probe),
+    ).fetchone()
+    return _incident(row) if row else None
+
+
+def incident(sql: sqlite3.Connection, number: int) -> Incident | None:
+    """Return an incident by its number."""
+    row = sql.execute(f"SELECT {_COLUMNS} FROM incident WHERE id = ?", (number,)).fetchone()
+    return _incident(row) if row else None
+
+
+def events(sql: sqlite3.Connection, number: int) -> list[Event]:
+    """Return the timeline of an incident."""
+    rows = sql.execute("SELECT at_ns, kind, text FROM incident_event WHERE incident = ? ORDER BY id", (number,))
+    return [Event(*row) for row in rows]
+
+
+def members(sql: sqlite3.Connection, number: int) -> list[CheckId]:
+    """Return the checks that were hidden behind the failure, in the order they vanished."""
+    rows = sql.execute(
+        "SELECT target, probe FROM incident_event WHERE incident = ? AND kind = 'hidden' ORDER BY id", (number,)
+    )
+    return [CheckId(*row) for row in rows]
+
+
+def deliveries(sql: sqlite3.Connection, number: int) -> list[Delivery]:
+    """Return what was told to whom, in order, and how far each message has come."""
+    rows = sql.execute(
+        "SELECT step, contact, channel, address, state, attempts, next_ns, done_ns, last_error "
+        "FROM notification WHERE incident = ? ORDER BY id",
+        (number,),
+    )
+    return [Delivery(Step(step), *rest) for step, *rest in rows]
+
+
+def _incident(row: tuple[int, str, str, str, str, int, int, int | None, int | None]) -> Incident:
+    number, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns = row
+    what = Subject.from_json(json.loads(subject))
+    return Incident(number, CheckId(target, probe), what, reason, started_ns, opened_ns, ended_ns, resolved_ns)

@@ -1,0 +1,99 @@
+"""What alerting asks of the world outside: who hears of a check, what it is called, how its month stands.
+
+The daemon adapts the configuration and the ledger to this; nothing here knows how either is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from availability.objectives import Figures
+from haidang.model import CheckId
+
+Words = Mapping[str, str]
+"""A name by language: ``{"vi": "Mạng WAN", "en": "WAN"}``. One language is enough; an empty one means *not known*."""
+
+
+def in_language(words: Words, language: str) -> str:
+    """Return a name in a language, else in any it has, else an empty text."""
+    return words.get(language) or next((word for word in words.values() if word), "")
+
+
+class Step(StrEnum):
+    """What in an incident's life a message tells."""
+
+    OPENED = "opened"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    """The check is no longer watched; whether it came back is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a message says of a check besides its state.
+
+    Parameters:
+        name: the target's name.
+        address: where it is probed, as a person would type it.
+        site, level, system: the names of the place, its administrative level, the watched system.
+        circuit: the line's number at the carrier.
+        carrier: who runs the line.
+    """
+
+    name: Words
+    address: str = ""
+    site: Words = field(default_factory=dict)
+    level: Words = field(default_factory=dict)
+    system: Words = field(default_factory=dict)
+    circuit: str = ""
+    carrier: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data, to be kept with an incident."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Subject:
+        """Read what `as_json` gave; keys of other versions are passed over."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        return cls(**{"name": {}, **known})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One mailbox (or number, or room) that hears of a check.
+
+    Parameters:
+        contact: the person's or group's id in the configuration.
+        address: where the channel delivers to.
+        language: ``vi`` or ``en``.
+        channel: the channel's name, e.g. ``mail``.
+    """
+
+    contact: str
+    address: str
+    language: str = "vi"
+    channel: str = "mail"
+
+
+class World(Protocol):
+    """Asked while a transition is being written: answers at once, from memory or the ledger, and never raises."""
+
+    def subject(self, check: CheckId) -> Subject:
+        """Describe a check; one that is not configured gets a subject with its id for a name."""
+        ...
+
+    def recipients(self, check: CheckId) -> Sequence[Recipient]:
+        """Return who hears of a check's incidents; each mailbox once."""
+        ...
+
+    def behind(self, check: CheckId) -> Sequence[CheckId]:
+        """Return the checks that cannot be reached while this one is down."""
+        ...
+
+    def month(self, check: CheckId, at_ns: int) -> Figures | None:
+        """Return the figures of the calendar month that contains a time, up to it; ``None`` when there are none."""
+        ...

@@ -150,14 +150,17 @@ def uptime_s(agent_ticks: int | None, host_ticks: int | None, engine_time_s: int
     """Tell how long a machine is up.
 
     hrSystemUptime is the machine's, sysUpTime only the agent's. Both wrap after 497 days; snmpEngineTime wraps after 68
-    years but means something else on many devices, so it is believed only where it differs by exactly whole wraps.
+    years but means something else on many devices, so it is believed only where it differs from sysUpTime by exactly
+    whole wraps. A machine is up at least as long as its agent.
     """
-    ticks = host_ticks if host_ticks is not None else agent_ticks
-    if ticks is None:
-        return None
-    if engine_time_s is not None:
-        missing = engine_time_s * 100 - ticks
+    agent = agent_ticks
+    if agent is not None and engine_time_s is not None:
+        missing = engine_time_s * 100 - agent
         wraps = round(missing / TICKS_WRAP)
         if wraps >= 1 and abs(missing - wraps * TICKS_WRAP) <= 6_000:
-            ticks += wraps * TICKS_WRAP
-    return ticks / 100
+            agent += wraps * TICKS_WRAP
+    if host_ticks is None:
+        return None if agent is None else agent / 100
+    if agent is not None and host_ticks + 6_000 < agent:
+        host_ticks += -(-(agent - 6_000 - host_ticks) // TICKS_WRAP) * TICKS_WRAP
+    return host_ticks / 100

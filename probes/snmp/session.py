@@ -14,6 +14,9 @@ from probes.snmp.keys import User
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, REPORT, V1, V2C, V3, Pdu
 from probes.snmp.usm import NOT_IN_TIME, UNKNOWN_ENGINE, Claims, Security, report_reason
 
+Question = tuple[int, int, int, tuple[bytes, ...]]
+"""PDU tag, non-repeaters and max-repetitions (0 unless GETBULK), names."""
+
 PER_REQUEST = 40  # variables in one GET: fits every agent's datagram
 LADDER = (25, 10, 5, 1)
 CLIMB_AFTER = 100
@@ -73,6 +76,7 @@ class Session:
         self.version = V3 if access.user else V1 if access.version == "1" else V2C
         self.security = Security(access.user, engine.keys) if access.user else None
         self.resyncs = 0
+        self.heard = False  # it answered last time: if it is silent now, the question may be too large
         self._community = access.community.encode()
         self._discovering = asyncio.Lock()
 
@@ -156,25 +160,34 @@ class Session:
     ) -> Pdu:  # fmt: skip
         timeout_s = timeout_s or self.access.timeout_s
         tries = tries or self.access.tries
-        engine = self.engine
-        if self.security is None:
-            number = engine.new_id()
-            packet = message.community_message(
-                self.version, self._community, engine.bodies.pdu(tag, number, first, second, names)
-            )
-            pdu, _ = await engine.exchange(
-                self.peer, number, self.version, packet, timeout_s=timeout_s, tries=tries, deadline=deadline
-            )
-        else:
-            pdu = await self._ask_securely(self.security, (tag, first, second, names), deadline, timeout_s, tries)
+        question = (tag, first, second, names)
+        try:
+            if self.security is None:
+                pdu = await self._ask_plainly(question, deadline, timeout_s, tries)
+            else:
+                pdu = await self._ask_securely(self.security, question, deadline, timeout_s, tries)
+        except NoAnswer:
+            self.heard = False
+            raise
+        self.heard = True
         if pdu.error_status:
             raise Refused(pdu.error_status, pdu.error_index)
         return pdu
 
+    async def _ask_plainly(self, question: Question, deadline: float, timeout_s: float, tries: int) -> Pdu:
+        number = self.engine.new_id()
+        tag, first, second, names = question
+        packet = message.community_message(
+            self.version, self._community, self.engine.bodies.pdu(tag, number, first, second, names)
+        )
+        pdu, _ = await self.engine.exchange(
+            self.peer, number, self.version, packet, timeout_s=timeout_s, tries=tries, deadline=deadline
+        )
+        return pdu
+
     async def _ask_securely(
-        self, security: Security, question: tuple[int, int, int, tuple[bytes, ...]], deadline: float,
-        timeout_s: float, tries: int,
-    ) -> Pdu:  # fmt: skip
+        self, security: Security, question: Question, deadline: float, timeout_s: float, tries: int
+    ) -> Pdu:
         """Ask in v3: find the engine, follow its clock or its change, all before one deadline (RFC 3414 §4, §3.2)."""
         engine = self.engine
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 from probes.icmp.sockets import BUFFER_BYTES, IP_RECVERR, IPV6_RECVERR, SO_RCVBUFFORCE, SO_SNDBUFFORCE
@@ -49,8 +50,9 @@ def parse_address(text: str, port: int) -> tuple[int, Address, Address]:
     if not 1 <= port <= 65_535:
         raise ValueError(f"{port} is not a UDP port")
     try:
+        ipaddress.ip_address(text)  # the resolver would take 10.0.0 for 10.0.0.0
         found = socket.getaddrinfo(text, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except (socket.gaierror, UnicodeError) as error:
+    except (socket.gaierror, ValueError) as error:
         raise ValueError(f"{text!r} is not an IP address: {error}") from error
     family, _, _, _, name = found[0]
     if family == socket.AF_INET:

@@ -116,7 +116,8 @@ async def walk_table(
         a column for each root, in order.
     """
     cursors = [_Cursor(Column(root), root, most_rows) for root in roots]
-    heard = False
+    heard = session.heard
+    answered = False
     before = session.repetitions.mark()
     while True:
         active = [cursor for cursor in cursors if not cursor.done]
@@ -126,20 +127,22 @@ async def walk_table(
         count = session.repetitions.count
         batch = active[: 2 * count if count > 1 else 1]
         try:
-            await _advance(session, batch, deadline, heard=heard)
+            answered |= await _advance(session, batch, deadline, heard=heard or answered)
         except SnmpError as error:
-            if not heard:
-                raise
             session.repetitions.restore(before)
+            if not answered:
+                raise
             fault = _SPENT if asyncio.get_running_loop().time() >= deadline else str(error)
             for cursor in active:
                 cursor.stop(fault)
-        heard = True
     return [cursor.column for cursor in cursors]
 
 
-async def _advance(session: Session, batch: list[_Cursor], deadline: float, *, heard: bool) -> None:
+async def _advance(session: Session, batch: list[_Cursor], deadline: float, *, heard: bool) -> bool:
     """Fetch the next rows of some columns; step down where the agent cannot give so many.
+
+    Returns:
+        whether it answered; if not, the step down was made.
 
     Raises:
         SnmpError: silence, also at the smallest step, or a refusal of the security model.
@@ -158,18 +161,19 @@ async def _advance(session: Session, batch: list[_Cursor], deadline: float, *, h
     except NoAnswer:
         # an answer that is too large for the path gets lost as a whole, again and again: ask for less
         if heard and asyncio.get_running_loop().time() < deadline and repetitions.fewer(for_good=False):
-            return
+            return False
         raise
     except Refused as refusal:
         _refused(session, batch, refusal)
-        return
+        return True
     repetitions.good()
     if not varbinds:
         for cursor in batch:
             cursor.stop("the agent gives an empty answer")
-        return
+        return True
     for position, cursor in enumerate(batch):
         cursor.take(varbinds[position::width])
+    return True
 
 
 def _refused(session: Session, batch: list[_Cursor], refusal: Refused) -> None:
@@ -181,3 +185,4 @@ def _refused(session: Session, batch: list[_Cursor], refusal: Refused) -> None:
     for cursor in about:
         ended = session.version == V1 and refusal.status == NO_SUCH_NAME  # RFC 1157: the end of the MIB
         cursor.stop("" if ended else str(refusal))
+    return None

@@ -7,6 +7,7 @@ import bisect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from probes.snmp import ber, message, oid
 from probes.snmp.ber import Value, VarBind
@@ -41,12 +42,12 @@ class Agent(asyncio.DatagramProtocol):
         self.misbehave = misbehave
         self.too_big_over = too_big_over
         self.asked: list[Pdu] = []
+        self._heard = asyncio.Event()
         self.port = 0
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -56,6 +57,7 @@ class Agent(asyncio.DatagramProtocol):
             return
         asked = message.read_head(data, pos, end).pdu(data)
         self.asked.append(asked)
+        self._heard.set()
         status, index, varbinds = self.answer(asked, version)
         pdu = message.encode_pdu(RESPONSE, asked.request_id, status, index, varbinds)
         honest = message.community_message(version, community, pdu)
@@ -65,6 +67,12 @@ class Agent(asyncio.DatagramProtocol):
     def send(self, packet: bytes, addr: tuple[str, int]) -> None:
         if self.transport is not None and not self.transport.is_closing():
             self.transport.sendto(packet, addr)
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until so many questions came."""
+        while len(self.asked) < times:
+            self._heard.clear()
+            await asyncio.wait_for(self._heard.wait(), 5)
 
     def answer(self, asked: Pdu, version: int) -> tuple[int, int, list[VarBind]]:
         """Give error-status, error-index and variables (RFC 3416 §4.2)."""

@@ -50,12 +50,15 @@ def write_yaml(folder: Path, count: int) -> Path:
     for first in range(0, count, TARGETS_PER_FILE):
         rows = ["targets:\n"]
         for number in range(first, min(first + TARGETS_PER_FILE, count)):
-            rows.append(
-                f"  - id: cam-{number:05d}\n    name: Camera ngã tư số {number}\n    address: {address(number + 1)}\n"
-                f"    site: site-{number % 200}\n    system: wan\n    role: camera\n"
-                + (f"    parents: [cam-{number % 100:05d}]\n" if number >= 100 else "")
-                + ("    snmp: {credential: core}\n" if number % 5 == 0 else "")
-            )
+            extra = f"    parents: [cam-{number % 100:05d}]\n" if number >= 100 else ""
+            extra += "    snmp: {credential: core}\n" if number % 5 == 0 else ""
+            rows += [
+                (
+                    f"  - id: cam-{number:05d}\n    name: Camera ngã tư số {number}\n"
+                    f"    address: {address(number + 1)}\n"
+                    f"    site: site-{number % 200}\n    system: wan\n    role: camera\n{extra}"
+                )
+            ]
         name = f"targets-{first}.yaml"
         (folder / name).write_text("".join(rows), encoding="utf-8")
         names.append(name)

@@ -173,7 +173,7 @@ def main() -> int:
     for mode, row in result.items():
         print(
             f"{mode:10} {row['ours_echoes']} echoes, median of {row['rounds']}: CPU per echo ours "
-            f"{row['ours_us_per_echo']} us, fping {row['fping_us_per_echo']} us, ratio {row['ratio']} (less is better); "
+            f"{row['ours_us_per_echo']} us, fping {row['fping_us_per_echo']} us, ratio {row['ratio']}; "
             f"lost {row['ours_lost']}/{row['fping_lost']}; ours RSS {row['ours_rss_mb']} MB"
         )
     return 0

@@ -191,6 +191,13 @@ class DnsWatch(TaskWatch):
         self._deliver(observation, (dns_point(self._series, observation),))
 
 
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """How often this machine is read."""
+
+    cadence_s: float = 30.0
+
+
 class HostWatch(TaskWatch):
     """Reads this machine, in a thread: a dead network file system can hold the system call."""
 
@@ -219,3 +226,30 @@ class HostWatch(TaskWatch):
             for reading in readings
         ]
         self._deliver(observation, points)
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A check that cannot be probed as things are: which probe, and what must be done."""
+
+    probe: str
+    reason: str
+
+
+class UnusableWatch:
+    """Says in every slot that the check cannot be probed, and why."""
+
+    def __init__(self, check: CheckId, why: Unusable, deliver: Deliver) -> None:
+        self.check = check
+        self._why = why
+        self._deliver = deliver
+
+    def start(self, slot_ns: int) -> None:
+        """See `Watch.start`."""
+        unknown = Observation(self.check.target, self._why.probe, slot_ns, Status.UNKNOWN, self._why.reason, {}, 0.0)
+        self._deliver(unknown, ())
+
+    start_fast = start
+
+    def stop(self) -> None:
+        """See `Watch.stop`."""

@@ -1,1 +1,5 @@
-"""To come."""
+"""``python -m haidang``: the same as the ``haidang`` command."""
+
+from haidang.cli import main
+
+main()

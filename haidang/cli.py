@@ -1,1 +1,177 @@
-"""To come."""
+"""The command line. Each command is thin: it reads its words, calls a room, prints what came of it.
+
+Exit status: 0 all is well, 1 what was asked about is bad, 2 the command or the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config import ConfigurationInvalid, json_schema, load
+from config.starter import StarterRefused, write_starter
+from haidang import __version__, doctor, logs
+from haidang.clock import SystemClock
+from haidang.commands import probing, reading
+from haidang.commands.common import (
+    ConfigOption,
+    JsonOption,
+    coloured,
+    fail,
+    find_config,
+    print_json,
+    print_table,
+    read_config,
+)
+from haidang.daemon import Daemon
+from haidang.life import AlreadyRunning
+from storage.database import DatabaseError
+
+app = typer.Typer(
+    name="haidang", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
+    help="Hải đăng, the lighthouse: watches networks and services, keeps the ledger of what was available.",
+)  # fmt: skip
+config_app = typer.Typer(no_args_is_help=True, help="Check and describe the configuration.")
+app.add_typer(config_app, name="config")
+app.add_typer(probing.probe, name="probe")
+app.add_typer(reading.store, name="store")
+app.command("poll")(probing.poll)
+app.command("status")(reading.status)
+app.command("incidents")(reading.incidents)
+app.command("availability")(reading.availability)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"haidang {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon until SIGTERM; SIGHUP reads the configuration again."""
+    path = find_config(config)
+    configuration = read_config(path)
+    logs.configure(configuration.logging.format, configuration.logging.level)
+    try:
+        asyncio.run(Daemon(path, configuration, SystemClock()).run())
+    except AlreadyRunning as error:
+        fail(str(error), status=1)
+    except DatabaseError as error:
+        fail(str(error), status=1)
+    except OSError as error:
+        fail(
+            f"{configuration.data_dir}: cannot be used ({(error.strerror or str(error)).lower()}); "
+            "haidang doctor says what to do", status=1,
+        )  # fmt: skip
+
+
+@app.command()
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write haidang.yaml.")]) -> None:
+    """Write a commented starter configuration that watches this machine."""
+    try:
+        written = write_starter(directory)
+    except StarterRefused as error:
+        fail(str(error))
+    for path in written:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"start it with: haidang run --config {written[0]}")
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE")] = None, as_json: JsonOption = False
+) -> None:
+    """Check a configuration; every error is printed as file:line:column: path: message."""
+    path = find_config(file)
+    try:
+        configuration = load(path)
+    except ConfigurationInvalid as invalid:
+        if as_json:
+            print_json(
+                [
+                    {
+                        "file": str(error.file), "line": error.line, "column": error.column, "path": error.path,
+                        "message": error.message, "hint": error.hint,
+                    }
+                    for error in invalid.errors
+                ]
+            )  # fmt: skip
+            raise typer.Exit(2) from None
+        fail(*map(str, invalid.errors))
+    weak = [text for secret in configuration.secrets().values() if (text := secret.weakness())]
+    if as_json:
+        print_json([])
+    else:
+        inventory = configuration.inventory
+        typer.echo(
+            f"{path}: fine: {len(inventory.targets)} targets, {len(inventory.sites)} sites, "
+            f"{len(inventory.systems)} systems, {len(inventory.circuits)} circuits"
+        )
+    for text in dict.fromkeys(weak):
+        typer.echo(f"warning: {text}", err=True)
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    print_json(json_schema())
+
+
+@app.command("doctor")
+def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what is missing on this machine and the line that cures it. Ends with 1 when something is bad."""
+    findings = list(doctor.machine())
+    try:
+        path = find_config(config)
+        configuration = load(path)
+    except typer.Exit:
+        pass
+    except ConfigurationInvalid as invalid:
+        findings.append(
+            doctor.Finding(
+                "configuration", doctor.Health.BAD, f"{path}: {len(invalid.errors)} errors",
+                f"haidang config check {path}",
+            )
+        )  # fmt: skip
+    else:
+        findings.append(doctor.Finding("configuration", doctor.Health.OK, str(path)))
+        findings += doctor.data_directory(configuration.data_dir)
+        findings += doctor.secrets(configuration)
+        for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
+            findings.append(
+                doctor.reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")
+            )
+        if configuration.storage.kind == "influxdb":
+            findings.append(doctor.reachable_url(configuration.storage.influxdb.url))
+    if as_json:
+        print_json([{"name": one.name, "health": one.health, "text": one.text, "cure": one.cure} for one in findings])
+    else:
+        print_table(
+            ("", "what", "finding", "cure"),
+            ((coloured(one.health.value), one.name, one.text, one.cure) for one in findings),
+        )
+    raise typer.Exit(1 if any(one.health is doctor.Health.BAD for one in findings) else 0)
+
+
+def main() -> None:
+    """Enter here; the console script and ``python -m haidang`` do."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader of our output went away, as head does
+        sys.stderr.close()
+        os._exit(1)

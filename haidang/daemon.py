@@ -1,1 +1,259 @@
-"""To come."""
+"""The daemon: the one place that wires the rooms together, and its life from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import socket
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+import structlog
+
+from alerting.incidents import Incidents
+from alerting.notifier import Notifier
+from alerting.outbox import Outbox
+from alerting.sender import Sender
+from availability.dependencies import judge
+from availability.health import HealthEngine
+from collectors.cadence import Cadence
+from collectors.names import AddressBook
+from collectors.plan import plan
+from collectors.points import series
+from config import Configuration, ConfigurationInvalid, load
+from haidang import __version__, logs
+from haidang.calendar import Calendar
+from haidang.clock import Clock
+from haidang.life import DataDirectory, ServiceManager, StepDetector
+from haidang.model import CheckId, FieldValue, Point
+from haidang.pipeline import Pipeline
+from haidang.settings import channels, mail_domain, store_settings
+from haidang.watching import Watching
+from haidang.world import ConfiguredWorld
+from storage.database import Database
+from storage.ledger import Ledger, LedgerReader
+from storage.metrics import open_store
+
+logger = structlog.get_logger(__name__)
+
+BEAT_S = 10.0
+"""How often the ledger notes that we live: the most that a crash can make unknown."""
+NAMES_S = 300.0
+SELF_S = 60.0
+END_S = 2.0
+"""How long an end may take to flush what is buffered; the whole end stays under 5 s."""
+
+
+class Daemon:
+    """Watches what a configuration says until it is told to stop.
+
+    Parameters:
+        path: the configuration file, read again on SIGHUP.
+        configuration: what it says now.
+        clock: everything's time.
+    """
+
+    def __init__(self, path: Path, configuration: Configuration, clock: Clock) -> None:
+        self._path = path
+        self._configuration = configuration
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._names_changed = asyncio.Event()
+        self._directory = DataDirectory(configuration.data_dir)
+        self._service = ServiceManager(os.environ)
+        self._steps = StepDetector(clock)
+
+    async def run(self) -> None:
+        """Live until SIGTERM or SIGINT.
+
+        Raises:
+            AlreadyRunning: another daemon holds the data directory.
+            DatabaseError: the ledger cannot be opened.
+            OSError: the data directory cannot be used.
+        """
+        self._directory.hold()
+        try:
+            self._database = Database(self._configuration.data_dir / "haidang.db", "haidang")
+            try:
+                await self._live()
+            finally:
+                self._database.close()
+        finally:
+            self._directory.release()
+
+    async def _live(self) -> None:
+        self._build()
+        known = self._ledger.begin(self._clock.utc_ns(), __version__)
+        changes = self._watching.apply(plan(self._configuration), known)
+        self._calendar.start()
+        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at by every collection
+        storing = asyncio.create_task(self._store.run(), name="store")
+        sending = asyncio.create_task(self._sender.run(), name="sender")
+        loops = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("cadence", self._cadence.run()),
+                ("tick", self._every(1.0, self._tick)),
+                ("beat", self._every(BEAT_S, self._beat)),
+                ("names", self._names()),
+                ("self", self._every(SELF_S, self._measure_self)),
+            )
+        ]
+        logger.info(
+            "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
+            checks=len(changes.added), store=self._store.status().kind, data=str(self._configuration.data_dir),
+            process=os.getpid(),
+        )  # fmt: skip
+        self._service.say("READY=1", self._status())
+        stopping = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait([stopping, storing, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            for task in done - {stopping}:
+                task.result()  # a loop of ours never ends by itself: let its error end the process
+        finally:
+            stopping.cancel()
+            await self._end(loops, [storing, sending])
+
+    def _build(self) -> None:
+        configuration, clock, database = self._configuration, self._clock, self._database
+        self._addresses = AddressBook()
+        self._cadence = Cadence(clock)
+        self._health = HealthEngine(judge, self._hurry)
+        self._ledger = Ledger(database)
+        self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
+        outbox = Outbox(database, clock, mail_domain(configuration))
+        notifier = Notifier(outbox, self._world, configuration.timezone)
+        self._incidents = Incidents(database, clock, self._world, notifier)
+        self._sender = Sender(outbox, clock, channels(configuration))
+        self._store = open_store(store_settings(configuration), clock)
+        self._pipeline = Pipeline(
+            clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake
+        )  # fmt: skip
+        self._calendar = Calendar(configuration.timezone)
+        self._calendar.add("tidy the metric store", self._tidy, minute=4)
+        self._watching = Watching(clock, self._cadence, self._health, self._addresses, self._pipeline.deliver)
+
+    def _hurry(self, check: CheckId, fast: bool) -> None:
+        self._watching.hurry(check, fast)
+
+    def reload(self) -> None:
+        """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
+        self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
+        try:
+            fresh = load(self._path)
+        except ConfigurationInvalid as invalid:
+            for error in invalid.errors:
+                logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error
+            logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
+        else:
+            self._take(fresh)
+        self._service.say("READY=1", self._status())
+
+    def _take(self, fresh: Configuration) -> None:
+        old, self._configuration = self._configuration, fresh
+        if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
+            logger.warning("data_dir, storage and timezone change only with a restart")
+        logs.configure(fresh.logging.format, fresh.logging.level)
+        self._world.use(fresh)
+        self._sender.use(channels(fresh))
+        changes = self._watching.apply(plan(fresh))
+        self._forget(changes.removed)
+        self._names_changed.set()
+        logger.info(
+            "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
+        )
+
+    def _forget(self, checks: Collection[CheckId]) -> None:
+        """Close what is on record of checks that are no longer watched."""
+        if not checks:
+            return
+        with self._database.transaction():
+            self._ledger.retire(checks, self._clock.utc_ns())
+            self._incidents.forget(checks)
+        self._sender.wake()
+
+    async def _tick(self) -> None:
+        step = self._steps.look()
+        if step is not None:
+            self._clock_stepped(*step)
+        self._pipeline.tick()
+
+    def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
+        logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
+        self._health.shift(after_ns - before_ns)
+        self._ledger.clock_stepped(before_ns, after_ns)
+        self._calendar.clock_stepped()
+        self._sender.wake()
+
+    async def _tidy(self) -> None:
+        await self._store.tidy(self._clock.utc_ns())
+
+    async def _beat(self) -> None:
+        self._ledger.beat(self._clock.utc_ns())
+        self._service.say("WATCHDOG=1", self._status())
+
+    async def _names(self) -> None:
+        """Look the targets' names up now and then, and at once when the configuration changed."""
+        while True:
+            self._names_changed.clear()
+            await self._addresses.refresh()
+            try:
+                async with asyncio.timeout(NAMES_S):
+                    await self._names_changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _measure_self(self) -> None:
+        """Store how we are doing: lag, skipped slots, our own losses, memory and processor time."""
+        lag, store = self._cadence.take_lag(), self._store.status()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        fields: dict[str, FieldValue] = {
+            "slots": lag.runs, "slots_skipped": lag.skipped + self._watching.skipped(),
+            "lag_mean_ms": round(lag.total_ns / max(1, lag.runs) / 1e6, 3), "lag_max_ms": round(lag.worst_ns / 1e6, 3),
+            "icmp_dropped": self._watching.icmp.drops(), "suspects": self._health.suspects(),
+            "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
+            "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
+            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
+        }  # fmt: skip
+        self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    def _status(self) -> str:
+        return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something at once and then again and again; a failure is logged and does not end it."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 the loop's top: this round failed, the next may not
+                logger.exception("periodic work failed", work=getattr(work, "__name__", ""))
+            await asyncio.sleep(seconds)
+
+    async def _end(self, loops: Collection[asyncio.Task[None]], carriers: Collection[asyncio.Task[None]]) -> None:
+        """Stop probing, say in the ledger until when we watched, flush, close. Takes under five seconds."""
+        self._service.say("STOPPING=1")
+        began = self._clock.monotonic_ns()
+        for task in loops:
+            task.cancel()
+        self._calendar.close()
+        self._watching.close()
+        try:
+            self._pipeline.tick()
+            self._ledger.end(self._clock.utc_ns())
+        except sqlite3.Error as error:
+            logger.error("the end could not be written", error=str(error))  # noqa: TRY400 the error says it all
+        for task in carriers:
+            task.cancel()
+        await asyncio.wait([*loops, *carriers], timeout=END_S)
+        await self._store.close(END_S)
+        logger.info("haidang ended", took_ms=round((self._clock.monotonic_ns() - began) / 1e6))

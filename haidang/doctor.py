@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from config import Configuration, SecretUnavailable
 from probes.icmp.sockets import BUFFER_BYTES, IcmpUnavailable, open_socket
 
 _ADJTIMEX_ERROR = 5  # TIME_ERROR of adjtimex(2): the kernel's clock is not synchronised
@@ -110,6 +112,31 @@ def data_directory(path: Path) -> Iterator[Finding]:
         yield Finding("data directory", health, text, "make room, shorten storage.retention, or set data_dir elsewhere")
     else:
         yield Finding("data directory", Health.OK, text)
+
+
+def secrets(configuration: Configuration) -> Iterator[Finding]:
+    """Look whether every secret in use can be read, and only by those who should."""
+    for name, secret in configuration.secrets().items():
+        try:
+            secret.read()
+        except SecretUnavailable as error:
+            yield Finding(
+                "secret", Health.BAD, f"{name}: {error}", "write it there, readable by the daemon's user only"
+            )
+            continue
+        weakness, _, cure = secret.weakness().partition(": ")
+        if weakness:
+            yield Finding("secret", Health.WARNING, f"{name}: {weakness}", cure)
+        else:
+            yield Finding("secret", Health.OK, name)
+
+
+def reachable_url(url: str) -> Finding:
+    """Look whether the metric store takes connections."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    cure = "start it, or check storage.influxdb.url; meanwhile points wait in the spool"
+    return reachable("metric store", parts.hostname or "", port, cure)
 
 
 def reachable(name: str, host: str, port: int, cure: str, timeout_s: float = 3.0) -> Finding:

@@ -1,0 +1,116 @@
+"""Which checks a target gets: from what the operator wrote to what is probed, how often, and behind what it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collectors.snmp import FASTEST_S, SnmpSettings
+from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
+from config import Configuration, SecretUnavailable, Target
+from config.schema.settings import Confirmation
+from haidang.model import CheckId
+from probes.snmp import Access, User
+
+Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """One check as it shall be. Equal plans mean that nothing has to change.
+
+    Parameters:
+        check: its id.
+        address: numeric or a name; empty for this machine.
+        cadence_s: seconds between slots.
+        fast_s: the same while it is suspect.
+        settings: how it is probed.
+        tags: of its metrics.
+        parents: the checks it is hidden behind when they fail.
+        confirmation: when a failure counts.
+    """
+
+    check: CheckId
+    address: str
+    cadence_s: float
+    fast_s: float
+    settings: Settings
+    tags: tuple[tuple[str, str], ...]
+    parents: tuple[CheckId, ...]
+    confirmation: Confirmation
+
+
+def plan(configuration: Configuration) -> list[CheckPlan]:
+    """Plan every check of a configuration."""
+    targets = configuration.inventory.targets.values()
+    return [check for target in targets for check in _checks(configuration, target)]
+
+
+def primary(target: Target) -> CheckId:
+    """Return the check that says whether a target is there: its ping, else the first of its probes."""
+    return CheckId(target.id, "icmp" if "icmp" in target.probes else target.probes[0])
+
+
+def snmp_access(target: Target) -> Access:
+    """Make the access to a target's agent, its secrets read now.
+
+    Raises:
+        SecretUnavailable: a secret cannot be read.
+        ValueError: the access is none that can be used; says why.
+    """
+    credential, settings = target.credential, target.snmp
+    if credential is None or settings is None:
+        raise ValueError(f"{target.id} has no SNMP access: give it snmp: {{credential: …}}")
+    tries = settings.retries + 1
+    timeout_s = settings.timeout_s * tries
+    if credential.version == "3":
+        user = User(
+            credential.user or "",
+            credential.auth.protocol if credential.auth else None,
+            credential.auth.password.read() if credential.auth else "",
+            credential.priv.protocol.replace("-cisco", "-C") if credential.priv else None,
+            credential.priv.password.read() if credential.priv else "",
+            credential.context,
+        )
+        return Access(user=user, port=settings.port, timeout_s=timeout_s, tries=tries)
+    community = credential.community.read() if credential.community else ""
+    return Access(community, version=credential.version, port=settings.port, timeout_s=timeout_s, tries=tries)
+
+
+def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
+    fast_s = configuration.confirmation.fast_cadence_s
+    targets = configuration.inventory.targets
+    first = primary(target)
+    tags = {"target": target.id, "role": target.role, "site": target.site, "system": target.system}
+    tags["circuit"] = target.circuit
+    for probe in target.probes:
+        check = CheckId(target.id, probe)
+        settings, cadence_s, slowest_s = _settings(target, probe)
+        if probe == "host":
+            parents: tuple[CheckId, ...] = ()
+        elif check == first:
+            parents = tuple(primary(targets[parent]) for parent in target.parents)
+        else:
+            parents = (first,)
+        yield CheckPlan(
+            check, target.address or "", cadence_s, max(fast_s, slowest_s), settings,
+            tuple((key, value) for key, value in tags.items() if value), parents, configuration.confirmation,
+        )  # fmt: skip
+
+
+def _settings(target: Target, probe: str) -> tuple[Settings, float, float]:
+    """Return how a target is probed, its cadence, and the fastest sensible one while it is suspect."""
+    if probe == "icmp" and (icmp := target.icmp):
+        ping = PingSettings(icmp.cadence_s, icmp.echoes, icmp.timeout_s, icmp.size, icmp.dscp)
+        return ping, icmp.cadence_s, 0
+    if probe == "dns" and (dns := target.dns):
+        asked = DnsSettings(dns.cadence_s, dns.timeout_s, dns.name, dns.type, dns.port)
+        return asked, dns.cadence_s, dns.timeout_s
+    if probe == "snmp" and (snmp := target.snmp):
+        try:
+            access = snmp_access(target)
+        except (SecretUnavailable, ValueError) as error:
+            return Unusable("snmp", str(error)), snmp.cadence_s, snmp.cadence_s
+        return SnmpSettings(access, snmp.cadence_s, snmp.budget_s), snmp.cadence_s, max(FASTEST_S, access.timeout_s)
+    cadence_s = target.host.cadence_s if target.host else 60.0
+    return HostSettings(cadence_s), cadence_s, cadence_s

@@ -1,0 +1,1 @@
+"""The commands, grouped as people meet them: running, configuring, probing by hand, reading what is on record."""

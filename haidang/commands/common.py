@@ -1,0 +1,89 @@
+"""What every command shares: finding the configuration, saying errors, printing JSON or tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from config import Configuration, ConfigurationInvalid, load
+
+PLACES = (Path("haidang.yaml"), Path("/etc/haidang/haidang.yaml"))
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Configuration; else ./haidang.yaml or /etc/haidang/haidang.yaml."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def fail(*lines: str, status: int = 2) -> NoReturn:
+    """Say what is wrong on standard error and end."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    raise typer.Exit(status)
+
+
+def find_config(given: Path | None) -> Path:
+    """Return the configuration file to use; ends the command when there is none."""
+    if given is not None:
+        return given
+    for place in PLACES:
+        if place.exists():
+            return place
+    fail(f"no configuration: neither {PLACES[0]} here nor {PLACES[1]}; make one with: haidang init DIR")
+
+
+def read_config(given: Path | None) -> Configuration:
+    """Load the configuration; ends the command with every error when it is invalid."""
+    try:
+        return load(find_config(given))
+    except ConfigurationInvalid as invalid:
+        fail(*map(str, invalid.errors))
+
+
+def print_json(data: object) -> None:
+    """Print data as one JSON document."""
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
+    """Print rows as a table that fits the terminal.
+
+    Parameters:
+        heads: column titles.
+        rows: cells; ``Text`` as it is, anything else as plain text that is never read as markup.
+        right: numbers of the columns aligned right.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    aligned = set(right)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number in aligned else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(str(cell))) for cell in row))
+    Console(soft_wrap=False).print(table)
+
+
+def clean(text: str) -> str:
+    """Make text from devices safe for a terminal: no control characters, no escape sequences."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+_COLOURS = {
+    "up": "green", "ok": "green", "down": "bold red", "bad": "bold red", "critical": "bold red",
+    "unreachable": "red", "degraded": "yellow", "warning": "yellow", "unknown": "magenta", "maintenance": "blue",
+}  # fmt: skip
+
+
+def coloured(state: str) -> Text:
+    """Show a state in its colour; the word itself says the same."""
+    return Text(state, style=_COLOURS.get(state, ""))

@@ -1,0 +1,301 @@
+"""Probes by hand: ``haidang probe KIND TARGET`` and ``haidang poll ADDRESS``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from collectors.names import is_address
+from collectors.plan import snmp_access
+from config import SecretUnavailable
+from haidang.clock import SystemClock
+from haidang.commands.common import (
+    ConfigOption,
+    JsonOption,
+    clean,
+    coloured,
+    fail,
+    print_json,
+    print_table,
+    read_config,
+)
+from haidang.model import Observation, Sample, Status
+from probes import dns as dns_probe
+from probes.host import HostReader
+from probes.icmp import IcmpEngine, IcmpUnavailable, ping
+from probes.icmp.statistics import wilson
+from probes.snmp import Access, User, poll_device, probe_snmp
+
+T = TypeVar("T")
+probe = typer.Typer(no_args_is_help=True, help="Probe something once, now, and say what came back.")
+
+
+def observation_json(seen: Observation) -> dict[str, Any]:
+    """Give an observation the shape that programs rely on (the slot as UTC in ISO 8601)."""
+    slot = datetime.fromtimestamp(seen.slot_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    return {
+        "target": seen.target, "probe": seen.probe, "slot": slot.replace("+00:00", "Z"), "status": seen.status.value,
+        "reason": seen.reason, "fields": dict(seen.fields), "duration_ms": round(seen.duration_ms, 3),
+    }  # fmt: skip
+
+
+def _show(seen: Observation, *, as_json: bool) -> None:
+    if as_json:
+        print_json(observation_json(seen))
+    else:
+        typer.echo(
+            f"{seen.target} {seen.probe}: {seen.status.value.upper()}"
+            + (f", {clean(seen.reason)}" if seen.reason else "")
+        )
+        for name, value in seen.fields.items():
+            typer.echo(f"  {name:18} {value:.3f}" if isinstance(value, float) else f"  {name:18} {value}")
+    raise typer.Exit(0 if seen.status is Status.UP else 1)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (ValueError, OSError, IcmpUnavailable) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _numeric(target: str) -> str:
+    """Return the address of a target given by address or by name; ends the command when the name has none."""
+    if is_address(target):
+        return target
+    try:
+        return str(socket.getaddrinfo(target, None, type=socket.SOCK_DGRAM)[0][4][0])
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        fail(f"{target}: {why}; check the name and the resolver, or give an address")
+
+
+@probe.command("icmp")
+def icmp(
+    target: Annotated[str, typer.Argument(help="IPv4 or IPv6 address, or a host name.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="Echoes to send.")] = 5,
+    interval: Annotated[float, typer.Option("--interval", "-i", min=0, max=3600, help="Seconds between them.")] = 1.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.01, max=60, help="Seconds to wait after the last.")
+    ] = 2.0,
+    size: Annotated[int, typer.Option("--size", min=16, max=65_000, help="Payload in bytes.")] = 56,
+    dscp: Annotated[int, typer.Option("--dscp", min=0, max=63, help="Differentiated services code point.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ping: loss, round-trip times, jitter."""
+    address = _numeric(target)
+
+    async def work() -> Observation:
+        engine = IcmpEngine()
+        try:
+            return await ping(
+                engine,
+                SystemClock(),
+                address,
+                count=count,
+                interval_s=interval,
+                timeout_s=timeout,
+                size=size,
+                dscp=dscp,
+            )
+        finally:
+            engine.close()
+
+    seen = replace(_run(work()), target=target)
+    sent, received = int(seen.fields.get("packets_sent", 0)), int(seen.fields.get("packets_received", 0))
+    if not as_json and sent:
+        low, high = wilson(sent - received, sent)
+        lost = f"{float(seen.fields.get('loss_percent', 0)):.1f} % (95 %: {100 * low:.1f} to {100 * high:.1f})"
+        seen = replace(seen, fields={**seen.fields, "loss_percent": lost})
+    _show(seen, as_json=as_json)
+
+
+@probe.command("dns")
+def dns(
+    target: Annotated[str, typer.Argument(help="Address of the DNS server.")],
+    name: Annotated[str, typer.Option(help="The name to ask for.")] = ".",
+    record: Annotated[str, typer.Option("--type", help="The record type.")] = "SOA",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 53,
+    timeout: Annotated[float, typer.Option(min=0.01, max=60)] = 3.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a DNS server one question, directly."""
+    seen = _run(
+        dns_probe.query(SystemClock(), target, _numeric(target), name=name, record=record, port=port, timeout_s=timeout)
+    )
+    _show(seen, as_json=as_json)
+
+
+@probe.command("host")
+def host(as_json: JsonOption = False) -> None:
+    """Read this machine: CPU, load, memory, swap, disks, interfaces."""
+    clock = SystemClock()
+    reader = HostReader()
+    reader.read()
+    asyncio.run(asyncio.sleep(0.5))  # processor use is a difference between two readings
+    began = clock.monotonic_ns()
+    readings = reader.read()
+    fields = {
+        ".".join([reading.measurement, *(value for _, value in reading.tags), name]): value
+        for reading in readings
+        for name, value in reading.fields.items()
+    }
+    now = clock.utc_ns()
+    seen = Observation(
+        socket.gethostname(), "host", now, Status.UP, "", fields, (clock.monotonic_ns() - began) / 1e6,
+        (Sample(now, ok=True),),
+    )  # fmt: skip
+    _show(seen, as_json=as_json)
+
+
+Version = Annotated[str, typer.Option("--version", help="1, 2c or 3.")]
+Community = Annotated[
+    str | None, typer.Option(help="For 1 and 2c; better in $HAIDANG_COMMUNITY, other users see a command line.")
+]
+UserName = Annotated[str | None, typer.Option("--user", help="SNMPv3 user.")]
+AuthProtocol = Annotated[str, typer.Option("--auth", help="SNMPv3 authentication: SHA-256, SHA-1, SHA-512 …")]
+PrivProtocol = Annotated[str, typer.Option("--priv", help="SNMPv3 encryption: AES-128, AES-256 …")]
+Password = typer.Option(help="Better in the environment: $HAIDANG_AUTH_PASSWORD, $HAIDANG_PRIV_PASSWORD.")
+AuthPassword = Annotated[str | None, Password]
+PrivPassword = Annotated[str | None, Password]
+Context = Annotated[str, typer.Option(help="SNMPv3 context name.")]
+SnmpPort = Annotated[int, typer.Option(min=1, max=65_535, help="UDP port.")]
+SnmpTimeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, max=60, help="Seconds for one request with its retries.")
+]
+
+
+def _access(
+    version: str, community: str | None, user: str | None, auth: str, auth_password: str | None, priv: str,
+    priv_password: str | None, context: str, port: int, timeout: float,
+) -> Access:  # fmt: skip
+    community = community or os.environ.get("HAIDANG_COMMUNITY") or "public"
+    auth_password = auth_password or os.environ.get("HAIDANG_AUTH_PASSWORD")
+    priv_password = priv_password or os.environ.get("HAIDANG_PRIV_PASSWORD")
+    try:
+        if version != "3" and user is None:
+            return Access(community=community, version=version, port=port, timeout_s=timeout)
+        if user is None:
+            fail("SNMPv3 needs --user")
+        return Access(
+            user=User(
+                user, auth if auth_password else None, auth_password or "", priv if priv_password else None,
+                priv_password or "", context,
+            ),
+            port=port, timeout_s=timeout,
+        )  # fmt: skip
+    except ValueError as error:
+        fail(str(error))
+
+
+@probe.command("snmp")
+def snmp(
+    target: Annotated[str, typer.Argument(help="Address of the agent.")],
+    port: SnmpPort = 161,
+    version: Version = "2c",
+    community: Community = None,
+    user: UserName = None,
+    auth: AuthProtocol = "SHA-256",
+    auth_password: AuthPassword = None,
+    priv: PrivProtocol = "AES-128",
+    priv_password: PrivPassword = None,
+    context: Context = "",
+    timeout: SnmpTimeout = 6.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask an SNMP agent for its uptime."""
+    access = _access(
+        version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
+    )  # fmt: skip
+    _show(replace(_run(probe_snmp(SystemClock(), _numeric(target), access)), target=target), as_json=as_json)
+
+
+def poll(
+    target: Annotated[str, typer.Argument(help="Address of an agent, or the id of a configured device.")],
+    port: SnmpPort = 161,
+    version: Version = "2c",
+    community: Community = None,
+    user: UserName = None,
+    auth: AuthProtocol = "SHA-256",
+    auth_password: AuthPassword = None,
+    priv: PrivProtocol = "AES-128",
+    priv_password: PrivPassword = None,
+    context: Context = "",
+    timeout: SnmpTimeout = 6.0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Poll a device by SNMP: identity, interfaces, sensors."""
+    if is_address(target):
+        device = None
+    else:
+        device = read_config(config).inventory.targets.get(target) if config or "." not in target else None
+    if device is not None:
+        try:
+            access = snmp_access(device)
+        except (SecretUnavailable, ValueError) as error:
+            fail(str(error))
+        address = _numeric(device.address or "")
+    else:
+        access = _access(
+            version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
+        )  # fmt: skip
+        address = _numeric(target)
+    result = _run(poll_device(address, access))
+    if as_json:
+        print_json(result)
+    else:
+        _show_poll(result)
+    answered = result["identity"]["sys_object_id"] is not None or result["interfaces"] or result["sensors"]
+    raise typer.Exit(0 if answered else 1)
+
+
+def _show_poll(result: dict[str, Any]) -> None:
+    for name, value in result["identity"].items():
+        if value is not None:
+            typer.echo(f"{name:15} {clean(str(value))}")
+    if result["interfaces"]:
+        typer.echo("")
+        print_table(
+            ("index", "interface", "alias", "state", "Mbit/s", "in octets", "out octets"),
+            (
+                (
+                    row["index"], row["name"], row["alias"] or "", coloured(row["oper_status"] or "unknown"),
+                    f"{row['speed_bps'] / 1e6:g}" if row["speed_bps"] else "", _count(row["in_octets"]),
+                    _count(row["out_octets"]),
+                )
+                for row in result["interfaces"]
+            ),
+            right=(0, 4, 5, 6),
+        )  # fmt: skip
+    if result["sensors"]:
+        typer.echo("")
+        print_table(
+            ("kind", "sensor", "value", "unit", "status"),
+            (
+                (
+                    row["kind"],
+                    row["name"],
+                    "" if row["value"] is None else f"{row['value']:g}",
+                    row["unit"],
+                    coloured(row["status"]),
+                )
+                for row in result["sensors"]
+            ),
+            right=(2,),
+        )
+    for error in result["errors"]:
+        typer.echo(f"! {clean(error)}", err=True)
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else str(value)

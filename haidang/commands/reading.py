@@ -1,0 +1,185 @@
+"""Commands that read what is on record; they work while the daemon runs and when it does not."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from config import Configuration
+from haidang import show
+from haidang.commands.common import ConfigOption, JsonOption, coloured, fail, print_json, print_table, read_config
+from haidang.life import DataDirectory
+from haidang.settings import store_settings
+from storage.database import DatabaseError, open_reader
+from storage.metrics import StoreError, offline_status
+
+store = typer.Typer(no_args_is_help=True, help="The metric store.")
+
+
+@contextmanager
+def _ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
+    try:
+        connection = open_reader(configuration.data_dir / "haidang.db")
+    except DatabaseError as error:
+        fail(str(error))
+    try:
+        yield connection
+    except sqlite3.Error as error:
+        fail(f"{configuration.data_dir / 'haidang.db'}: cannot be read ({error})")
+    finally:
+        connection.close()
+
+
+def status(
+    config: ConfigOption = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Every target, not only what is not up.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how everything is now. Ends with 1 when something is down or nobody watches."""
+    configuration = read_config(config)
+    process = DataDirectory(configuration.data_dir).holder()
+    with _ledger(configuration) as sql:
+        found = show.status(configuration, sql, process, time.time_ns())
+    if as_json:
+        print_json(found)
+    else:
+        _show_status(configuration, found, everything=everything)
+    bad = found["summary"]["down"] + found["summary"]["unreachable"] + found["summary"]["degraded"]
+    raise typer.Exit(1 if bad or not found["daemon"]["running"] else 0)
+
+
+def _show_status(configuration: Configuration, found: dict[str, Any], *, everything: bool) -> None:
+    zone = configuration.timezone
+    if not found["daemon"]["running"]:
+        seen = found["daemon"]["last_sign_of_life"]
+        when = show.local(_ns(seen), zone) if seen else "never"
+        typer.echo(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
+    counts = [f"{count} {state}" for state, count in found["summary"].items() if count]
+    typer.echo(", ".join(counts) or "no targets")
+    rows = [
+        (
+            coloured(check["state"]), target["name"], check["probe"], target["site"] or "",
+            show.local(_ns(check["since"]), zone), check["reason"] or "", check["cause"] or "",
+        )
+        for target in found["targets"]
+        for check in target["checks"]
+        if everything or check["state"] != "up"
+    ]  # fmt: skip
+    if rows:
+        print_table(("state", "target", "check", "site", "since", "reason", "hidden behind"), rows)
+    if found["incidents"]:
+        typer.echo("open incidents: " + ", ".join(f"#{number}" for number in found["incidents"]))
+
+
+def incidents(
+    config: ConfigOption = None,
+    resolved: Annotated[bool, typer.Option("--all", "-a", help="The resolved ones too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List incidents: what failed, since when, who was told. Ends with 1 when one is open."""
+    configuration = read_config(config)
+    with _ledger(configuration) as sql:
+        found = show.incidents(configuration, sql, time.time_ns(), resolved=resolved)
+    if as_json:
+        print_json(found)
+    elif not found:
+        typer.echo("no incidents" if resolved else "no open incidents")
+    else:
+        zone = configuration.timezone
+        rows = [
+            (
+                f"#{one['number']}", coloured("down" if one["open"] else "up"), f"{one['name']} ({one['probe']})",
+                one["site"], show.local(_ns(one["since"]), zone), show.span(one["duration_s"]), one["reason"],
+                str(len(one["hidden"])) if one["hidden"] else "", _told(one["messages"]),
+            )
+            for one in found
+        ]  # fmt: skip
+        heads = ("no.", "now", "what", "site", "since", "lasts", "reason", "hidden", "told")
+        print_table(heads, rows, right=(5, 7))
+    raise typer.Exit(1 if any(one["open"] for one in found) else 0)
+
+
+def _told(messages: list[dict[str, Any]]) -> str:
+    done = sum(message["state"] == "sent" for message in messages)
+    failed = sum(message["state"] == "failed" for message in messages)
+    return f"{done}/{len(messages)} sent" + (f", {failed} failed" if failed else "") if messages else "nobody"
+
+
+def availability(
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; this month when left out.")] = None,
+    system: Annotated[str | None, typer.Option(help="Only the targets of this system.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how available everything was in a month. Ends with 1 when an objective is missed."""
+    configuration = read_config(config)
+    if system is not None and system not in configuration.inventory.systems:
+        fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
+    now_ns = time.time_ns()
+    name = month or f"{datetime.fromtimestamp(now_ns / 1e9, configuration.timezone):%Y-%m}"
+    with _ledger(configuration) as sql:
+        try:
+            found = show.availability(configuration, sql, name, now_ns, system=system)
+        except ValueError as error:
+            fail(f"--month: {error}")
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(
+            f"{found['month']} ({found['timezone']}){'' if found['complete'] else ', so far'}: {found['formula']}"
+        )
+        print_table(
+            ("target", "availability", "bounds", "measured", "down", "unknown", "outages", "objective", "budget left"),
+            (
+                (
+                    row["name"], _percent(row["availability_percent"], 4),
+                    "" if row["lowest_percent"] is None
+                    else f"{row['lowest_percent']:.3f}-{row['highest_percent']:.3f}",
+                    _percent(row["coverage_percent"], 1), show.span(row["down_s"]), show.span(row["unknown_s"]),
+                    row["outages"], _percent(row["objective_percent"], 2),
+                    "" if row["budget_left_s"] is None else show.span(row["budget_left_s"]),
+                )
+                for row in found["targets"]
+            ),
+            right=range(1, 9),
+        )  # fmt: skip
+    raise typer.Exit(1 if any(row["lost"] for row in found["targets"]) else 0)
+
+
+@store.command("status")
+def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back."""
+    configuration = read_config(config)
+    try:
+        found = offline_status(store_settings(configuration))
+    except (DatabaseError, StoreError) as error:
+        fail(str(error))
+    if as_json:
+        data = asdict(found)
+        for name in ("oldest_unsent", "last_canary"):
+            data[name] = show.utc(data.pop(f"{name}_ns"))
+        print_json(data)
+        return
+    zone = configuration.timezone
+    rows = [
+        ("store", found.kind), ("spooled", found.spooled), ("written", found.written), ("rejected", found.rejected),
+        ("refused", found.refused), ("oldest unsent", show.local(found.oldest_unsent_ns, zone) or "none"),
+        ("last canary read back", show.local(found.last_canary_ns, zone) or "none yet"),
+    ]  # fmt: skip
+    for name, value in rows:
+        typer.echo(f"{name:22} {value}")
+
+
+def _percent(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f} %"
+
+
+def _ns(text: str | None) -> int | None:
+    return None if text is None else round(datetime.fromisoformat(text).timestamp()) * 10**9

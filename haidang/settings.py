@@ -1,0 +1,102 @@
+"""The configuration put into the words of the rooms that do not read it: mail channel and metric store."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from pathlib import Path
+
+import structlog
+
+from alerting.channels.base import Channel, Message, Misconfigured
+from alerting.channels.mail import MailChannel, MailServer, MailSettings, Security
+from config import Configuration, Secret, SecretUnavailable
+from config.schema.settings import DAY_S
+from storage.metrics import EmbeddedSettings, InfluxSettings, StoreSettings
+
+logger = structlog.get_logger(__name__)
+
+
+class ConfiguredMail:
+    """The mail channel of a configuration.
+
+    Its passwords are read when the first message goes out: one that cannot be read delays mail (loudly), nothing else.
+
+    Parameters:
+        configuration: with ``alerting.mail``.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._channel: MailChannel | None = None
+
+    async def send(self, message: Message) -> None:
+        """See `alerting.channels.base.Channel.send`."""
+        if self._channel is None:
+            try:
+                self._channel = MailChannel(mail_settings(self._configuration))
+            except (SecretUnavailable, ValueError) as error:
+                raise Misconfigured(str(error)) from error
+        await self._channel.send(message)
+
+
+def channels(configuration: Configuration) -> dict[str, Channel]:
+    """Make the channels that a configuration names."""
+    return {"mail": ConfiguredMail(configuration)} if configuration.alerting.mail else {}
+
+
+def mail_settings(configuration: Configuration) -> MailSettings:
+    """Say how mail is sent, passwords read now.
+
+    Raises:
+        SecretUnavailable: a password cannot be read.
+        ValueError: no mail is configured.
+    """
+    mail = configuration.alerting.mail
+    if mail is None:
+        raise ValueError("no mail is configured: alerting.mail is missing")
+    servers = tuple(
+        MailServer(
+            server.host, server.port, Security(server.security), verify=server.verify, username=server.username or "",
+            password=server.password.read() if server.password else "", timeout_s=server.timeout_s,
+        )
+        for server in mail.servers
+    )  # fmt: skip
+    name, address = parseaddr(mail.sender)
+    settings = MailSettings(address, servers, zone=configuration.timezone)
+    return MailSettings(address, servers, name, zone=configuration.timezone) if name else settings
+
+
+def mail_domain(configuration: Configuration) -> str:
+    """Return the domain of the sender, for message ids; empty without mail."""
+    mail = configuration.alerting.mail
+    return parseaddr(mail.sender)[1].rpartition("@")[2] if mail else ""
+
+
+def store_settings(configuration: Configuration) -> StoreSettings:
+    """Say where measurements go."""
+    storage, folder = configuration.storage, configuration.data_dir
+    if storage.kind == "embedded":
+        kept = storage.retention
+        return EmbeddedSettings(
+            folder / "metrics.db",
+            raw_days=max(1, round(kept.raw_s / DAY_S)),
+            five_minute_days=round(kept.five_minutes_s / DAY_S),
+            hourly_days=round(kept.hours_s / DAY_S),
+        )
+    influx = storage.influxdb
+    return InfluxSettings(
+        Path(folder, "spool.db"), influx.url, influx.flavour, influx.database, influx.bucket or "", influx.org or "",
+        _secret(influx.token), influx.username or "", _secret(influx.password),
+        spool_max_bytes=influx.spool_max_bytes, timeout_s=influx.timeout_s,
+    )  # fmt: skip
+
+
+def _secret(secret: Secret | None) -> str:
+    """Read a secret of the store; without it the store refuses us, points wait in the spool, and the status says so."""
+    if secret is None:
+        return ""
+    try:
+        return secret.read()
+    except SecretUnavailable as error:
+        logger.error("the store's secret cannot be read, its points wait", reason=str(error))  # noqa: TRY400 no trace
+        return ""

@@ -1,0 +1,182 @@
+"""What is on record, as plain data: states now, incidents, a month's availability."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alerting import records
+from alerting.world import in_language
+from availability.objectives import figures, month_named
+from collectors.plan import primary
+from config import Configuration
+from haidang.model import CheckId, Interval, State
+from haidang.world import ConfiguredWorld
+from storage.ledger import LedgerReader
+
+FORMULA = "A = up / (up + down); unknown time is in neither; bounds count all of it as down or as up"
+_BAD = (State.DOWN, State.UNREACHABLE)
+
+
+def utc(at_ns: int | None) -> str | None:
+    """Write a time for programs: UTC, ISO 8601."""
+    if at_ns is None:
+        return None
+    return datetime.fromtimestamp(at_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
+
+
+def local(at_ns: int | None, zone: ZoneInfo) -> str:
+    """Write a time for people, in their zone."""
+    return "" if at_ns is None else f"{datetime.fromtimestamp(at_ns // 10**9, zone):%d/%m/%Y %H:%M:%S}"
+
+
+def span(seconds: float) -> str:
+    """Write a duration for people: ``2d 03:04:05``, ``03:04:05``, ``12 s``."""
+    sign, whole = ("-" if seconds < 0 else ""), abs(round(seconds))
+    if whole < 60:
+        return f"{sign}{whole} s"
+    days, rest = divmod(whole, 86400)
+    clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+    return f"{sign}{days}d {clock}" if days else f"{sign}{clock}"
+
+
+def status(configuration: Configuration, sql: sqlite3.Connection, process: int | None, now_ns: int) -> dict[str, Any]:
+    """Tell how everything is now.
+
+    Parameters:
+        configuration: what should be watched.
+        sql: any connection to ``haidang.db``.
+        process: the running daemon's, ``None`` when none runs: then the states are the last known ones.
+        now_ns: UTC nanoseconds.
+    """
+    reader = LedgerReader(sql)
+    run = reader.last_run()
+    running = {interval.check: interval for interval in reader.running()}
+    by_target: dict[str, list[CheckId]] = {}
+    for check in plan_ids(configuration):
+        by_target.setdefault(check.target, []).append(check)
+    targets = []
+    for name, target in configuration.inventory.targets.items():
+        first = running.get(primary(target))
+        checks = [_check(check, running.get(check)) for check in by_target[name]]
+        state = first.state.value if first else State.UNKNOWN.value
+        if state == State.UP and any(check["state"] in _BAD for check in checks):
+            state = State.DEGRADED.value
+        targets.append(
+            {
+                "target": name, "name": target.label(configuration.language), "site": target.site,
+                "system": target.system, "address": target.address, "state": state,
+                "since": utc(first.start_ns) if first else None, "reason": first.reason if first else "no sample yet",
+                "checks": checks,
+            }
+        )  # fmt: skip
+    summary = {state.value: sum(target["state"] == state for target in targets) for state in State}
+    return {
+        "daemon": {
+            "running": process is not None, "process": process, "started": utc(run[0]) if run else None,
+            "last_sign_of_life": utc(max(run[1], run[2] or 0)) if run else None,
+        },
+        "at": utc(now_ns),
+        "summary": summary,
+        "targets": targets,
+        "incidents": [incident.number for incident in records.incidents(sql)],
+    }  # fmt: skip
+
+
+def plan_ids(configuration: Configuration) -> list[CheckId]:
+    """Return the id of every configured check."""
+    return [
+        CheckId(target.id, probe) for target in configuration.inventory.targets.values() for probe in target.probes
+    ]  # fmt: skip
+
+
+def _check(check: CheckId, interval: Interval | None) -> dict[str, Any]:
+    if interval is None:
+        return {"probe": check.probe, "state": "unknown", "since": None, "reason": "no sample yet", "cause": None}
+    return {
+        "probe": check.probe, "state": interval.state.value, "since": utc(interval.start_ns),
+        "reason": interval.reason, "cause": str(interval.cause) if interval.cause else None,
+    }  # fmt: skip
+
+
+def incidents(
+    configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, resolved: bool
+) -> list[dict[str, Any]]:
+    """Tell of the open incidents, and of the resolved ones when asked; the newest first."""
+    found = []
+    for incident in records.incidents(sql, resolved=resolved):
+        end_ns = incident.ended_ns or incident.resolved_ns or now_ns
+        found.append(
+            {
+                "number": incident.number, "target": incident.check.target, "probe": incident.check.probe,
+                "name": in_language(incident.subject.name, configuration.language),
+                "site": in_language(incident.subject.site, configuration.language),
+                "open": incident.open, "reason": incident.reason, "since": utc(incident.started_ns),
+                "confirmed": utc(incident.opened_ns), "until": utc(incident.ended_ns),
+                "resolved": utc(incident.resolved_ns), "duration_s": round((end_ns - incident.started_ns) / 1e9, 3),
+                "hidden": [str(check) for check in records.members(sql, incident.number)],
+                "timeline": [
+                    {"at": utc(event.at_ns), "kind": event.kind, "text": event.text}
+                    for event in records.events(sql, incident.number)
+                ],
+                "messages": [
+                    {
+                        "step": message.step.value, "contact": message.contact, "address": message.address,
+                        "state": message.state, "attempts": message.attempts, "done": utc(message.done_ns),
+                        "error": message.error,
+                    }
+                    for message in records.deliveries(sql, incident.number)
+                ],
+            }
+        )  # fmt: skip
+    return found
+
+
+def availability(
+    configuration: Configuration, sql: sqlite3.Connection, month_name: str, now_ns: int, *, system: str | None = None
+) -> dict[str, Any]:
+    """Tell a month's availability of every target, by its primary check.
+
+    Parameters:
+        month_name: ``YYYY-MM`` in the configuration's time zone.
+        system: only the targets of this system.
+
+    Raises:
+        ValueError: not a month.
+    """
+    month = month_named(month_name, configuration.timezone)
+    reader = LedgerReader(sql)
+    world = ConfiguredWorld(configuration, reader)
+    rows = []
+    for name, target in configuration.inventory.targets.items():
+        if system is not None and target.system != system:
+            continue
+        check = primary(target)
+        found = figures(
+            reader.between(check, month.start_ns, month.end_ns), month.start_ns, month.end_ns, now_ns,
+            world.objective(name),
+        )  # fmt: skip
+        lost = found.budget_left_s is not None and found.budget_left_s < 0
+        rows.append(
+            {
+                "target": name, "name": target.label(configuration.language), "site": target.site,
+                "system": target.system, "check": str(check),
+                "availability_percent": _rounded(found.availability_percent),
+                "lowest_percent": _rounded(found.lowest_percent), "highest_percent": _rounded(found.highest_percent),
+                "coverage_percent": _rounded(found.coverage_percent), "up_s": round(found.up_s, 3),
+                "down_s": round(found.down_s, 3), "unknown_s": round(found.unknown_s, 3), "outages": found.outages,
+                "objective_percent": found.objective_percent, "budget_s": _rounded(found.budget_s),
+                "budget_left_s": _rounded(found.budget_left_s), "lost": lost,
+            }
+        )  # fmt: skip
+    return {
+        "month": month.name, "timezone": str(configuration.timezone), "from": utc(month.start_ns),
+        "until": utc(min(month.end_ns, max(now_ns, month.start_ns))), "complete": now_ns >= month.end_ns,
+        "formula": FORMULA, "targets": rows,
+    }  # fmt: skip
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

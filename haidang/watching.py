@@ -1,0 +1,157 @@
+"""The watches at work: made from plans, kept at their cadence, hurried when suspect, exchanged on a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from availability.health import HealthEngine, Rule
+from collectors.cadence import Cadence
+from collectors.names import AddressBook
+from collectors.plan import CheckPlan
+from collectors.snmp import SnmpSettings, SnmpWatch
+from collectors.watches import (
+    Deliver,
+    DnsSettings,
+    DnsWatch,
+    HostWatch,
+    PingSettings,
+    PingWatch,
+    TaskWatch,
+    Unusable,
+    UnusableWatch,
+    Watch,
+)
+from haidang.clock import Clock
+from haidang.model import CheckId, State
+from probes.icmp import IcmpEngine
+from probes.snmp import SnmpEngine
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a new set of plans changed."""
+
+    added: tuple[CheckId, ...]
+    removed: tuple[CheckId, ...]
+    changed: tuple[CheckId, ...]
+
+
+class Watching:
+    """Every check's watch.
+
+    Parameters:
+        clock, cadence, health, addresses: shared with the daemon.
+        deliver: takes the observations.
+    """
+
+    def __init__(
+        self, clock: Clock, cadence: Cadence, health: HealthEngine, addresses: AddressBook, deliver: Deliver
+    ) -> None:
+        self._clock = clock
+        self._cadence = cadence
+        self._health = health
+        self._addresses = addresses
+        self._deliver = deliver
+        self.icmp = IcmpEngine()
+        self.snmp = SnmpEngine()
+        self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
+        self._hurried: set[CheckId] = set()
+
+    def apply(self, plans: Iterable[CheckPlan], last_known: dict[CheckId, State] | None = None) -> Changes:
+        """Watch exactly these checks from now on. What did not change goes on undisturbed, in the middle of a burst.
+
+        Parameters:
+            plans: every check there shall be.
+            last_known: states from before the daemon stopped.
+        """
+        wanted = {plan.check: plan for plan in plans}
+        removed = tuple(check for check in self._at_work if check not in wanted)
+        changed = tuple(check for check, (plan, _) in self._at_work.items() if wanted.get(check, plan) != plan)
+        added = tuple(check for check in wanted if check not in self._at_work)
+        for check in removed:
+            self._end(check)
+        self._health.forget(removed)
+        self._addresses.want({plan.address for plan in wanted.values() if plan.address})
+        for check in (*changed, *added):
+            plan = wanted[check]
+            if check in self._at_work:
+                self._at_work[check][1].stop()
+            self._health.watch(
+                check,
+                Rule(
+                    plan.confirmation.failures, plan.confirmation.span_s, plan.confirmation.clear_samples,
+                    plan.confirmation.clear_span_s, stale_s=max(60.0, 3 * plan.cadence_s + 10),
+                ),
+                (last_known or {}).get(check),
+            )  # fmt: skip
+            watch = self._make(plan)
+            self._at_work[check] = (plan, watch)
+            self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
+        self._health.connect({check: plan.parents for check, plan in wanted.items()})
+        return Changes(added, removed, changed)
+
+    def hurry(self, check: CheckId, fast: bool) -> None:
+        """Probe a check fast from now on, or at its own cadence again."""
+        known = self._at_work.get(check)
+        if known is None:
+            return
+        if fast:
+            self._hurried.add(check)
+            self._cadence.hurry(str(check), known[0].fast_s)
+        else:
+            self._hurried.discard(check)
+            self._cadence.hurry(str(check), None)
+
+    def skipped(self) -> int:
+        """Count the slots that were left out because the last probe was still at work."""
+        return sum(watch.skipped for _, watch in self._at_work.values() if isinstance(watch, TaskWatch))
+
+    def plans(self) -> dict[CheckId, CheckPlan]:
+        """Return what is watched."""
+        return {check: plan for check, (plan, _) in self._at_work.items()}
+
+    def close(self) -> None:
+        """Stop everything at once."""
+        for check in tuple(self._at_work):
+            self._end(check)
+        self.icmp.close()
+        self.snmp.close()
+
+    def _run(self, check: CheckId, slot_ns: int) -> None:
+        watch = self._at_work[check][1]
+        if check in self._hurried:
+            watch.start_fast(slot_ns)
+        else:
+            watch.start(slot_ns)
+
+    def _end(self, check: CheckId) -> None:
+        self._at_work.pop(check)[1].stop()
+        self._cadence.remove(str(check))
+        self._hurried.discard(check)
+
+    def _make(self, plan: CheckPlan) -> Watch:
+        settings, tags = plan.settings, dict(plan.tags)
+        if isinstance(settings, PingSettings):
+            return PingWatch(
+                plan.check, plan.address, settings, tags, engine=self.icmp, addresses=self._addresses,
+                clock=self._clock, deliver=self._deliver,
+            )  # fmt: skip
+        if isinstance(settings, SnmpSettings):
+            return SnmpWatch(
+                plan.check, plan.address, settings, tags, engine=self.snmp, addresses=self._addresses,
+                clock=self._clock, deliver=self._deliver,
+            )  # fmt: skip
+        if isinstance(settings, DnsSettings):
+            return DnsWatch(
+                plan.check, plan.address, settings, tags, addresses=self._addresses, clock=self._clock,
+                deliver=self._deliver,
+            )  # fmt: skip
+        if isinstance(settings, Unusable):
+            logger.error("check cannot be probed", check=str(plan.check), reason=settings.reason)
+            return UnusableWatch(plan.check, settings, self._deliver)
+        return HostWatch(plan.check, tags, clock=self._clock, deliver=self._deliver)

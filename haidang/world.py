@@ -1,0 +1,103 @@
+"""What alerting asks of the world, answered from the configuration and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerting.world import Recipient, Subject, Words
+from availability.objectives import Figures, figures, month_at
+from collectors.plan import primary
+from config import Configuration, Target
+from config.schema.things import Named
+from haidang.model import CheckId
+from storage.ledger import LedgerReader
+
+
+class ConfiguredWorld:
+    """See `alerting.world.World`.
+
+    Parameters:
+        configuration: the one in force; exchanged on a reload.
+        reader: reads the ledger through the daemon's own connection, so that it sees the transaction under way.
+    """
+
+    def __init__(self, configuration: Configuration, reader: LedgerReader) -> None:
+        self._reader = reader
+        self.use(configuration)
+
+    def use(self, configuration: Configuration) -> None:
+        """Answer from another configuration from now on."""
+        self._configuration = configuration
+        self._behind: dict[str, list[str]] = {}
+        for target in configuration.inventory.targets.values():
+            if len(target.parents) == 1:  # with another way in it is not cut off by this one
+                self._behind.setdefault(target.parents[0], []).append(target.id)
+
+    def subject(self, check: CheckId) -> Subject:
+        """See `alerting.world.World.subject`."""
+        inventory = self._configuration.inventory
+        target = inventory.targets.get(check.target)
+        if target is None:
+            return Subject(name={"vi": check.target, "en": check.target})
+        site = inventory.sites.get(target.site or "")
+        circuit = inventory.circuits.get(target.circuit or "")
+        return Subject(
+            name=_words(target),
+            address=target.address or "",
+            site=_words(site),
+            level={"vi": site.level, "en": site.level} if site else {},
+            system=_words(inventory.systems.get(target.system or "")),
+            circuit=circuit.label(self._configuration.language) if circuit else "",
+            carrier=(circuit.carrier or "") if circuit else "",
+        )
+
+    def recipients(self, check: CheckId) -> Sequence[Recipient]:
+        """See `alerting.world.World.recipients`."""
+        configuration = self._configuration
+        if configuration.alerting.mail is None:
+            return ()
+        target = configuration.inventory.targets.get(check.target)
+        wanted = [*configuration.alerting.to, *(target.notify if target else ())]
+        found: dict[str, Recipient] = {}
+        for name in wanted:
+            contact = configuration.inventory.contacts.get(name)
+            if contact is not None and contact.email:
+                language = contact.language or configuration.language
+                found.setdefault(contact.email.lower(), Recipient(name, contact.email, language))
+        return tuple(found.values())
+
+    def behind(self, check: CheckId) -> Sequence[CheckId]:
+        """See `alerting.world.World.behind`."""
+        targets = self._configuration.inventory.targets
+        if check.target not in targets or primary(targets[check.target]) != check:
+            return ()
+        found: list[CheckId] = []
+        waiting = list(self._behind.get(check.target, ()))
+        seen = {check.target}
+        while waiting:
+            name = waiting.pop(0)
+            if name in seen:
+                continue
+            seen.add(name)
+            found.append(primary(targets[name]))
+            waiting += self._behind.get(name, ())
+        return found
+
+    def month(self, check: CheckId, at_ns: int) -> Figures | None:
+        """See `alerting.world.World.month`."""
+        month = month_at(at_ns, self._configuration.timezone)
+        intervals = self._reader.between(check, month.start_ns, month.end_ns)
+        if not intervals:
+            return None
+        return figures(intervals, month.start_ns, month.end_ns, at_ns, self.objective(check.target))
+
+    def objective(self, target: str) -> float | None:
+        """Return the availability that a target's system is to have, in percent."""
+        inventory = self._configuration.inventory
+        known = inventory.targets.get(target)
+        system = inventory.systems.get(known.system or "") if known else None
+        return system.objective if system else None
+
+
+def _words(named: Named | Target | None) -> Words:
+    return {language: named.label(language) for language in ("vi", "en")} if named else {}

@@ -5,6 +5,7 @@ from config.inventory import Configuration, Difference, Inventory, Target
 from config.loader import check, load
 from config.schema.document import json_schema
 from config.secrets import Secret, SecretUnavailable
+from config.starter import StarterRefused, write_starter
 
 __all__ = [
     "ConfigError",
@@ -14,8 +15,10 @@ __all__ = [
     "Inventory",
     "Secret",
     "SecretUnavailable",
+    "StarterRefused",
     "Target",
     "check",
     "json_schema",
     "load",
+    "write_starter",
 ]

@@ -88,7 +88,9 @@ def dangling(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
         for keys, kind in _REFERENCES.get(item.kind, ()):
             for place, name in _names(item.raw, keys):
                 if name not in known[kind]:
-                    yield item.error(place, f"there is no {_ONE[kind]} {quoted(name)}", hints.nearest(name, known[kind]))
+                    yield item.error(
+                        place, f"there is no {_ONE[kind]} {quoted(name)}", hints.nearest(name, known[kind])
+                    )
 
 
 def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], str]]:
@@ -155,7 +157,9 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
         yield item.error(["probes"], "the probe snmp needs access: add snmp: {credential: ID}")
     address = _numeric(target.address)
     if "host" in kinds and target.address not in (None, "localhost") and not (address and address.is_loopback):
-        message = f"the probe host reads the machine the daemon runs on, not {quoted(str(target.address))}: leave it out"
+        message = (
+            f"the probe host reads the machine the daemon runs on, not {quoted(str(target.address))}: leave it out"
+        )
         yield item.error(["address"], message)
     if address and settings.networks and not any(address in network for network in settings.networks):
         yield item.error(["address"], f"{target.address} is in none of the networks of probing.allow")
@@ -190,7 +194,9 @@ def alerting(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Co
             if name in contacts and _has_no_mailbox(contacts[name]):
                 yield item.error(place, f"the contact {quoted(name)} has no email")
             if not has_mail:
-                yield item.error(place, "nobody can be told: no way is configured; add alerting.mail with from and servers")
+                yield item.error(
+                    place, "nobody can be told: no way is configured; add alerting.mail with from and servers"
+                )
                 has_mail = True
 
 

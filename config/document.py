@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from config.errors import quoted
 from config.source import Unreadable
 from config.tree import List, Mapping, Mark, Refused, Value
 
@@ -91,22 +92,21 @@ class _Builder:
     def take(self, events: Iterator[Event]) -> None:
         """Read until the end, or until a second document begins."""
         for event in events:
-            kind = type(event)
-            if kind is ScalarEvent:
+            if isinstance(event, ScalarEvent):
                 self._scalar(event)
-            elif kind in (MappingStartEvent, SequenceStartEvent):
+            elif isinstance(event, MappingStartEvent | SequenceStartEvent):
                 mark = _mark(event)
                 self._refuse_extras(event, mark)
-                self._open(Mapping(mark) if kind is MappingStartEvent else List(mark), mark)
-            elif kind in (MappingEndEvent, SequenceEndEvent):
+                self._open(Mapping(mark) if isinstance(event, MappingStartEvent) else List(mark), mark)
+            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
                 self._stack.pop()
                 self._keys.pop()
                 self._names.pop()
-            elif kind is AliasEvent:
+            elif isinstance(event, AliasEvent):
                 mark = _mark(event)
                 self._problem(mark, f"the alias *{event.anchor} is not allowed: write the value out")
                 self._place(Refused(), mark)
-            elif kind is DocumentStartEvent:
+            elif isinstance(event, DocumentStartEvent):
                 self.documents += 1
                 if self.documents > 1:
                     self.second_at = _mark(event)
@@ -121,7 +121,9 @@ class _Builder:
         if self._stack and isinstance(self._stack[-1], Mapping) and self._keys[-1] is None:
             self._key(text, mark, plain=plain)
         elif plain and text in _NULLS:
-            self._place(None, mark)
+            # Of a value left out the parser knows no place: the key's is where to look.
+            waiting = self._keys[-1] if self._keys else None
+            self._place(None, waiting[1] if waiting and not text else mark)
         elif _lone_surrogate(text):
             self._problem(mark, "an escape for half a character (a surrogate) is not allowed")
             self._place(Refused(), mark)
@@ -175,7 +177,8 @@ class _Builder:
         if event.anchor is not None:
             self._problem(mark, f"the anchor &{event.anchor} is not allowed: write the value out where it is needed")
         if event.tag is not None:
-            self._problem(mark, f"the tag {event.tag} is not allowed: the schema knows the types")
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            self._problem(mark, f"the tag {quoted(tag)} is not allowed: the schema knows the types")
 
     def _problem(self, mark: Mark, message: str) -> None:
         name = self._names[-1] if self._names else ""
@@ -207,7 +210,7 @@ def _translated(error: YAMLError, text: str) -> Unreadable:
         return Unreadable("this is not YAML", Mark(1, 1))
     mark = error.problem_mark
     line = min(mark.line, len(lines) - 1)
-    at = Mark(line + 1, mark.column + 1)
+    at = Mark(line + 1, mark.column + 1 if line == mark.line else len(lines[line]) + 1)
     if re.match(r" *\t", lines[line]) or "'\\t'" in str(error.problem):
         return Unreadable("a tab is used as indentation: YAML wants spaces", at)
     problem = str(error.problem)

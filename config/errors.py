@@ -1,8 +1,10 @@
-"""What can be wrong with a configuration::
+"""What can be wrong with a configuration.
 
-    ConfigurationInvalid          everything found wrong, at once
-    SecretUnavailable             a secret that cannot be read now (config.secrets)
-    StarterExists                 `haidang init` found a configuration already (config.starter)
+The tree of errors::
+
+ConfigurationInvalid          everything found wrong, at once
+SecretUnavailable             a secret that cannot be read now (config.secrets)
+StarterRefused                `haidang init` will not or cannot write (config.starter)
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from config.tree import Value
 
-SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 80
 HINT_COMPARISONS = 200_000
 
 
@@ -39,7 +41,7 @@ class ConfigError:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: "
-        where = f"{self.path}: " if self.path else ""
+        where = f"{quoted(self.path)[1:-1]}: " if self.path else ""
         meant = f" (did you mean {quoted(self.hint)}?)" if self.hint else ""
         return place + where + self.message + meant
 

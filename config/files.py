@@ -74,7 +74,10 @@ class Files:
         for place, named in self._named(source, "include"):
             self._follow(source, place, named, (*above, real))
         for place, named in self._named(source, "inventory"):
-            if self._is_new(source, place, named, ()):
+            if named.suffix.lower() != ".csv":
+                self.errors.append(source.error(place, "an inventory is a .csv file; YAML goes under include"))
+                self.complete = False
+            elif self._is_new(source, place, named, ()):
                 self._table(named)
 
     def _follow(self, source: Source, place: list[str | int], named: Path, above: tuple[str, ...]) -> None:
@@ -84,8 +87,6 @@ class Files:
     def _table(self, path: Path) -> None:
         self.order.append(path)
         try:
-            if path.suffix.lower() != ".csv":
-                raise Unreadable("an inventory is a .csv file; a YAML file goes under include")
             rows, problems = table.parse(decode(self._bounded(path, LARGEST_TABLE)), self._columns)
         except Unreadable as error:
             self._fail(path, error)
@@ -146,5 +147,3 @@ class Files:
         mark = error.mark or Mark(1, 1)
         self.errors.append(ConfigError(path, mark.line, mark.column, "", error.message))
         self.complete = False
-
-

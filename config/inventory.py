@@ -90,9 +90,7 @@ class Inventory:
         """Compare with a newer inventory."""
         old_ids, new_ids = self.targets.keys(), new.targets.keys()
         changed = (name for name in old_ids & new_ids if self.targets[name] != new.targets[name])
-        return Difference(
-            tuple(sorted(new_ids - old_ids)), tuple(sorted(old_ids - new_ids)), tuple(sorted(changed))
-        )
+        return Difference(tuple(sorted(new_ids - old_ids)), tuple(sorted(old_ids - new_ids)), tuple(sorted(changed)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from config import crosscheck
 from config.crosscheck import Item
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
-from config.inventory import Configuration, Things, resolve
+from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
-from config.schema.things import LISTS
+from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
 
@@ -97,7 +97,9 @@ class _Loading:
         if items is None or _refused(items):
             return
         if not isinstance(items, List):
-            self._errors.append(source.error([kind], f"{shown(items)} where a list is expected: begin each item with '- '"))
+            self._errors.append(
+                source.error([kind], f"{shown(items)} where a list is expected: begin each item with '- '")
+            )
             return
         for index, raw in enumerate(items):
             place = (kind, index)
@@ -144,7 +146,17 @@ class _Loading:
             self._errors += crosscheck.targets(self._items, self._settings.probing)
 
     def _things(self) -> Things:
-        return Things(**{kind: {item.id: item.model for item in self._items if item.kind == kind} for kind in LISTS})
+        return Things(
+            credentials=self._of(Credential),
+            systems=self._of(System),
+            sites=self._of(Site),
+            circuits=self._of(Circuit),
+            targets=self._of(Target),
+            contacts=self._of(Contact),
+        )
+
+    def _of(self, model: type[AnySection]) -> dict[str, AnySection]:
+        return {item.id: item.model for item in self._items if isinstance(item.model, model)}
 
     def _ordered(self, errors: Iterable[ConfigError]) -> list[ConfigError]:
         rank = {path: number for number, path in enumerate(self._files.order)}

@@ -54,7 +54,7 @@ def explain(
         key, known = str(place[-1]), known_keys(model, place[:-1])
         hint = hints.nearest(key, known)
         listed = "" if hint or len(known) > 12 else f": {', '.join(known)} are known here"
-        return mark, _dotted(path, key), f"unknown key {quoted(key)}{listed}", hint
+        return mark, path, f"unknown key {quoted(key)}{listed}", hint
     if kind == "missing":
         return mark, path, f"the key {place[-1]} is missing", ""
     if isinstance(cause, Refusal):
@@ -90,11 +90,11 @@ def _section(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseMod
     return found
 
 
-def _annotation(model: type[BaseModel], key: str) -> Any:
+def _annotation(model: type[BaseModel], key: str) -> object:
     return next((field.annotation for name, field in model.model_fields.items() if key in (name, field.alias)), None)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
@@ -106,15 +106,8 @@ def _literals(model: type[BaseModel], place: Sequence[str | int]) -> list[Any]:
     section = _section(model, words[:-1])
     annotation = _annotation(section, words[-1]) if section and words else None
 
-    def flat(part: Any) -> list[Any]:
+    def flat(part: object) -> list[Any]:
         parts = get_args(part)
         return [word for inner in parts for word in flat(inner)] if parts else [part]
 
     return [word for word in flat(annotation) if isinstance(word, str)]
-
-
-def _dotted(path: str, key: str) -> str:
-    """Return the path shown for an unknown key; a key full of odd characters is not repeated there."""
-    if path.isprintable() and len(path) <= 200:
-        return path
-    return path.removesuffix(key).rstrip(".") if path.endswith(key) else ""

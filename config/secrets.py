@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
@@ -16,7 +16,8 @@ from config.source import Unreadable, read_bytes
 LARGEST_SECRET = 65536
 _CURE = (
     "write it into a file only the daemon can read, e.g. "
-    "(umask 077; printf %s 'SECRET' > secrets/NAME), and say {file: secrets/NAME}; {env: NAME} and {credential: NAME} do too"
+    "(umask 077; printf %s 'SECRET' > secrets/NAME), and say {file: secrets/NAME}; "
+    "{env: NAME} and {credential: NAME} do too"
 )
 
 
@@ -28,7 +29,7 @@ def _beside_the_file(path: str, info: ValidationInfo) -> str:
     if not path or "\0" in path:
         raise Refusal("a path is expected")
     folder = (info.context or {}).get("folder")
-    return str(Path(folder, path)) if folder else path
+    return str(Path(folder, path).absolute()) if folder else path
 
 
 def _environment_name(name: str) -> str:
@@ -56,7 +57,7 @@ class Secret(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _not_in_clear(cls, value: Any) -> Any:
+    def _not_in_clear(cls, value: object) -> object:
         if isinstance(value, str | int | float):
             # Never quote the value: this message goes to screens and logs.
             raise Refusal(f"a secret in clear, also a well-known one: {_CURE}")

@@ -50,22 +50,30 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise Unreadable("no permission to read this file") from error
     except (OSError, ValueError) as error:
         raise Unreadable(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if stat.S_ISDIR(facts.st_mode):
             raise Unreadable("this is a directory, not a file")
         if not stat.S_ISREG(facts.st_mode):
             raise Unreadable("this is not a regular file")
-        try:
-            content = file.read(limit + 1) if facts.st_size <= limit else b""
-        except OSError as error:
-            raise Unreadable(f"cannot be read: {error.strerror}") from error
-    if facts.st_size > limit or len(content) > limit:
-        raise Unreadable(
-            f"the file has {max(facts.st_size, len(content)):,} bytes, more than the {limit:,} ({limit // MEBIBYTE} MiB) "
-            "allowed in one file: split it and list the parts under include or inventory"
-        )
+        if facts.st_size > limit:
+            raise _too_large(facts.st_size, limit)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:  # it grew meanwhile
+        raise _too_large(len(content), limit)
     return content
+
+
+def _too_large(size: int, limit: int) -> Unreadable:
+    return Unreadable(
+        f"the file has {size:,} bytes, more than the {limit:,} ({limit // MEBIBYTE} MiB) allowed in one file: "
+        "split it and list the parts under include or inventory"
+    )
 
 
 def decode(content: bytes) -> str:
@@ -84,7 +92,8 @@ def decode(content: bytes) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(errors="replace")
         raise Unreadable(
-            f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}: save the file as UTF-8", _mark(before)
+            f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}: save the file as UTF-8",
+            _mark(before),
         ) from error
     if found := _CONTROL.search(text):
         raise Unreadable(f"control character U+{ord(found[0]):04X} is not allowed", _mark(text[: found.start()]))

@@ -44,13 +44,17 @@ def parse(text: str, columns: frozenset[str]) -> tuple[List, list[Problem]]:
                 problems += _header_problems(header, columns, line)
                 continue
             if len(cells) > len(header):
-                message = f"{len(cells)} cells in a table of {len(header)} columns; a cell with the separator needs quotes"
+                message = (
+                    f"{len(cells)} cells in a table of {len(header)} columns; a cell with the separator needs quotes"
+                )
                 problems.append((Mark(line, len(header) + 1), f"targets[{len(rows)}]", message))
             rows.add(_row(header, cells, line, columns), Mark(line, 1))
     except csv.Error as error:
         raise Unreadable(f"not CSV: {error}", Mark(max(1, min(lines.line_num, text.count("\n") + 1)), 1)) from error
     if not header:
         raise Unreadable("the file is empty: its first row must name the fields, e.g. id,name,address", Mark(1, 1))
+    if "id" not in header:
+        return List(Mark(1, 1)), problems  # said once, not for every row
     return rows, problems
 
 
@@ -65,7 +69,9 @@ def _header_problems(header: list[str], columns: frozenset[str], line: int) -> l
         if name not in columns:
             problems.append((Mark(line, number), name, UNKNOWN_COLUMN))
         elif name in header[: number - 1]:
-            problems.append((Mark(line, number), name, f"this column was given before, as column {header.index(name) + 1}"))
+            problems.append(
+                (Mark(line, number), name, f"this column was given before, as column {header.index(name) + 1}")
+            )
     if "id" not in header:
         problems.append((Mark(line, 1), "id", "the table has no column id"))
     return problems

@@ -63,7 +63,7 @@ class Refused(str):
     __slots__ = ()
 
 
-Value: TypeAlias = "str | None | Mapping | List"
+Value: TypeAlias = "str | Mapping | List | None"
 
 
 def locate(root: Mapping, path: Path_, *, key: bool = False) -> tuple[Mark, str, Value]:

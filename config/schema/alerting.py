@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from config.schema.values import Boolean, HostName, Port, Refusal, Section, Sender, Slug, line, seconds
 from config.secrets import Secret
@@ -28,7 +28,7 @@ class MailServer(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_port(cls, value: Any) -> Any:
+    def _usual_port(cls, value: object) -> object:
         if isinstance(value, dict) and "port" not in value and value.get("security") in ("tls", "none"):
             return {**value, "port": _PORTS[value["security"]]}
         return value
@@ -50,11 +50,12 @@ class Mail(Section):
     sender: Sender = Field(alias="from", description="the address alerts come from, with or without a name")
     servers: tuple[MailServer, ...] = Field(description="tried in this order")
 
-    @model_validator(mode="after")
-    def _some_server(self) -> Mail:
-        if not self.servers:
-            raise Refusal("no server given: at least one {host: …} is needed", key="servers")
-        return self
+    @field_validator("servers")
+    @classmethod
+    def _some_server(cls, servers: tuple[MailServer, ...]) -> tuple[MailServer, ...]:
+        if not servers:
+            raise Refusal("no server given: at least one {host: …} is needed")
+        return servers
 
 
 class Alerting(Section):

@@ -16,19 +16,21 @@ from config.schema.values import Refusal, Section, line
 VERSION = 1
 
 
-def _version(value: Any) -> int:
+def _version(value: object) -> int:
     if isinstance(value, bool) or str(value) != str(VERSION):
         raise Refusal(f"this is not a version this program knows: write haidang: {VERSION}")
     return VERSION
 
 
-def _zone(value: Any) -> Any:
+def _zone(value: object) -> object:
     if isinstance(value, str):
         try:
             zoneinfo.ZoneInfo(value)
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
             near = _near_zone(value)
-            raise Refusal(f"{quoted(value)} is no time zone of the IANA database, e.g. Asia/Ho_Chi_Minh", hint=near) from error
+            raise Refusal(
+                f"{quoted(value)} is no time zone of the IANA database, e.g. Asia/Ho_Chi_Minh", hint=near
+            ) from error
     return value
 
 

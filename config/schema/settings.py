@@ -39,11 +39,15 @@ class Logging(Section):
 class Retention(Section):
     """How long the embedded store keeps what was measured."""
 
-    raw_s: Annotated[float, seconds(3600, 366 * DAY_S)] = Field(7 * DAY_S, alias="raw", description="single measurements")
+    raw_s: Annotated[float, seconds(3600, 366 * DAY_S)] = Field(
+        7 * DAY_S, alias="raw", description="single measurements"
+    )
     five_minutes_s: Annotated[float, seconds(DAY_S, 3660 * DAY_S)] = Field(
         400 * DAY_S, alias="five_minutes", description="five-minute summaries"
     )
-    hours_s: Annotated[float, seconds(DAY_S, 18300 * DAY_S)] = Field(1830 * DAY_S, alias="hours", description="hourly summaries")
+    hours_s: Annotated[float, seconds(DAY_S, 18300 * DAY_S)] = Field(
+        1830 * DAY_S, alias="hours", description="hourly summaries"
+    )
 
     @model_validator(mode="after")
     def _growing(self) -> Retention:
@@ -120,9 +124,12 @@ class IcmpSettings(Section):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Find what does not fit together, as key and message; over effective settings, not over one place's part."""
         if self.echoes > self.cadence_s * MOST_ECHOES_PER_SECOND:
-            yield "echoes", (
-                f"{self.echoes} echoes do not fit a cadence of {say_seconds(self.cadence_s)}: "
-                f"at most {MOST_ECHOES_PER_SECOND} per second are sent to one target"
+            yield (
+                "echoes",
+                (
+                    f"{self.echoes} echoes do not fit a cadence of {say_seconds(self.cadence_s)}: "
+                    f"at most {MOST_ECHOES_PER_SECOND} per second are sent to one target"
+                ),
             )
         yield from _before_the_next(self.timeout_s, self.cadence_s)
 
@@ -133,7 +140,9 @@ class SnmpSettings(Section):
     cadence_s: Annotated[float, seconds(1, DAY_S)] = Field(60.0, alias="cadence", description="time between polls")
     timeout_s: Annotated[float, seconds(0.05, 60)] = Field(2.0, alias="timeout", description="wait for each answer")
     retries: Annotated[int, whole(0, 10)] = Field(2, description="further tries of a request")
-    budget_s: Annotated[float, seconds(0.1, 3600)] = Field(30.0, alias="budget", description="for one poll; what came is kept")
+    budget_s: Annotated[float, seconds(0.1, 3600)] = Field(
+        30.0, alias="budget", description="for one poll; what came is kept"
+    )
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """See `IcmpSettings.problems`."""
@@ -191,7 +200,13 @@ class Confirmation(Section):
     """When a failure counts as confirmed, and a recovery as stable."""
 
     failures: Annotated[int, whole(1, 1000)] = Field(5, description="failed samples in a row that are needed, and")
-    span_s: Annotated[float, seconds(0, 3600)] = Field(40.0, alias="span", description="the time they must be spread over")
-    fast_cadence_s: Annotated[float, seconds(1, 60)] = Field(1.0, alias="fast_cadence", description="cadence while a target is suspect")
-    clear_span_s: Annotated[float, seconds(0, 3600)] = Field(30.0, alias="clear_span", description="how long it must be well again, with")
+    span_s: Annotated[float, seconds(0, 3600)] = Field(
+        40.0, alias="span", description="the time they must be spread over"
+    )
+    fast_cadence_s: Annotated[float, seconds(1, 60)] = Field(
+        1.0, alias="fast_cadence", description="cadence while a target is suspect"
+    )
+    clear_span_s: Annotated[float, seconds(0, 3600)] = Field(
+        30.0, alias="clear_span", description="how long it must be well again, with"
+    )
     clear_samples: Annotated[int, whole(1, 1000)] = Field(3, description="at least so many good samples")

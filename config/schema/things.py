@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,7 +72,7 @@ class Credential(Section):
 
 
 class System(Named):
-    """What has an availability target: the WAN, the data network, video conferencing …"""
+    """What has an availability target: the WAN, the data network, video conferencing."""
 
     objective: Annotated[float, number(1, 100)] | None = Field(None, description="percent of each month")
 
@@ -175,9 +175,4 @@ def table_columns() -> frozenset[str]:
     for section, model in (("icmp", IcmpSettings), ("snmp", TargetSnmp), ("dns", TargetDns), ("host", HostSettings)):
         names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
         names -= {section}
-    return frozenset(names | {"name.vi", "name.en", "snmp"} - {"snmp.credential"})
-
-
-def written_name(model: type[Section], attribute: str) -> Any:
-    """Return the key in the file for an attribute."""
-    return model.model_fields[attribute].alias or attribute
+    return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential"})

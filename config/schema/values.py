@@ -62,15 +62,15 @@ def say_seconds(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
-def _text(value: Any, what: str) -> str:
+def _text(value: object, what: str) -> str:
+    if value is None:
+        raise Refusal(f"a value is missing: {what} is expected")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Refusal(f"{_kind(value)} where {what} is expected")
     return str(value)
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
+def _kind(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list | tuple) else "this value"
 
 
@@ -86,7 +86,7 @@ class Kind:
         self._check = check
         self._form = form
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Run the check before the type's own."""
         return core_schema.no_info_before_validator_function(self._check, handler(source))
 
@@ -99,10 +99,12 @@ def seconds(least: float, most: float) -> Kind:
     """Make the kind of a duration between two bounds, in seconds."""
     bounds = f"{say_seconds(least)} to {say_seconds(most)}"
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         match = _DURATION.fullmatch(_text(value, "a duration"))
         if match is None:
-            raise Refusal(f"{quoted(str(value))} is not a duration: write 500ms, 10s, 5m, 1h, 7d or a number of seconds")
+            raise Refusal(
+                f"{quoted(str(value))} is not a duration: write 500ms, 10s, 5m, 1h, 7d or a number of seconds"
+            )
         found = float(match[1]) * _UNITS[match[2] or "s"]
         if not least <= found <= most:
             raise Refusal(f"{quoted(str(value))} is out of bounds: {bounds} is allowed")
@@ -111,14 +113,14 @@ def seconds(least: float, most: float) -> Kind:
     return Kind(check, {"type": ["string", "number"], "pattern": f"^{_DURATION.pattern}$"})
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     match = _SIZE.fullmatch(_text(value, "a size"))
     if match is None:
         raise Refusal(f"{quoted(str(value))} is not a size: write 500MiB, 2GiB or a number of bytes")
     return int(match[1]) * _BYTES[match[2] or "B"]
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(value: object) -> bool:
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
@@ -129,7 +131,7 @@ def _boolean(value: Any) -> bool:
 def whole(least: int, most: int) -> Kind:
     """Make the kind of a whole number between two bounds."""
 
-    def check(value: Any) -> int:
+    def check(value: object) -> int:
         text = _text(value, "a whole number")
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise Refusal(f"{quoted(text)} is not a whole number: {least} to {most} is allowed")
@@ -143,7 +145,7 @@ def whole(least: int, most: int) -> Kind:
 def number(least: float, most: float) -> Kind:
     """Make the kind of a decimal number between two bounds."""
 
-    def check(value: Any) -> float:
+    def check(value: object) -> float:
         text = _text(value, "a number")
         if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
             raise Refusal(f"{quoted(text)} is not a number: {least:g} to {most:g} is allowed")
@@ -158,7 +160,7 @@ def _slug(value: str) -> str:
     if not _SLUG.fullmatch(value):
         rule = "1 to 64 of a–z, 0–9, '.', '_' and '-', the first a letter or a digit"
         near = re.sub(r"[^a-z0-9._-]+", "-", _plain(value)).strip("-._")[:64]
-        raise Refusal(f"{quoted(value)} is not an id: {rule}", hint=near if near != value else "")
+        raise Refusal(f"{quoted(value)} is not an id: {rule}", hint=near if len(value) <= 64 else "")
     return value
 
 
@@ -171,7 +173,7 @@ def _plain(value: str) -> str:
 def _written(check: Callable[[str], str], form: dict[str, Any] | None = None) -> Kind:
     """Make a kind of text; numbers become text again, anything else is left to the type's own message."""
 
-    def prepare(value: Any) -> Any:
+    def prepare(value: object) -> object:
         return check(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else value
 
     return Kind(prepare, form or {"type": "string"})
@@ -299,7 +301,7 @@ class Text(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_one(cls, value: Any) -> Any:
+    def _from_one(cls, value: object) -> object:
         return {"vi": value, "en": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")

@@ -1,0 +1,119 @@
+"""The tables of docs/configuration.md, made from the schema: the page must hold them word for word."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from config.schema.alerting import Alerting, Mail, MailServer
+from config.schema.document import Document
+from config.schema.settings import (
+    Confirmation,
+    DnsSettings,
+    HostSettings,
+    IcmpSettings,
+    InfluxDb,
+    Logging,
+    Probing,
+    Retention,
+    SnmpSettings,
+    Storage,
+)
+from config.schema.things import (
+    Auth,
+    Circuit,
+    Contact,
+    Credential,
+    Priv,
+    Site,
+    System,
+    Target,
+    TargetDns,
+    TargetSnmp,
+)
+from config.schema.values import Section, Text, say_seconds
+from config.secrets import Secret
+
+SECTIONS: dict[str, type[Section]] = {
+    "top": Document,
+    "logging": Logging,
+    "storage": Storage,
+    "storage.retention": Retention,
+    "storage.influxdb": InfluxDb,
+    "probing": Probing,
+    "probing.icmp": IcmpSettings,
+    "probing.snmp": SnmpSettings,
+    "probing.dns": DnsSettings,
+    "probing.host": HostSettings,
+    "confirmation": Confirmation,
+    "credentials[]": Credential,
+    "credentials[].auth": Auth,
+    "credentials[].priv": Priv,
+    "systems[]": System,
+    "sites[]": Site,
+    "circuits[]": Circuit,
+    "targets[]": Target,
+    "targets[].snmp": TargetSnmp,
+    "targets[].dns": TargetDns,
+    "contacts[]": Contact,
+    "alerting": Alerting,
+    "alerting.mail": Mail,
+    "alerting.mail.servers[]": MailServer,
+    "name": Text,
+    "secret": Secret,
+}
+
+
+def table(model: type[Section]) -> str:
+    """Make the table of one section."""
+    lines = ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        meaning = field.description or ""
+        if words := literals(field.annotation):
+            meaning += f" ({' · '.join(words)})"
+        lines.append(f"| `{field.alias or name}` | {default(name, field)} | {meaning} |")
+    return "\n".join(lines)
+
+
+def default(name: str, field: FieldInfo) -> str:
+    """Write a default as one would in the file."""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if field.is_required():
+        return "**needed**"
+    if isinstance(value, BaseModel):
+        return "see below"
+    if value is None or value in ((), ""):
+        return "–"
+    if name.endswith("_s"):
+        return f"`{say_seconds(value)}`"
+    if name.endswith("_bytes"):
+        return f"`{value // 1024**3}GiB`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def literals(annotation: Any) -> list[str]:
+    """Find the words a value may be."""
+    if get_origin(annotation) is Literal:
+        return [str(word) for word in get_args(annotation)]
+    if get_origin(annotation) is Annotated:
+        return literals(get_args(annotation)[0])
+    return [word for part in get_args(annotation) for word in literals(part)]
+
+
+def models_of(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """Find every section that can be reached from one."""
+    found: set[type[BaseModel]] = {model}
+
+    def search(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in found:
+            found.add(annotation)
+            for field in annotation.model_fields.values():
+                search(field.annotation)
+        for part in get_args(annotation):
+            search(part)
+
+    for field in model.model_fields.values():
+        search(field.annotation)
+    return found

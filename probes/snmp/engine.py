@@ -29,6 +29,7 @@ logger = structlog.get_logger(__name__)
 
 TICK_S = 0.02
 BATCH = 256  # datagrams read in one go: about 10 ms of work, then the loop's turn
+MOST_BATCHES = 40  # more than the receive buffer holds: a flood must not hold up the deadlines
 MOST_IN_FLIGHT = 1_000
 MOST_PER_DEVICE = 2  # small agents drop what comes while they work
 JITTER = 0.1
@@ -178,6 +179,8 @@ class SnmpEngine:
         if self._closed:
             raise NotAsked("the SNMP engine is closed")
         loop = asyncio.get_running_loop()
+        if deadline <= loop.time():  # an agent that answers at once could otherwise outrun every budget
+            raise NotAsked("the time budget is spent")
         request = Request(
             message_id, version, packet, peer, opener, timeout_s, tries, deadline, loop.create_future()
         )  # fmt: skip
@@ -221,6 +224,8 @@ class SnmpEngine:
     def _launch(self, request: Request, now: float) -> None:
         request.flying = True
         request.peer.in_flight += 1
+        if request.peer.in_flight == 1:
+            request.peer.trouble = ""
         self._in_flight += 1
         request.began = now
         request.drops = request.peer.link.drops
@@ -291,7 +296,9 @@ class SnmpEngine:
         """Look at the requests that are due; what lies in the receive buffers counts, however late we are."""
         self._timer = None
         for link in self._links.values():
-            self._read(link)
+            for _ in range(MOST_BATCHES):
+                if not self._read(link):
+                    break
         now = asyncio.get_running_loop().time()
         for link in self._links.values():
             link.drops = dropped(link.sock)
@@ -371,13 +378,14 @@ class SnmpEngine:
 
     # receiving
 
-    def _read(self, link: Link) -> None:
+    def _read(self, link: Link) -> bool:
+        """Take what came, up to a batch; returns whether there may be more."""
         receive = link.sock.recvfrom
         for _ in range(BATCH):
             try:
                 data, address = receive(65_535)
             except BlockingIOError:
-                return
+                return False
             except OSError:  # an ICMP error: its words are in the error queue
                 self._read_errors(link)
                 continue
@@ -388,6 +396,7 @@ class SnmpEngine:
             except BerError as error:
                 self.counters.malformed += 1
                 self._blame(source, error)
+        return True
 
     def _take(self, data: bytes, source: Address) -> None:
         """Pair an answer with its request.

@@ -120,7 +120,13 @@ async def _columns(session: Session, roots: Iterable[bytes], deadline: float, er
     except SnmpError as error:
         errors.append(str(error))
         return [Column(root, fault=str(error)) for root in wanted]
-    errors.extend(f"{oids.decode(column.root)}: {column.fault}" for column in columns if column.fault)
+    faults: dict[str, list[bytes]] = {}
+    for column in columns:
+        if column.fault:
+            faults.setdefault(column.fault, []).append(column.root)
+    for fault, about in faults.items():
+        more = f" and {len(about) - 1} more columns" if len(about) > 1 else ""
+        errors.append(f"{oids.decode(about[0])}{more}: {fault}")
     return columns
 
 

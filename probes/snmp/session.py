@@ -233,7 +233,7 @@ class Session:
             left = max(0.1, left - (loop.time() - began))
             pdu, claims = await self._exchange(security, number, packet, deadline, left, tries)
             name = pdu.varbinds[0][0] if pdu.tag == REPORT else b""
-            if name != UNKNOWN_ENGINE or not claims.engine_id:
+            if not name or not claims.engine_id:  # whatever is reported, some agents have their own idea of it
                 words = report_reason(name, security.user) if name else "it answers the discovery with data"
                 raise Reported(f"{self.peer} refuses: {words}")
             security.adopt(claims)

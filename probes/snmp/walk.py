@@ -52,20 +52,25 @@ class _Cursor:
         self.done = True
         self.column.fault = fault
 
-    def take(self, varbinds: Sequence[VarBind]) -> None:
-        """Add what came for this column, until its end."""
-        root = self.column.root
-        rows = self.column.rows
-        cut = len(root)
-        last = self.last
-        names = [name for name, _, _ in varbinds]
-        if names and names[-1][:cut] == root and _in_order([last, *names]):
+    def take(self, varbinds: Sequence[VarBind], names: Sequence[bytes], *, plain: bool) -> None:
+        """Add what came for this column, until its end.
+
+        Parameters:
+            varbinds, names: the variables and their names again.
+            plain: no name has a byte over 0x7F, so bytes compare like OIDs (see `oid.precedes`).
+        """
+        column = self.column
+        cut = len(column.root)
+        if (
+            plain and names and names[-1][:cut] == column.root
+            and self.last < names[0] and all(map(operator.lt, names, names[1:]))
+        ):  # fmt: skip
             # what lies in order between two names of the column is of the column
-            rows += [(name[cut:], tag, value) for name, tag, value in varbinds]
+            column.rows += [(name[cut:], tag, value) for name, tag, value in varbinds]
             self.last = names[-1]
         else:
             self._take_singly(varbinds)
-        if len(rows) >= self.most_rows and not self.done:
+        if len(column.rows) >= self.most_rows and not self.done:
             self.stop(f"over {self.most_rows} rows, read no further")
 
     def _take_singly(self, varbinds: Sequence[VarBind]) -> None:
@@ -82,11 +87,6 @@ class _Cursor:
             self.column.rows.append((name[cut:], tag, value))
             last = name
         self.last = last
-
-
-def _in_order(names: list[bytes]) -> bool:
-    """Tell quickly that names are in strict MIB order: bytes compare like OIDs where no sub-identifier has two."""
-    return b"".join(names).isascii() and all(map(operator.lt, names, names[1:]))
 
 
 async def walk(session: Session, root: bytes, *, deadline: float = float("inf"), most_rows: int = MOST_ROWS) -> Column:
@@ -171,8 +171,10 @@ async def _advance(session: Session, batch: list[_Cursor], deadline: float, *, h
         for cursor in batch:
             cursor.stop("the agent gives an empty answer")
         return True
+    names = [name for name, _, _ in varbinds]
+    plain = b"".join(names).isascii()
     for position, cursor in enumerate(batch):
-        cursor.take(varbinds[position::width])
+        cursor.take(varbinds[position::width], names[position::width], plain=plain)
     return True
 
 
@@ -185,4 +187,3 @@ def _refused(session: Session, batch: list[_Cursor], refusal: Refused) -> None:
     for cursor in about:
         ended = session.version == V1 and refusal.status == NO_SUCH_NAME  # RFC 1157: the end of the MIB
         cursor.stop("" if ended else str(refusal))
-    return None

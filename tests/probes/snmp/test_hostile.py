@@ -232,6 +232,28 @@ async def test_a_device_that_falls_silent_keeps_what_was_read(engine: SnmpEngine
     assert result.ended - result.began < 1.2
 
 
+async def test_an_endless_agent_that_answers_at_once_cannot_outrun_the_budget(engine: SnmpEngine) -> None:
+    def endless(_: Agent, asked: Pdu, honest: bytes) -> list[bytes]:
+        if asked.tag != GET_BULK:
+            return [honest]
+        rows: list[ber.VarBind] = []
+        for name, _, _ in asked.varbinds:
+            parts = oid.decode(name).split(".")
+            roots = 11 if parts[6] in ("25", "31") else 10
+            index = int(parts.pop()) + 1 if len(parts) > roots else 1
+            rows.append((oid.encode(".".join((*parts, str(index)))), 2, 1))
+        return [response(asked, rows)]
+
+    agent = Agent(interfaces(1), misbehave=endless)
+    async with serving(agent):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        result = await poll(session_with(engine, agent), budget_s=0.2)
+        assert loop.time() - began < 0.5
+    assert result.identity.sys_name == "trạm-1"
+    assert any("the time budget is spent" in error for error in result.errors)
+
+
 async def test_a_slow_device_is_polled_as_far_as_the_budget_goes_and_delays_nobody(engine: SnmpEngine) -> None:
     loop = asyncio.get_running_loop()
 

@@ -105,7 +105,10 @@ class PingWatch:
                 address, done, count=count, interval_s=interval_s, timeout_s=settings.timeout_s,
                 size=settings.size, dscp=settings.dscp,
             )  # fmt: skip
-        except (IcmpUnavailable, ValueError, OSError) as error:
+        except IcmpUnavailable as error:
+            self._cannot(slot_ns, error.reason)  # the cure is said once, at the start
+            return
+        except (ValueError, OSError) as error:
             self._cannot(slot_ns, str(error))
             return
         if burst.answered < count:

@@ -34,6 +34,7 @@ from haidang.pipeline import Pipeline
 from haidang.settings import channels, mail_domain, store_settings
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
+from probes.icmp import IcmpUnavailable
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
 from storage.metrics import open_store
@@ -88,6 +89,7 @@ class Daemon:
     async def _live(self) -> None:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
+        self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), known)
         self._calendar.start()
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
@@ -142,6 +144,14 @@ class Daemon:
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._tidy, minute=4)
         self._watching = Watching(clock, self._cadence, self._health, self._addresses, self._pipeline.deliver)
+
+    def _try_to_ping(self) -> None:
+        """Say once, with the cure, when pings cannot be sent; everything else goes on, pings are *unknown*."""
+        if any("icmp" in target.probes for target in self._configuration.inventory.targets.values()):
+            try:
+                self._watching.icmp.open(socket.AF_INET)
+            except IcmpUnavailable as error:
+                logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)

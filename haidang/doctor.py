@@ -54,9 +54,8 @@ def _icmp(family: socket.AddressFamily, name: str) -> Finding:
     try:
         sock, raw = open_socket(family, bytes(8))
     except IcmpUnavailable as error:
-        text, _, cure = str(error).partition("; run: ")
         health = Health.BAD if family == socket.AF_INET else Health.WARNING
-        return Finding(name, health, text, cure or "nothing to do if no target has such an address")
+        return Finding(name, health, error.reason, error.cure or "nothing to do if no target has such an address")
     sock.close()
     return Finding(name, Health.OK, "raw socket" if raw else "datagram socket (ping_group_range)")
 

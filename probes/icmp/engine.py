@@ -89,6 +89,20 @@ class IcmpEngine:
         self._advance(burst, time.monotonic_ns())
         return burst
 
+    def open(self, family: socket.AddressFamily) -> Link:
+        """Open the socket of a family unless it is; `start` does it by itself.
+
+        Raises:
+            IcmpUnavailable: it may not be opened here.
+        """
+        link = self.links.get(family)
+        if link is None:
+            sock, raw = open_socket(family, self._cookie, raw=self._raw)
+            link = self.links[family] = Link(
+                sock, raw=raw, cookie=self._cookie, bursts=self._bursts, finish=self._finish
+            )  # fmt: skip
+        return link
+
     def close(self) -> None:
         """Close the sockets; bursts in flight end without a callback."""
         if self._timer is not None:
@@ -119,16 +133,10 @@ class IcmpEngine:
         return ", ".join(link.kind for link in self.links.values()) or "none"
 
     def _route(self, address: str) -> tuple[Link, Address]:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        link = self.links.get(family)
-        if link is None:
-            sock, raw = open_socket(family, self._cookie, raw=self._raw)
-            link = self.links[family] = Link(
-                sock, raw=raw, cookie=self._cookie, bursts=self._bursts, finish=self._finish
-            )  # fmt: skip
+        link = self.open(socket.AF_INET6 if ":" in address else socket.AF_INET)
         name = link.names.get(address)
         if name is None:
-            name = link.names[address] = socket_name(address, family)
+            name = link.names[address] = socket_name(address, link.sock.family)
             if len(link.names) > 200_000:  # addresses by hand or by name changes must not grow this for ever
                 link.names.clear()
         return link, name

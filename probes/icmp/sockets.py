@@ -45,7 +45,17 @@ _UNREACHABLE6 = {
 
 
 class IcmpUnavailable(Exception):
-    """No ICMP socket can be had; the text is one line and names the cure."""
+    """No ICMP socket can be had; the text is one line and names the cure.
+
+    Attributes:
+        reason: what is missing.
+        cure: the command that mends it; empty when there is none.
+    """
+
+    def __init__(self, reason: str, cure: str = "") -> None:
+        super().__init__(f"{reason}; run: {cure}" if cure else reason)
+        self.reason = reason
+        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +99,8 @@ def open_socket(family: socket.AddressFamily, cookie: bytes, *, raw: bool | None
         return sock, kind == socket.SOCK_RAW
     group = os.getegid()
     raise IcmpUnavailable(
-        "no right to open an ICMP socket; run: "
-        f"sudo sysctl -w net.ipv4.ping_group_range='{group} {group}'  (or give the process CAP_NET_RAW)"
+        "no right to open an ICMP socket",
+        f"sudo sysctl -w net.ipv4.ping_group_range='{group} {group}'  (or give the process CAP_NET_RAW)",
     ) from refused
 
 

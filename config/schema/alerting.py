@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from config.schema.values import Boolean, HostName, Port, Refusal, Section, Sender, Slug, line, seconds
+from config.schema.network import HostName, Port, Sender
+from config.schema.values import Boolean, Refusal, Section, Slug, line, seconds
 from config.secrets import Secret
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}

@@ -11,18 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
-from config.schema.values import (
-    Bytes,
-    DnsName,
-    DnsType,
-    Network,
-    Refusal,
-    Section,
-    line,
-    say_seconds,
-    seconds,
-    whole,
-)
+from config.schema.network import DnsName, DnsType, Network
+from config.schema.values import Bytes, Refusal, Section, line, say_seconds, seconds, whole
 from config.secrets import Secret
 
 DAY_S = 86400.0

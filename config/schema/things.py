@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.schema.network import Address, Mailbox, Port
 from config.schema.settings import DnsSettings, HostSettings, IcmpSettings, SnmpSettings
-from config.schema.values import Address, Mailbox, Port, Refusal, Section, Slug, Text, line, note, number
+from config.schema.values import Refusal, Section, Slug, Text, line, note, number
 from config.secrets import Secret
 
 ProbeKind = Literal["icmp", "snmp", "dns", "host"]

@@ -5,16 +5,12 @@ Attributes carry the unit in their name (``cadence_s``), keys in the file do not
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
-import dns.exception
-import dns.name
-import dns.rdatatype
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
 
@@ -26,10 +22,8 @@ _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]{1,15}) ?(B|KiB|MiB|GiB|TiB)?")
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-_MAILBOX = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,253}")
-# Characters that turn the reading direction round: a name could show as another one.
 _NOT_IN_A_LINE = frozenset(("Cc", "Cs", "Zl", "Zp"))
+# Characters that turn the reading direction round: a name could show as another one.
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -130,30 +124,24 @@ def _boolean(value: object) -> bool:
 
 def whole(least: int, most: int) -> Kind:
     """Make the kind of a whole number between two bounds."""
-
-    def check(value: object) -> int:
-        text = _text(value, "a whole number")
-        if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            raise Refusal(f"{quoted(text)} is not a whole number: {least} to {most} is allowed")
-        if not least <= int(text) <= most:
-            raise Refusal(f"{quoted(text)} is out of bounds: {least} to {most} is allowed")
-        return int(text)
-
-    return Kind(check, {"type": "integer", "minimum": least, "maximum": most})
+    return _between(least, most, int, r"-?[0-9]{1,18}", "whole number", "integer")
 
 
 def number(least: float, most: float) -> Kind:
     """Make the kind of a decimal number between two bounds."""
+    return _between(least, most, float, r"-?[0-9]{1,15}(\.[0-9]{1,15})?", "number", "number")
 
+
+def _between(least: float, most: float, kind: type[float], pattern: str, words: str, form: str) -> Kind:
     def check(value: object) -> float:
-        text = _text(value, "a number")
-        if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
-            raise Refusal(f"{quoted(text)} is not a number: {least:g} to {most:g} is allowed")
-        if not least <= float(text) <= most:
-            raise Refusal(f"{quoted(text)} is out of bounds: {least:g} to {most:g} is allowed")
-        return float(text)
+        text = _text(value, f"a {words}")
+        if not re.fullmatch(pattern, text):
+            raise Refusal(f"{quoted(text)} is not a {words}: {least} to {most} is allowed")
+        if not least <= kind(text) <= most:
+            raise Refusal(f"{quoted(text)} is out of bounds: {least} to {most} is allowed")
+        return kind(text)
 
-    return Kind(check, {"type": "number", "minimum": least, "maximum": most})
+    return Kind(check, {"type": form, "minimum": least, "maximum": most})
 
 
 def _slug(value: str) -> str:
@@ -170,7 +158,7 @@ def _plain(value: str) -> str:
     return "".join(character for character in spread if not unicodedata.combining(character))
 
 
-def _written(check: Callable[[str], str], form: dict[str, Any] | None = None) -> Kind:
+def written(check: Callable[[str], str], form: dict[str, Any] | None = None) -> Kind:
     """Make a kind of text; numbers become text again, anything else is left to the type's own message."""
 
     def prepare(value: object) -> object:
@@ -193,7 +181,7 @@ def line(most: int = 200) -> Kind:
                 raise Refusal(f"the control character U+{ord(bad):04X} is not allowed in a line of text")
         return value.strip()
 
-    return _written(check, {"type": "string", "minLength": 1, "maxLength": most})
+    return written(check, {"type": "string", "minLength": 1, "maxLength": most})
 
 
 def note(most: int = 10_000) -> Kind:
@@ -204,93 +192,12 @@ def note(most: int = 10_000) -> Kind:
             raise Refusal(f"{len(value)} characters: at most {most} are allowed")
         return value
 
-    return _written(check, {"type": "string", "maxLength": most})
-
-
-def is_host_name(value: str) -> bool:
-    """Tell whether this can be a host name (RFC 1123 §2.1, with the underscore that real networks have)."""
-    labels = value.removesuffix(".").split(".")
-    return len(value) <= 253 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
-
-
-def _address(value: str) -> str:
-    try:
-        found = ipaddress.ip_address(value)
-    except ValueError:
-        if "/" in value:
-            raise Refusal(f"{quoted(value)} is a network, not an address: give each device's own address") from None
-        if re.fullmatch(r"[0-9.]+", value) or ":" in value or not is_host_name(value):
-            raise Refusal(f"{quoted(value)} is neither an IPv4 or IPv6 address nor a host name") from None
-        return value
-    if found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255":
-        raise Refusal(f"{quoted(value)} is not the address of one device")
-    if found.version == 6 and found.is_link_local and not getattr(found, "scope_id", None):
-        raise Refusal(f"{quoted(value)} is link-local: add the interface, e.g. {found}%eth0")
-    return str(found)
-
-
-def _host(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        if not is_host_name(value):
-            raise Refusal(f"{quoted(value)} is neither a host name nor an IPv4 or IPv6 address") from None
-        return value
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        try:
-            near = str(ipaddress.ip_network(value, strict=False))
-        except ValueError:
-            near = ""
-        why = "has bits set behind its prefix" if near else "is not a network"
-        raise Refusal(f"{quoted(value)} {why}: write it as 10.0.0.0/8 or 2001:db8::/32", hint=near) from error
-
-
-def _mailbox(value: str) -> str:
-    if not _MAILBOX.fullmatch(value) or not is_host_name(value.rpartition("@")[2]):
-        raise Refusal(f"{quoted(value)} is not a mail address: write name@example.org")
-    return value
-
-
-def _sender(value: str) -> str:
-    match = re.fullmatch(r"[^<>\r\n]{1,200}<([^<>]+)>", value)
-    _mailbox(match[1] if match else value)
-    return value
-
-
-def _question(value: str) -> str:
-    try:
-        dns.name.from_text(value)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise Refusal(f"{quoted(value)} is not a DNS name: {str(error).rstrip('.').lower()}") from error
-    return value
-
-
-def _record_type(value: str) -> str:
-    try:
-        kind = dns.rdatatype.from_text(value)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise Refusal(f"{quoted(value)} is not a DNS record type: A, AAAA, SOA, NS, MX, TXT … are") from error
-    if dns.rdatatype.is_metatype(kind):
-        raise Refusal(f"{quoted(value)} is not a record type one can ask a server for: A, AAAA, SOA, NS, MX, TXT … are")
-    return value.upper()
+    return written(check, {"type": "string", "maxLength": most})
 
 
 Boolean: TypeAlias = Annotated[bool, Kind(_boolean, {"type": "boolean"})]
 Bytes: TypeAlias = Annotated[int, Kind(_size, {"type": ["string", "integer"], "pattern": f"^{_SIZE.pattern}$"})]
-Slug: TypeAlias = Annotated[str, _written(_slug, {"type": "string", "pattern": f"^{SLUG}$"})]
-Address: TypeAlias = Annotated[str, _written(_address)]
-Network: TypeAlias = Annotated[str, _written(_network)]
-Mailbox: TypeAlias = Annotated[str, _written(_mailbox)]
-Sender: TypeAlias = Annotated[str, _written(_sender)]
-HostName: TypeAlias = Annotated[str, _written(_host)]
-DnsName: TypeAlias = Annotated[str, _written(_question)]
-DnsType: TypeAlias = Annotated[str, _written(_record_type)]
-Port: TypeAlias = Annotated[int, whole(1, 65535)]
+Slug: TypeAlias = Annotated[str, written(_slug, {"type": "string", "pattern": f"^{SLUG}$"})]
 
 
 class Text(Section):

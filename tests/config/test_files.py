@@ -114,3 +114,8 @@ def test_names_are_relative_to_the_file_that_says_them(tmp_path: Path) -> None:
     assert access is not None
     assert access.community is not None
     assert access.community.file == str(tmp_path / "sub" / "secrets" / "c")
+
+
+def test_a_name_longer_than_a_file_can_have_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "haidang.yaml").write_text(f"haidang: 1\ninclude: [{'9' * 900}.yaml]\ntimezone: {'Z' * 5000}\n")
+    assert [error.path for error in config.check(tmp_path / "haidang.yaml")] == ["include[0]", "timezone"]

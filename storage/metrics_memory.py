@@ -58,7 +58,7 @@ class InMemoryStore:
                     and math.isfinite(value)
                     and (not query.fields or name in query.fields)
                 ):
-                    columns.setdefault((series, name), {})[point.time_ns] = value
+                    columns.setdefault((series, name), {})[point.time_ns] = +value  # True is 1, as elsewhere
         curves = []
         for (series, name), column in sorted(columns.items(), key=lambda item: (item[0][0].tags, item[0][1])):
             times = sorted(column)

@@ -62,8 +62,8 @@ class LineBuilder:
         if len(self._series) >= _MOST_SERIES:
             self._series.clear()
         measurement = escape(series.measurement, ", ")
-        if measurement.startswith("#"):  # would be a comment
-            measurement = "\\" + measurement
+        if measurement.startswith("#"):  # would be a comment, and no version has an escape for it
+            measurement = "_" + measurement[1:]
         tags = sorted((key, value) for key, value in series.tags if key and value)
         prefix = measurement + "".join(f",{escape(key, ',= ')}={escape(value, ',= ')}" for key, value in tags)
         self._series[series] = prefix if measurement else ""
@@ -80,11 +80,11 @@ def escape(text: str, special: str) -> str:
     """Escape a measurement, tag or field name, or a tag value.
 
     A line break would end the line and becomes a blank. A backslash stands for itself, but not at the end, where it
-    would escape the separator behind it, nor before a character that is escaped: there a slash takes its place.
+    would escape the separator behind it, nor before a character that can be escaped: there a slash takes its place.
     """
     clean = _one_line(text)
     if "\\" in clean:
-        clean = _harmless_backslashes(clean, special)
+        clean = _harmless_backslashes(clean)
     for character in special:
         clean = clean.replace(character, "\\" + character)
     return clean
@@ -97,11 +97,11 @@ def _one_line(text: str) -> str:
     return "".join(" " if character < " " or character == "\x7f" else character for character in text)
 
 
-def _harmless_backslashes(text: str, special: str) -> str:
+def _harmless_backslashes(text: str) -> str:
     characters = list(text)
     following: str | None = None
     for index in range(len(characters) - 1, -1, -1):
-        if characters[index] == "\\" and (following is None or following in special or following in '\\"/'):
+        if characters[index] == "\\" and (following is None or following in ',= \\"/'):
             characters[index] = "/"
         following = characters[index]
     return "".join(characters)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
 from haidang.model import Series
 from storage.influx.replies import Reply, words_of
 from storage.influx.transport import Transport
-from storage.metrics_fold import of_points
+from storage.metrics_fold import fold, of_points
 from storage.metrics_model import SECOND_NS, Curve, FlavourName, InfluxSettings, Query, StoreError
 
 _MS = 1_000_000
@@ -51,7 +52,16 @@ class _Influx:
         self._flavour = flavour
 
     async def read(self, query: Query) -> list[Curve]:
-        fields = query.fields or await self._numeric_fields(query.measurement)
+        kinds = await self._kinds(query.measurement)
+        fields = [name for name in query.fields or sorted(kinds) if kinds.get(name, "string") != "string"]
+        truths = [name for name in fields if kinds[name] == "boolean"] if query.step_s else []
+        curves = await self._select(query, [name for name in fields if name not in truths])
+        for curve in await self._select(replace(query, step_s=0), truths):  # InfluxQL has no mean of truth values
+            buckets = fold(of_points(curve.times_ns, curve.mean), query.step_s)
+            curves.append(buckets.curve(curve.series, curve.field, query.step_s))
+        return curves
+
+    async def _select(self, query: Query, fields: list[str]) -> list[Curve]:
         if not fields:
             return []
         if query.step_s:
@@ -68,13 +78,11 @@ class _Influx:
         conditions += [f"time >= {query.start_ns}", f"time < {query.end_ns}"]
         statement = f"SELECT {wanted} FROM {_identifier(query.measurement)} WHERE {' AND '.join(conditions)} {group}"
         answer = await self._ask(statement)
-        return await asyncio.to_thread(self._curves, answer, query, tuple(fields))
+        return await asyncio.to_thread(_curves, answer, query, fields)
 
-    async def _numeric_fields(self, measurement: str) -> list[str]:
+    async def _kinds(self, measurement: str) -> dict[str, str]:
         answer = await self._ask(f"SHOW FIELD KEYS FROM {_identifier(measurement)}")
-        return sorted(
-            {row[0] for series in answer for row in series["values"] if row[1] in {"float", "integer", "boolean"}}
-        )
+        return {row[0]: row[1] for series in answer for row in series["values"]}
 
     async def _ask(self, statement: str) -> list[Any]:
         database = self._settings.bucket or self._settings.database
@@ -87,32 +95,25 @@ class _Influx:
             return series
         return []
 
-    def _curves(self, answer: list[Any], query: Query, fields: tuple[str, ...]) -> list[Curve]:
-        result = []
-        for part in answer:
-            series = _series(query.measurement, part.get("tags", {}))
-            column = {name: index for index, name in enumerate(part["columns"])}
-            for index, name in enumerate(fields):
-                if query.step_s:
-                    four = [column[f"{function}_{index}"] for function in ("count", "mean", "min", "max")]
-                    rows = [(row[0], *(row[at] for at in four)) for row in part["values"]]
-                    rows = [row for row in rows if row[1] and _number(row[2])]
-                    curve = (
-                        Curve(series, name, query.step_s, *(list(values) for values in zip(*rows, strict=True)))
-                        if rows
-                        else None
-                    )
-                else:
-                    at = column[f"value_{index}"]
-                    points = [(row[0], row[at]) for row in part["values"] if _number(row[at])]
-                    curve = (
-                        of_points([p[0] for p in points], [p[1] for p in points]).curve(series, name, 0)
-                        if points
-                        else None
-                    )
-                if curve is not None:
-                    result.append(curve)
-        return result
+
+def _curves(answer: list[Any], query: Query, fields: list[str]) -> list[Curve]:
+    result = []
+    for part in answer:
+        series = _series(query.measurement, part.get("tags", {}))
+        column = {name: index for index, name in enumerate(part["columns"])}
+        for index, name in enumerate(fields):
+            functions = ("count", "mean", "min", "max") if query.step_s else ("value",)
+            places = [0, *(column[f"{function}_{index}"] for function in functions)]
+            rows = [[row[at] for at in places] for row in part["values"]]
+            rows = [row for row in rows if row[1] is not None and _number(row[-1])]
+            if not rows:
+                continue
+            columns = [list(values) for values in zip(*rows, strict=True)]
+            if query.step_s:
+                result.append(Curve(series, name, query.step_s, *columns))
+            else:
+                result.append(of_points(columns[0], [+value for value in columns[1]]).curve(series, name, 0))
+    return result
 
 
 class _VictoriaMetrics:

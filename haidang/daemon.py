@@ -63,6 +63,7 @@ class Daemon:
         self._configuration = configuration
         self._clock = clock
         self._stop = asyncio.Event()
+        self._asked_to_reload = asyncio.Event()
         self._names_changed = asyncio.Event()
         self._directory = DataDirectory(configuration.data_dir)
         self._service = ServiceManager(os.environ)
@@ -96,7 +97,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
         storing = asyncio.create_task(self._store.run(), name="store")
@@ -108,6 +109,7 @@ class Daemon:
                 ("tick", self._every(1.0, self._tick)),
                 ("beat", self._every(BEAT_S, self._beat)),
                 ("names", self._names()),
+                ("reload", self._reload_when_asked()),
                 ("self", self._every(SELF_S, self._measure_self)),
             )
         ]
@@ -156,11 +158,20 @@ class Daemon:
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
 
-    def reload(self) -> None:
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._asked_to_reload.wait()
+            self._asked_to_reload.clear()
+            try:
+                await self.reload()
+            except Exception:  # noqa: BLE001 a reload that fails must leave the watch as it was
+                logger.exception("reload failed")
+
+    async def reload(self) -> None:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = load(self._path)
+            fresh = await asyncio.to_thread(load, self._path)  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error

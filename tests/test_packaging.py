@@ -1,0 +1,83 @@
+"""The wheel: it holds what the tree holds, and works in an environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the tree without a network."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], cwd=ROOT, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel: Path) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", *rooms], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
+    wanted = {name for name in tracked if name and (ROOT / name).exists()}
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name and ".data/" not in name}
+        units = {name.rpartition("/")[2] for name in archive.namelist() if ".data/" in name}
+    assert held == wanted
+    assert "haidang.service" in units
+    assert not any(name.startswith(("tests/", "benchmarks/", "docs/")) for name in held)
+
+
+def test_every_room_of_the_tree_is_in_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = set(settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert rooms == packages
+
+
+def test_the_installed_command_runs_outside_the_tree(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    site = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True,
+        text=True,
+    ).stdout.strip()  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check",
+         "--target", site, str(wheel)], check=True, capture_output=True,
+    )  # fmt: skip
+    # The dependencies are this environment's; our own rooms must come from the wheel.
+    libraries = next(path for path in sys.path if path.endswith("site-packages"))
+    (tmp_path / "libraries").mkdir()
+    for entry in Path(libraries).iterdir():
+        if "haidang" not in entry.name and not entry.name.startswith("__editable__"):
+            (tmp_path / "libraries" / entry.name).symlink_to(entry)
+    (Path(site) / "libraries.pth").write_text(str(tmp_path / "libraries") + "\n", encoding="utf-8")
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(python), "-P", "-m", "haidang", *words], check=False, capture_output=True, text=True, cwd=tmp_path
+        )
+
+    assert command("--version").stdout.startswith("haidang ")
+    probed = command("probe", "host", "--json")
+    assert probed.returncode == 0, probed.stderr
+    assert '"mem.used_percent"' in probed.stdout
+    where = subprocess.run(
+        [str(python), "-P", "-c", "import config, storage; print(config.__file__, storage.__file__)"], check=True,
+        capture_output=True, text=True, cwd=tmp_path,
+    ).stdout  # fmt: skip
+    assert str(ROOT) not in where

@@ -6,6 +6,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -106,10 +107,10 @@ class Sender:
                     wait_s = 1.0
                 except Exception:  # noqa: BLE001 the loop's top: one bad row must not silence the others for good
                     logger.exception("sender stumbled")
-                try:
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
-                except TimeoutError:
-                    continue
+                # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the event.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
         finally:
             await self._land()
 

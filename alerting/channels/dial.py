@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -49,13 +50,14 @@ class Dialler:
                 errors.append(f"{address[0]}: no answer within {timeout_s:g} s")
             except OSError as error:
                 sock.close()
-                errors.append(f"{address[0]}: {(error.strerror or str(error)).lower()}")
+                reason = os.strerror(error.errno) if error.errno else str(error)
+                errors.append(f"{address[0]}: {reason.lower()}")
             except BaseException:
                 sock.close()
                 raise
             else:
                 return sock
-        raise OSError(f"{host} port {port}: {', '.join(errors)}")
+        raise OSError(", ".join(errors))
 
     async def _addresses(self, host: str, port: int) -> list[_Address]:
         key = (host, port)
@@ -70,7 +72,7 @@ class Dialler:
         except (OSError, TimeoutError, UnicodeError) as error:
             known = self._known.get(key)
             if known is None:
-                raise OSError(f"{host}: the name cannot be resolved ({error or 'no answer'})") from error
+                raise OSError(f"the name cannot be resolved ({error or 'no answer'})") from error
             logger.warning("name not resolved, last known addresses used", name=host)
             return known
 

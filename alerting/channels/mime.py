@@ -49,9 +49,9 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
     recipient = mail_address(message.address)
     utf8 = not (recipient.addr_spec.isascii() and sender.addr_spec.isascii())
     mail = EmailMessage(policy=SMTPUTF8 if utf8 else SMTP)
-    mail["From"] = Address(clean(sender_name, 80), sender.username, sender.domain)
+    mail["From"] = Address(_phrase(sender_name, 80), sender.username, sender.domain)
     mail["To"] = recipient
-    mail["Subject"] = clean(str(message.payload.get("subject", "")), 200)
+    mail["Subject"] = _phrase(str(message.payload.get("subject", "")), 200)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_ns // 10**9, zone))
     mail["Message-ID"] = message.message_id
     earlier = [str(reference) for reference in message.payload.get("references", ())]
@@ -61,11 +61,16 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: nobody's holiday responder answers
     if message.incident is not None:
         mail["X-Haidang-Incident"] = str(message.incident)
-    mail["Content-Language"] = clean(message.language, 20)
     # Quoted-printable passes every server, also one without 8BITMIME, and long lines stay within RFC 5321 §4.5.3.1.6.
     mail.set_content(str(message.payload.get("text", "")), charset="utf-8", cte="quoted-printable")
     html = str(message.payload.get("html", ""))
     if html:
         mail.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
         mail.set_boundary(f"=_{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}")
+    mail["Content-Language"] = message.language if message.language.isalpha() else "en"  # RFC 3282
     return mail.as_bytes(), utf8
+
+
+def _phrase(text: str, limit: int) -> str:
+    """Clean a text for a header. An encoded word in it would be decoded by the library, line ends and all."""
+    return clean(text, limit).replace("=?", "= ?")

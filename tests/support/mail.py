@@ -7,16 +7,14 @@ import datetime
 import email
 import ipaddress
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default as modern
 from pathlib import Path
 from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,7 +25,7 @@ DROP = "drop the connection"
 HANG = "say nothing any more"
 
 Answer = Callable[[str, int], str | None]
-"""Asked with a recipient (RCPT) or a message id (DATA) and how often it came; an SMTP line, DROP, HANG, or None: fine."""
+"""Asked with a recipient or a message id and how often it came: an SMTP line, DROP, HANG, or None when all is well."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Mail:
     @property
     def parsed(self) -> EmailMessage:
         """It, as a mail program reads it."""
-        return email.message_from_bytes(self.content, policy=modern)  # type: ignore[return-value]
+        return email.message_from_bytes(self.content, policy=modern)
 
     @property
     def message_id(self) -> str:
@@ -59,7 +57,7 @@ class Certificate:
 
 @dataclass
 class SmtpServer:
-    """What the server was told and how it shall behave. Safe to read from another thread."""
+    """What the server was told and how it shall behave."""
 
     port: int = 0
     taken: list[Mail] = field(default_factory=list)
@@ -67,9 +65,9 @@ class SmtpServer:
     logins: list[tuple[str, str]] = field(default_factory=list)
     at_recipient: Answer = lambda _recipient, _count: None
     at_data: Answer = lambda _message_id, _count: None
-    on_mail: Callable[[Mail], None] = lambda _mail: None
     _seen: dict[str, int] = field(default_factory=dict)
-    _released: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=list)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -86,7 +84,8 @@ class SmtpServer:
         answer = self.at_data(mail.message_id, self._count(mail.message_id))
         if answer is None or answer == DROP:
             self.taken.append(mail)
-            self.on_mail(mail)
+            async with self._changed:
+                self._changed.notify_all()
         return "250 OK" if answer is None else await self._misbehave(server, answer)
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
@@ -95,19 +94,25 @@ class SmtpServer:
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"right", handled=False)
 
+    async def count(self, wanted: int, timeout_s: float = 10.0) -> list[Mail]:
+        """Return the mails once so many have been taken; fails when that takes too long."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: len(self.taken) >= wanted)
+        except TimeoutError:
+            raise AssertionError(f"{len(self.taken)} of {wanted} mails after {timeout_s:g} s") from None
+        return list(self.taken)
+
     def release(self) -> None:
         """Let go of everybody who hangs."""
-        for loop, event in self._released:
-            loop.call_soon_threadsafe(event.set)
+        self._released.set()
 
     async def _misbehave(self, server: SMTP, answer: str) -> str:
         if answer == DROP:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         elif answer == HANG:
-            event = asyncio.Event()
-            self._released.append((asyncio.get_running_loop(), event))
-            await event.wait()
+            await self._released.wait()
             return "421 4.3.2 shutting down"
         return answer if answer[0].isdigit() else "421 4.3.2 gone"
 
@@ -116,37 +121,60 @@ class SmtpServer:
         return self._seen[key]
 
 
-@contextmanager
-def smtp_server(
+@asynccontextmanager
+async def smtp_server(
     certificate: Certificate | None = None, *, implicit_tls: bool = False, auth: bool = False, host: str = "127.0.0.1",
     port: int = 0,
-) -> Iterator[SmtpServer]:  # fmt: skip
-    """Run a server; with a certificate it offers STARTTLS, or speaks TLS from the first byte."""
+) -> AsyncIterator[SmtpServer]:  # fmt: skip
+    """Run a server on the test's own loop; with a certificate it offers STARTTLS, or speaks TLS from the first byte."""
     server = SmtpServer()
-    options: dict[str, Any] = {"enable_SMTPUTF8": True, "data_size_limit": 1 << 22}
-    if certificate is not None:
-        options |= {"ssl_context": certificate.context} if implicit_tls else {"tls_context": certificate.context}
+    sessions: set[_Session] = set()
+    options: dict[str, Any] = {"enable_SMTPUTF8": True, "data_size_limit": 1 << 22, "hostname": "mail.example.vn"}
+    if certificate is not None and not implicit_tls:
+        options["tls_context"] = certificate.context
     if auth:
         options |= {"authenticator": server.authenticate, "auth_required": True, "auth_require_tls": True}
-    controller = _Controller(server, hostname=host, port=port, **options)
-    controller.start()
-    server.port = controller.bound_port
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(
+        lambda: _Session(sessions, server, **options), host, port,
+        ssl=certificate.context if certificate is not None and implicit_tls else None,
+    )  # fmt: skip
+    server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
     finally:
+        listening.close()
         server.release()
-        controller.stop()
+        for session in tuple(sessions):
+            session.abort()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(session.lost.wait() for session in tuple(sessions)))
+            await listening.wait_closed()
 
 
-class _Controller(Controller):
-    """Knows the port it got, and does not connect to itself at the start."""
+class _Session(SMTP):
+    """One client's connection, remembered so that none is left open."""
 
-    @property
-    def bound_port(self) -> int:
-        return int(self.server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+    def __init__(self, sessions: set[_Session], handler: SmtpServer, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._sessions = sessions
+        self._connections: list[asyncio.BaseTransport] = []
+        self.lost = asyncio.Event()
 
-    def _trigger_server(self) -> None:
-        return
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._sessions.add(self)
+        self._connections.append(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._sessions.discard(self)
+        self.lost.set()
+
+    def abort(self) -> None:
+        for transport in self._connections:
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
 
 
 def make_certificate(folder: Path) -> Certificate:
@@ -182,26 +210,3 @@ def make_certificate(folder: Path) -> Certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "mail.pem")
     return Certificate(folder / "authority.pem", context)
-
-
-class Arrivals:
-    """Lets a test wait until enough mails have been taken, without polling."""
-
-    def __init__(self, server: SmtpServer) -> None:
-        self._server = server
-        self._changed = threading.Condition()
-        server.on_mail = lambda _mail: self._notify()
-
-    def _notify(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    async def count(self, wanted: int, timeout_s: float = 10.0) -> list[Mail]:
-        """Return the mails once there are as many; fails when that takes too long."""
-        there = await asyncio.to_thread(self._wait, wanted, timeout_s)
-        assert there, f"{len(self._server.taken)} of {wanted} mails after {timeout_s:g} s"
-        return list(self._server.taken)
-
-    def _wait(self, wanted: int, timeout_s: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._server.taken) >= wanted, timeout_s)

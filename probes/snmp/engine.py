@@ -7,99 +7,27 @@ and the version fit. Deadlines are swept in ticks: no timer, no descriptor and n
 from __future__ import annotations
 
 import asyncio
-import heapq
 import random
-import socket
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
 import structlog
 
-from probes.icmp.sockets import dropped, errors
 from probes.snmp import ber, message, usm
-from probes.snmp.errors import BerError, NoAnswer, NotAsked
+from probes.snmp.deadlines import Deadlines
+from probes.snmp.errors import BerError, NotAsked
 from probes.snmp.keys import KeyRing
-from probes.snmp.message import RESPONSE, V3, Bodies, Pdu
-from probes.snmp.sockets import Address, open_socket, parse_address, plain6
-from probes.snmp.usm import Claims, Header
+from probes.snmp.link import Link
+from probes.snmp.message import RESPONSE, V3, Bodies
+from probes.snmp.requests import Counters, Opener, Peer, Reply, Request
+from probes.snmp.sockets import Address, parse_address
 
 logger = structlog.get_logger(__name__)
 
-TICK_S = 0.02
-BATCH = 256  # datagrams read in one go: about 10 ms of work, then the loop's turn
-MOST_BATCHES = 40  # more than the receive buffer holds: a flood must not hold up the deadlines
 MOST_IN_FLIGHT = 1_000
 MOST_PER_DEVICE = 2  # small agents drop what comes while they work
 JITTER = 0.1
-
-Reply = tuple[Pdu, Claims | None]
-Opener = Callable[[bytes, Header], Reply | None]
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the engine has seen since it began; metrics of our own."""
-
-    sent: int = 0
-    received: int = 0
-    retransmitted: int = 0
-    stale: int = 0
-    spoofed: int = 0
-    malformed: int = 0
-    unauthenticated: int = 0
-    unsent: int = 0
-
-
-class Peer:
-    """One agent's address as the engine sees it; shared by the sessions that speak to it."""
-
-    __slots__ = ("__weakref__", "address", "answers_from", "in_flight", "link", "malformed", "trouble", "waiting")
-
-    def __init__(self, link: Link, address: Address, answers_from: Address) -> None:
-        self.link = link
-        self.address = address
-        self.answers_from = answers_from
-        self.in_flight = 0
-        self.waiting: deque[Request] = deque()
-        self.malformed = 0
-        self.trouble = ""
-
-    def __str__(self) -> str:
-        host, port = self.address[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-@dataclass(slots=True)
-class Request:
-    """A question under way."""
-
-    message_id: int
-    version: int
-    packet: bytes
-    peer: Peer
-    opener: Opener | None
-    timeout_s: float
-    tries: int
-    deadline: float
-    answer: asyncio.Future[Reply]
-    sent: int = 0
-    began: float = 0.0
-    due: float = 0.0
-    drops: int = 0
-    malformed_before: int = 0
-    rejected: int = 0
-    flying: bool = False
-
-
-class Link:
-    """A socket and what reads it."""
-
-    def __init__(self, family: int) -> None:
-        self.family = family
-        self.sock = open_socket(family)
-        self.drops = dropped(self.sock)
 
 
 class SnmpEngine:
@@ -124,9 +52,7 @@ class SnmpEngine:
         self._requests: dict[int, Request] = {}
         self._in_flight = 0
         self._waiting: deque[Request] = deque()
-        self._ticks: dict[int, list[int]] = {}  # message ids: a request that is over must not be kept alive until then
-        self._order: list[int] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadlines = Deadlines(self._sweep)
         self._random = random.Random()
         self._closed = False
 
@@ -144,8 +70,7 @@ class SnmpEngine:
         if peer is None:
             link = self._links.get(family)
             if link is None:
-                link = self._links[family] = Link(family)
-                asyncio.get_running_loop().add_reader(link.sock.fileno(), self._read, link)
+                link = self._links[family] = Link(family, self._receive, self._note_errors)
             peer = self._peers[answers_from] = Peer(link, name, answers_from)
         return peer
 
@@ -187,10 +112,10 @@ class SnmpEngine:
         self._requests[message_id] = request
         if peer.in_flight >= self._most_per_device:
             peer.waiting.append(request)
-            self._look_at(request, deadline)
+            self._deadlines.add(message_id, deadline)
         elif self._in_flight >= self._most_in_flight:
             self._waiting.append(request)
-            self._look_at(request, deadline)
+            self._deadlines.add(message_id, deadline)
         else:
             self._launch(request, loop.time())
         try:
@@ -206,18 +131,13 @@ class SnmpEngine:
     def close(self) -> None:
         """Close the sockets; requests under way end with `NotAsked`."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadlines.close()
         for link in self._links.values():
-            asyncio.get_running_loop().remove_reader(link.sock.fileno())
-            link.sock.close()
+            link.close()
         for request in list(self._requests.values()):
             if not request.answer.done():
                 request.answer.set_exception(NotAsked("the SNMP engine was closed"))
         self._links.clear()
-        self._ticks.clear()
-        self._order.clear()
 
     # sending
 
@@ -236,7 +156,7 @@ class SnmpEngine:
         """Send a try and set the time for the next."""
         peer = request.peer
         request.tries -= 1
-        trouble = self._transmit(request)
+        trouble = peer.link.send(request.packet, peer.address)
         if trouble:
             self.counters.unsent += 1
             peer.trouble = trouble
@@ -255,61 +175,18 @@ class SnmpEngine:
             due = now + pause * (1 + JITTER * (2 * self._random.random() - 1))
         else:
             due = end
-        self._look_at(request, min(due, end))
-
-    def _transmit(self, request: Request) -> str:
-        """Hand the packet to the kernel; returns why it would not take it."""
-        link = request.peer.link
-        for last in (False, True):
-            try:
-                link.sock.sendto(request.packet, request.peer.address)
-            except OSError as error:
-                if last:
-                    return (error.strerror or str(error)).lower()
-                self._read_errors(
-                    link
-                )  # an ICMP error about another device surfaces in the next call, whose ever it is
-            else:
-                break
-        return ""
-
-    def _look_at(self, request: Request, due: float) -> None:
-        request.due = due
-        if due == float("inf"):
-            return
-        tick = int(due / TICK_S) + 1
-        at_tick = self._ticks.get(tick)
-        if at_tick is not None:
-            at_tick.append(request.message_id)
-            return
-        self._ticks[tick] = [request.message_id]
-        heapq.heappush(self._order, tick)
-        if self._order[0] == tick:
-            self._arm()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(self._order[0] * TICK_S, self._sweep)
+        request.due = min(due, end)
+        self._deadlines.add(request.message_id, request.due)
 
     def _sweep(self) -> None:
         """Look at the requests that are due; what lies in the receive buffers counts, however late we are."""
-        self._timer = None
         for link in self._links.values():
-            for _ in range(MOST_BATCHES):
-                if not self._read(link):
-                    break
+            link.drain()
         now = asyncio.get_running_loop().time()
-        for link in self._links.values():
-            link.drops = dropped(link.sock)
-        last = int(now / TICK_S)
-        while self._order and self._order[0] <= last:
-            for message_id in self._ticks.pop(heapq.heappop(self._order)):
-                request = self._requests.get(message_id)
-                if request is not None and request.due <= now and not request.answer.done():
-                    self._due(request, now)
-        if self._order:
-            self._arm()
+        for message_id in self._deadlines.take(now):
+            request = self._requests.get(message_id)
+            if request is not None and request.due <= now and not request.answer.done():
+                self._due(request, now)
 
     def _due(self, request: Request, now: float) -> None:
         if request.flying and request.tries and now < min(request.began + request.timeout_s, request.deadline):
@@ -321,24 +198,7 @@ class SnmpEngine:
         elif not request.sent:
             request.answer.set_exception(NotAsked(f"cannot send to {request.peer}: {request.peer.trouble}"))
         else:
-            request.answer.set_exception(self._silence(request, now))
-
-    def _silence(self, request: Request, now: float) -> NoAnswer:
-        peer = request.peer
-        tries = "1 try" if request.sent == 1 else f"{request.sent} tries"
-        reason = f"no answer from {peer} within {now - request.began:.1f} s ({tries})"
-        malformed = peer.malformed - request.malformed_before
-        if malformed:
-            reason = f"no valid answer from {peer} within {now - request.began:.1f} s: {malformed} malformed"
-        elif request.rejected:
-            reason = (
-                f"no trustworthy answer from {peer} within {now - request.began:.1f} s: "
-                f"{request.rejected} failed authentication"
-            )
-        elif peer.trouble:
-            reason += f": {peer.trouble}"
-        silent = not (malformed or request.rejected or peer.trouble)
-        return NoAnswer(reason, request.sent, silent=silent, blind=peer.link.drops != request.drops)
+            request.answer.set_exception(request.silence(now))
 
     def _end(self, request: Request) -> None:
         """Forget a request and let the next ones go."""
@@ -378,25 +238,13 @@ class SnmpEngine:
 
     # receiving
 
-    def _read(self, link: Link) -> bool:
-        """Take what came, up to a batch; returns whether there may be more."""
-        receive = link.sock.recvfrom
-        for _ in range(BATCH):
-            try:
-                data, address = receive(65_535)
-            except BlockingIOError:
-                return False
-            except OSError:  # an ICMP error: its words are in the error queue
-                self._read_errors(link)
-                continue
-            self.counters.received += 1
-            source = address if link.family == socket.AF_INET else plain6(address)
-            try:
-                self._take(data, source)
-            except BerError as error:
-                self.counters.malformed += 1
-                self._blame(source, error)
-        return True
+    def _receive(self, data: bytes, source: Address) -> None:
+        self.counters.received += 1
+        try:
+            self._take(data, source)
+        except BerError as error:
+            self.counters.malformed += 1
+            self._blame(source, error)
 
     def _take(self, data: bytes, source: Address) -> None:
         """Pair an answer with its request.
@@ -445,9 +293,8 @@ class SnmpEngine:
             peer.malformed += 1
             logger.debug("malformed SNMP answer", peer=str(peer), error=str(error))
 
-    def _read_errors(self, link: Link) -> None:
-        found = {error.destination: error.text for error in errors(link.sock)}
-        if found:
-            for request in self._requests.values():
-                peer = request.peer
-                peer.trouble = found.get(peer.answers_from[0], peer.trouble)
+    def _note_errors(self, found: Mapping[str, str]) -> None:
+        """Note ICMP errors, by address, at the agents that are being asked."""
+        for request in self._requests.values():
+            peer = request.peer
+            peer.trouble = found.get(peer.answers_from[0], peer.trouble)

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from probes.snmp import ber, message
 from probes.snmp.ber import VarBind
-from probes.snmp.engine import Reply, SnmpEngine
+from probes.snmp.engine import SnmpEngine
 from probes.snmp.errors import NO_SUCH_NAME, TOO_BIG, NoAnswer, Refused, Reported, SnmpError
 from probes.snmp.keys import User
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, REPORT, V1, V2C, V3, Pdu
+from probes.snmp.repetitions import Repetitions
+from probes.snmp.requests import Reply
 from probes.snmp.usm import NOT_IN_TIME, UNKNOWN_ENGINE, Claims, Security, report_reason
 
 Question = tuple[int, int, int, tuple[bytes, ...]]
 """PDU tag, non-repeaters and max-repetitions (0 unless GETBULK), names."""
 
 PER_REQUEST = 40  # variables in one GET: fits every agent's datagram
-LADDER = (25, 10, 5, 1)
-CLIMB_AFTER = 100
 _MOST_ROUNDS = 6  # messages of one v3 request: discovery, resynchronisation, both again after a restart, and the answer
 
 
@@ -247,50 +247,3 @@ class Session:
         pdu, claims = reply
         assert claims is not None  # noqa: S101 Security.open always gives them
         return pdu, claims
-
-
-class Repetitions:
-    """How many rows this agent is asked for at once: fewer after tooBig or silence, remembered, more again in time."""
-
-    def __init__(self) -> None:
-        self._rung = 0
-        self._top = 0
-        self._good = 0
-
-    @property
-    def count(self) -> int:
-        """Rows to ask for."""
-        return LADDER[self._rung]
-
-    def fewer(self, *, for_good: bool) -> bool:
-        """Step down.
-
-        Parameters:
-            for_good: the agent said tooBig; silence can also be a lost packet.
-
-        Returns:
-            False when there is nothing below.
-        """
-        if self._rung == len(LADDER) - 1:
-            return False
-        self._rung += 1
-        self._good = 0
-        if for_good:
-            self._top = self._rung
-        return True
-
-    def mark(self) -> int:
-        """Name the step we are on, for `restore`."""
-        return self._rung
-
-    def restore(self, mark: int) -> None:
-        """Go back to a step: fewer rows did not help, the agent is silent for another reason."""
-        self._rung = max(mark, self._top)
-
-    def good(self) -> None:
-        """Note an answer; after many the next larger step is tried again, up to what was ever too big."""
-        if self._rung > self._top:
-            self._good += 1
-            if self._good >= CLIMB_AFTER:
-                self._rung -= 1
-                self._good = 0

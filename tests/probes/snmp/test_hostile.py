@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -233,11 +234,11 @@ async def test_a_device_that_falls_silent_keeps_what_was_read(engine: SnmpEngine
 
 
 async def test_an_endless_agent_that_answers_at_once_cannot_outrun_the_budget(engine: SnmpEngine) -> None:
-    def endless(_: Agent, asked: Pdu, honest: bytes) -> list[bytes]:
+    def endless(_agent: Agent, asked: Pdu, honest: bytes) -> list[bytes]:
         if asked.tag != GET_BULK:
             return [honest]
         rows: list[ber.VarBind] = []
-        for name, _, _ in asked.varbinds:
+        for name, *_ in asked.varbinds:
             parts = oid.decode(name).split(".")
             roots = 11 if parts[6] in ("25", "31") else 10
             index = int(parts.pop()) + 1 if len(parts) > roots else 1
@@ -313,6 +314,41 @@ async def test_what_cannot_be_sent_is_unknown_not_down(engine: SnmpEngine) -> No
     observation = await check(session, SystemClock(), "device")
     assert (observation.status, observation.samples) == (Status.UNKNOWN, ())
     assert observation.reason == "cannot send to 255.255.255.255:161: permission denied"
+
+
+async def test_an_overflow_of_our_own_buffer_is_unknown_not_down(engine: SnmpEngine) -> None:
+    def flood(_: Agent, asked: Pdu, honest: bytes) -> list[bytes]:
+        return [response(asked, [], request_id=1)] * 500 + [honest]
+
+    agent = Agent(interfaces(1), misbehave=flood)
+    async with serving(agent):
+        session = session_with(engine, agent, Access(timeout_s=0.2, tries=1))
+        session.peer.link._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        observation = await check(session, SystemClock(), "device")
+    assert (observation.status, observation.samples) == (Status.UNKNOWN, ())
+    assert observation.reason.startswith("our own receive buffer overflowed: no answer from")
+
+
+async def test_a_loop_that_was_blocked_beyond_the_deadline_still_reads_the_answer_first(engine: SnmpEngine) -> None:
+    def late(_: Agent, __: Pdu, honest: bytes) -> list[bytes]:
+        asyncio.get_running_loop().call_later(0.1, block)
+        return [honest] if len(agent.asked) > 1 else []
+
+    def block() -> None:
+        agent.datagram_received(asked[0], session.peer.link._sock.getsockname())
+        time.sleep(0.3)  # the whole process stands still, past every deadline
+
+    asked: list[bytes] = []
+
+    class Keeping(Agent):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            asked.append(data)
+            super().datagram_received(data, ("127.0.0.1", addr[1]))
+
+    agent = Keeping(interfaces(1), misbehave=late)
+    async with serving(agent):
+        session = session_with(engine, agent, Access(timeout_s=0.2, tries=1))
+        assert (await session.get([UPTIME]))[0][0] == UPTIME
 
 
 async def test_a_cancelled_request_leaves_nothing_behind(engine: SnmpEngine) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probes.snmp.interfaces import Interface
+from probes.snmp.poll import PollResult
 
 _TICKS_WRAP = 1 << 32
 _SMALLEST_PACKET_BITS = 672  # 64 bytes and the gap between two, on Ethernet
@@ -70,6 +71,13 @@ class Rates:
 
     values: Mapping[str, float]
     dropped: Mapping[str, Dropped]
+
+
+def readings(result: PollResult) -> dict[int, Reading]:
+    """Take what a poll found as readings, by ifIndex; their moment is the middle of the time it took to read them."""
+    who = result.identity
+    at_s = (result.began + result.ended) / 2
+    return {one.index: Reading(at_s, who.agent_ticks, who.engine_boots, one) for one in result.interfaces}
 
 
 def restarted(earlier: Reading, later: Reading) -> bool:

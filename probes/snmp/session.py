@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from probes.snmp import ber, message
 from probes.snmp.ber import VarBind
@@ -39,7 +39,7 @@ class Access:
         ValueError: a number out of range.
     """
 
-    community: str = "public"
+    community: str = field(default="public", repr=False)
     user: User | None = None
     version: str = "2c"
     port: int = 161
@@ -77,12 +77,13 @@ class Session:
         self.security = Security(access.user, engine.keys) if access.user else None
         self.resyncs = 0
         self.heard = False  # it answered last time: if it is silent now, the question may be too large
+        self.proven = False  # it has answered with these secrets: they are not to blame for silence
         self._community = access.community.encode()
         self._discovering = asyncio.Lock()
 
     def explain(self, error: SnmpError) -> str:
         """Put an error into words, with what cannot be told from it."""
-        if not isinstance(error, NoAnswer) or not error.silent:
+        if not isinstance(error, NoAnswer) or not error.silent or self.proven:
             return str(error)
         if self.security is None:
             return f"{error}; a wrong community looks the same"
@@ -169,7 +170,7 @@ class Session:
         except NoAnswer:
             self.heard = False
             raise
-        self.heard = True
+        self.heard = self.proven = True
         if pdu.error_status:
             raise Refused(pdu.error_status, pdu.error_index)
         return pdu

@@ -300,6 +300,15 @@ async def test_a_refusal_is_an_answer_the_device_is_up(engine: SnmpEngine) -> No
     assert observation.reason == f"127.0.0.1:{agent.port}: the agent refuses: authorizationError"
 
 
+async def test_the_community_is_not_blamed_once_it_has_proved_right(engine: SnmpEngine) -> None:
+    agent = Agent(interfaces(1), misbehave=lambda agent, _, honest: [honest] if len(agent.asked) < 2 else [])
+    async with serving(agent):
+        session = session_with(engine, agent, Access(timeout_s=0.2))
+        assert (await check(session, SystemClock(), "device")).status is Status.UP
+        observation = await check(session, SystemClock(), "device")
+    assert observation.reason == f"no answer from 127.0.0.1:{agent.port} within 0.2 s (3 tries)"
+
+
 async def test_a_closed_port_is_named(engine: SnmpEngine) -> None:
     agent = Agent({})
     async with serving(agent):
@@ -330,22 +339,15 @@ async def test_an_overflow_of_our_own_buffer_is_unknown_not_down(engine: SnmpEng
 
 
 async def test_a_loop_that_was_blocked_beyond_the_deadline_still_reads_the_answer_first(engine: SnmpEngine) -> None:
-    def late(_: Agent, __: Pdu, honest: bytes) -> list[bytes]:
+    def late(agent: Agent, _: Pdu, honest: bytes) -> list[bytes]:
+        def block() -> None:
+            agent.send(honest, ("127.0.0.1", session.peer.link._sock.getsockname()[1]))
+            time.sleep(0.3)  # the whole process stands still, past the deadline
+
         asyncio.get_running_loop().call_later(0.1, block)
-        return [honest] if len(agent.asked) > 1 else []
+        return []
 
-    def block() -> None:
-        agent.datagram_received(asked[0], session.peer.link._sock.getsockname())
-        time.sleep(0.3)  # the whole process stands still, past every deadline
-
-    asked: list[bytes] = []
-
-    class Keeping(Agent):
-        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-            asked.append(data)
-            super().datagram_received(data, ("127.0.0.1", addr[1]))
-
-    agent = Keeping(interfaces(1), misbehave=late)
+    agent = Agent(interfaces(1), misbehave=late)
     async with serving(agent):
         session = session_with(engine, agent, Access(timeout_s=0.2, tries=1))
         assert (await session.get([UPTIME]))[0][0] == UPTIME

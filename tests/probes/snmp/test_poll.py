@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from probes.snmp import Access, Session, SnmpEngine, ber, check_by_poll, oid, po
 from probes.snmp import poll as run_poll
 from probes.snmp.ber import Value
 from probes.snmp.poll import PollResult, uptime_s
+from probes.snmp.rates import rates, readings
 from tests.support.snmp_agent import Agent, interfaces, recording, serving
 
 IF = "1.3.6.1.2.1.2.2.1"
@@ -133,6 +135,15 @@ def test_uptime_is_the_machine_s(
     agent: int | None, host: int | None, engine_time: int | None, expected: float | None
 ) -> None:
     assert uptime_s(agent, host, engine_time) == pytest.approx(expected)
+
+
+async def test_two_polls_of_a_device_give_its_rates(engine: SnmpEngine) -> None:
+    mib = interfaces(2)
+    first = await polled(engine, mib)
+    mib[f"{IFX}.6.1"] = (ber.COUNTER64, (1 << 40) + 1 + 1_000)
+    second = await polled(engine, mib)
+    earlier, later = readings(first)[1], replace(readings(second)[1], at_s=readings(first)[1].at_s + 8)
+    assert rates(earlier, later).values["in_bps"] == 1_000
 
 
 async def test_a_poll_is_an_observation_too(engine: SnmpEngine) -> None:

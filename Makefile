@@ -40,9 +40,11 @@ format: .venv/.ready  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: .venv/.ready  ## resolve the dependencies anew into requirements.lock
+lock: .venv/.ready  ## resolve the dependencies anew (requirements.lock: everything; -run: what a service needs)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
+	@echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --constraints requirements.lock pyproject.toml - -o requirements-run.lock
 
 bench: .venv/.ready  ## measured comparisons, see benchmarks/README.md
 	@$(BIN)/python benchmarks/run.py

@@ -20,7 +20,7 @@ from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 from probes.icmp.sockets import SO_RCVBUFFORCE
-from probes.snmp import User, ber, message, oid, usm
+from probes.snmp import BerError, User, ber, message, oid, usm
 from probes.snmp.keys import KeyRing
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, REPORT, RESPONSE
 
@@ -198,7 +198,7 @@ def serve(port: int) -> None:
         asked = control[0][2][8:12]  # the address that was asked answers
         try:
             packet = answer(data, asked, agent, engines, keys)
-        except ber.BerError as error:
+        except BerError as error:
             print("bad request:", error, file=sys.stderr, flush=True)
             continue
         sock.sendmsg([packet], [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("I4s4s", 0, asked, bytes(4)))], 0, source)

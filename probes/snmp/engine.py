@@ -146,6 +146,7 @@ class SnmpEngine:
         request.peer.in_flight += 1
         if request.peer.in_flight == 1:
             request.peer.trouble = ""
+        request.counts = True
         self._in_flight += 1
         request.began = now
         request.drops = request.peer.link.drops
@@ -190,6 +191,7 @@ class SnmpEngine:
 
     def _due(self, request: Request, now: float) -> None:
         if request.flying and request.tries and now < min(request.began + request.timeout_s, request.deadline):
+            self._release(request)
             self._send(request, now)
             return
         request.due = float("inf")
@@ -203,16 +205,20 @@ class SnmpEngine:
     def _end(self, request: Request) -> None:
         """Forget a request and let the next ones go."""
         self._requests.pop(request.message_id, None)
-        peer = request.peer
         if not request.flying:
             return
         request.flying = False
-        peer.in_flight -= 1
-        self._in_flight -= 1
-        if self._closed:
-            return
-        self._next(peer.waiting)
-        while self._in_flight < self._most_in_flight and self._next(self._waiting):
+        request.peer.in_flight -= 1
+        self._release(request)
+        if not self._closed:
+            self._next(request.peer.waiting)
+
+    def _release(self, request: Request) -> None:
+        """Give a request's place to another device's: after an answer, or when silence is all that can be expected."""
+        if request.counts:
+            request.counts = False
+            self._in_flight -= 1
+        while not self._closed and self._in_flight < self._most_in_flight and self._next(self._waiting):
             pass
 
     def _next(self, queue: deque[Request]) -> bool:

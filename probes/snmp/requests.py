@@ -70,6 +70,7 @@ class Request:
     malformed_before: int = 0
     rejected: int = 0
     flying: bool = False
+    counts: bool = False  # towards the engine's limit: until it first fell silent
 
     def silence(self, now: float) -> NoAnswer:
         """Put into words that nothing valid came until now."""

@@ -96,7 +96,6 @@ class Security:
         self.user = user
         self.engine_id = b""
         self.boots = 0
-        self.rejected = 0
         self._keys = keys
         self._time_began = 0.0
         self._salt = random.getrandbits(63)
@@ -193,12 +192,10 @@ class Security:
         if authentic:
             same_engine = engine_id == self.engine_id and bool(engine_id)
             if not (same_engine and self._verify(data[: header.end], mac_start, mac_end)):
-                self.rejected += 1
                 return None
         claims = Claims(engine_id, boots, seconds, authentic)
         pdu = self._open_scoped(data, header, after, claims, salt)
         if pdu is None or not self._believable(pdu, header.flags, claims):
-            self.rejected += 1
             return None
         return pdu, claims
 

@@ -393,6 +393,25 @@ async def test_the_engine_s_own_limit_makes_others_wait_not_fail() -> None:
         engine.close()
 
 
+async def test_silent_devices_do_not_keep_the_others_from_being_asked() -> None:
+    engine = SnmpEngine(most_in_flight=2)
+    mute, honest = Agent({}, misbehave=lambda *_: ()), Agent(interfaces(1))
+    try:
+        async with serving(mute), serving(honest):
+            silent = session_with(engine, mute, Access(timeout_s=1.2))
+            blocked = [asyncio.create_task(silent.get([UPTIME])) for _ in range(2)]
+            await mute.until_asked(2)
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            assert (await session_with(engine, honest).get([UPTIME]))[0][2] == 123_456
+            assert loop.time() - began < 0.6  # after the first pause, not after the whole 1.2 s
+            ended = await asyncio.gather(*blocked, return_exceptions=True)
+        assert [type(end) for end in ended] == [NoAnswer, NoAnswer]
+        assert (engine._in_flight, silent.peer.in_flight, engine.in_flight) == (0, 0, 0)
+    finally:
+        engine.close()
+
+
 async def test_a_request_that_never_had_its_turn_was_not_asked() -> None:
     engine = SnmpEngine(most_in_flight=1)
     mute, honest = Agent({}, misbehave=lambda *_: ()), Agent(interfaces(1))

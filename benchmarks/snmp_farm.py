@@ -19,10 +19,10 @@ import time
 from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
-from probes.icmp.sockets import SO_RCVBUFFORCE
 from probes.snmp import BerError, User, ber, message, oid, usm
 from probes.snmp.keys import KeyRing
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, REPORT, RESPONSE
+from probes.sockets import SO_RCVBUFFORCE
 
 PORTS = 48
 USER = User("bench", "SHA-256", "authpass123", "AES", "privpass123")

@@ -11,7 +11,7 @@ from collectors.watches import Deliver, TaskWatch
 from haidang.clock import Clock
 from haidang.model import CheckId, FieldValue, Observation, Point, Series, Status
 from probes.snmp import Access, Interface, PollResult, Session, SnmpEngine, check, check_by_poll
-from probes.snmp.rates import Dropped, Reading, rates
+from probes.snmp.rates import Dropped, Reading, rates, readings
 
 FASTEST_S = 10.0
 """A suspect agent is not asked more often than this: each try takes seconds until its deadline."""
@@ -113,17 +113,15 @@ class SnmpWatch(TaskWatch):
 
     def _points(self, result: PollResult, slot_ns: int) -> list[Point]:
         points = []
-        readings: dict[int, Reading] = {}
+        now = readings(result)
         taken: set[Series] = set()
         for interface in result.interfaces:
-            reading = Reading(result.ended, result.identity.agent_ticks, result.identity.engine_boots, interface)
-            readings[interface.index] = reading
             line = self._line("interface", interface.name, interface.alias or "", interface.descr or "")
             if line in taken:  # two interfaces that call themselves the same in every respect
                 line = series("interface", {**dict(line.tags), "ifIndex": str(interface.index)})
             taken.add(line)
-            points.append(Point(line, slot_ns, self._interface_fields(interface, reading)))
-        self._readings = readings
+            points.append(Point(line, slot_ns, self._interface_fields(interface, now[interface.index])))
+        self._readings = now
         for sensor in result.sensors:
             if sensor.value is not None:
                 line = self._line("sensor", sensor.name, sensor.kind, sensor.unit)

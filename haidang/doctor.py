@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import Configuration, SecretUnavailable
-from probes.icmp.sockets import BUFFER_BYTES, IcmpUnavailable, open_socket
+from probes.icmp.sockets import IcmpUnavailable, open_socket
+from probes.sockets import BUFFER_BYTES, enlarge
 
 _ADJTIMEX_ERROR = 5  # TIME_ERROR of adjtimex(2): the kernel's clock is not synchronised
 _LITTLE_SPACE = 1 << 30
@@ -62,18 +63,12 @@ def _icmp(family: socket.AddressFamily, name: str) -> Finding:
 
 def _buffers() -> Finding:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        plain = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, 33, BUFFER_BYTES)  # SO_RCVBUFFORCE
-            plain = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        except OSError:
-            pass
-    if plain >= BUFFER_BYTES:
-        return Finding("receive buffer", Health.OK, f"{plain // 1024} KiB")
+        size = enlarge(sock)
+    if size >= BUFFER_BYTES:
+        return Finding("receive buffer", Health.OK, f"{size // 1024} KiB")
     return Finding(
         "receive buffer", Health.WARNING,
-        f"{plain // 1024} KiB: more than some {plain // 830} replies at once would be dropped inside this machine",
+        f"{size // 1024} KiB: more than some {size // 830} replies at once would be dropped inside this machine",
         f"sudo sysctl -w net.core.rmem_max={BUFFER_BYTES * 2}  (systemd/haidang.sysctl.conf keeps it)",
     )  # fmt: skip
 

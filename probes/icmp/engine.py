@@ -18,7 +18,8 @@ import structlog
 
 from probes.icmp.burst import Address, Burst
 from probes.icmp.link import Link, socket_name
-from probes.icmp.sockets import dropped, open_socket
+from probes.icmp.sockets import open_socket
+from probes.sockets import dropped
 
 logger = structlog.get_logger(__name__)
 

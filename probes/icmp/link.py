@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from probes.icmp.burst import Address, Burst
-from probes.icmp.sockets import SO_TIMESTAMPNS, errors
+from probes.icmp.sockets import SO_TIMESTAMPNS
+from probes.sockets import errors
 
 _ECHO = struct.Struct("!BBHHH8sQ")  # type, code, checksum, id, sequence, cookie, token (RFC 792; RFC 4443 section 4.1)
 _REPLY = struct.Struct("!8sQ")

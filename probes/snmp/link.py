@@ -6,8 +6,8 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 
-from probes.icmp.sockets import dropped, errors
 from probes.snmp.sockets import Address, open_socket, plain6
+from probes.sockets import dropped, errors
 
 BATCH = 256  # datagrams taken in one go: about 10 ms of work, then the loop's turn
 MOST_BATCHES = 40  # more than the receive buffer holds: a flood must not hold up the deadlines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from probes.icmp.sockets import BUFFER_BYTES, IP_RECVERR, IPV6_RECVERR, SO_RCVBUFFORCE, SO_SNDBUFFORCE
+from probes.sockets import prepare
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 
@@ -21,16 +21,8 @@ def open_socket(family: int) -> socket.socket:
     """
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        sock.setblocking(False)
-        for force, plain in ((SO_RCVBUFFORCE, socket.SO_RCVBUF), (SO_SNDBUFFORCE, socket.SO_SNDBUF)):
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, force, BUFFER_BYTES)
-            except OSError:  # needs CAP_NET_ADMIN; without it net.core.rmem_max is the ceiling
-                sock.setsockopt(socket.SOL_SOCKET, plain, BUFFER_BYTES)
-        if family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        prepare(sock)
+        if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     except BaseException:
         sock.close()

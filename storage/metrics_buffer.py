@@ -104,7 +104,8 @@ class Worker:
         """Close the file after the work that is under way; give up waiting after ``deadline_s`` seconds."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(future), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                await asyncio.shield(future)
         self._thread.shutdown(wait=False)
 
 

@@ -49,7 +49,7 @@ class Query:
         """
         if self.step_s < 0 or not 0 <= self.start_ns <= self.end_ns < 1 << 63:
             raise StoreError("a query needs 0 <= start <= end and a step that is not negative")
-        if not self.step_s:
+        if not self.step_s or self.start_ns == self.end_ns:
             return self
         step = self.step_s * SECOND_NS
         return replace(self, start_ns=self.start_ns // step * step, end_ns=-(-self.end_ns // step) * step)
@@ -159,6 +159,10 @@ class EmbeddedSettings:
 @dataclass(frozen=True, slots=True)
 class InfluxSettings:
     """A remote store behind a spool of our own.
+
+    A batch whose answer was lost is sent again, byte for byte. InfluxDB overwrites a point with itself; VictoriaMetrics
+    keeps both unless it runs with ``-dedup.minScrapeInterval``, trims times to milliseconds, keeps no text, and
+    acknowledges some seconds before its disk has the points.
 
     Parameters:
         spool: ``spool.db`` in the data directory.

@@ -73,12 +73,12 @@ def append(database: Database, groups: Sequence[tuple[Sequence[bytes], int]], ma
 
 
 def _make_room(connection: sqlite3.Connection, max_bytes: int) -> int:
-    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM batch").fetchone()
+    (size,) = connection.execute("SELECT value FROM counter WHERE name = 'spooled_bytes'").fetchone()
     dropped = 0
     while size > max_bytes:
-        number, points, bytes_ = connection.execute("SELECT id, points, size FROM batch ORDER BY id LIMIT 1").fetchone()
+        number, points, freed = connection.execute("SELECT id, points, size FROM batch ORDER BY id LIMIT 1").fetchone()
         connection.execute("DELETE FROM batch WHERE id = ?", (number,))
-        size -= bytes_
+        size -= freed
         dropped += points
     return dropped
 
@@ -104,40 +104,50 @@ def next_batch(database: Database, after: int) -> Batch | None:
             count(database, refused=points)
 
 
-def settle(database: Database, batch: Batch, dead: Sequence[DeadLetter], at_ns: int, most_dead: int) -> None:
-    """Delete an acknowledged batch, keep what the store would not have, count both: one fact."""
+def settle(
+    database: Database, batch: Batch, dead: Sequence[DeadLetter], at_ns: int, most_dead: int, canary_ns: int | None
+) -> None:
+    """Delete an acknowledged batch, keep what the store would not have, count both: one fact.
+
+    Parameters:
+        at_ns: now, for the dead letters.
+        most_dead: dead letters kept; the oldest go first.
+        canary_ns: time of the newest canary that was read back.
+    """
     with database.transaction():
         gone = database.connection.execute("DELETE FROM batch WHERE id = ?", (batch.number,)).rowcount
         rejected = sum(one.points for one in dead)
-        if gone:
-            count(database, written=batch.points - rejected, rejected=rejected)
-        elif batch.points > rejected:  # dropped to make room while it was on its way, and counted then
-            count(database, written=batch.points - rejected, refused=-batch.points, rejected=rejected)
-        database.connection.executemany(
-            "INSERT INTO dead_letter (at_ns, line, reason) VALUES (?, ?, ?)",
-            [(at_ns, one.line.decode("utf-8", "replace"), one.reason) for one in dead],
-        )
-        (held,) = database.connection.execute("SELECT count(*) FROM dead_letter").fetchone()
-        if held > most_dead:
+        # a batch that made room while it was on its way was counted as refused; it arrived after all
+        count(database, written=batch.points - rejected, rejected=rejected, refused=0 if gone else -batch.points)
+        if canary_ns:
             database.connection.execute(
-                "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?)",
-                (held - most_dead,),
+                "INSERT OR REPLACE INTO counter (name, value) VALUES ('canary', ?)", (canary_ns,)
             )
-            count(database, dead_letters_dropped=held - most_dead)
+        if dead:
+            _bury(database, dead, at_ns, most_dead)
 
 
-def remember(database: Database, name: str, value: int) -> None:
-    """Set a counter to a value."""
-    with database.transaction():
-        database.connection.execute("INSERT OR REPLACE INTO counter (name, value) VALUES (?, ?)", (name, value))
+def _bury(database: Database, dead: Sequence[DeadLetter], at_ns: int, most_dead: int) -> None:
+    connection = database.connection
+    connection.executemany(
+        "INSERT INTO dead_letter (at_ns, line, reason) VALUES (?, ?, ?)",
+        [(at_ns, one.line.decode("utf-8", "replace"), one.reason) for one in dead],
+    )
+    (held,) = connection.execute("SELECT count(*) FROM dead_letter").fetchone()
+    if held > most_dead:
+        connection.execute(
+            "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?)", (held - most_dead,)
+        )
+        count(database, dead_letters_dropped=held - most_dead)
 
 
 def state(connection: sqlite3.Connection) -> SpoolState:
     """Read what the spool holds; also for another process, read-only."""
-    points, size, oldest = connection.execute(
-        "SELECT coalesce(sum(points), 0), coalesce(sum(size), 0), min(oldest_ns) FROM batch"
-    ).fetchone()
-    return SpoolState(points, size, oldest, dict(connection.execute("SELECT name, value FROM counter")))
+    counted = dict(connection.execute("SELECT name, value FROM counter"))
+    oldest = connection.execute("SELECT oldest_ns FROM batch ORDER BY id LIMIT 1").fetchone()
+    return SpoolState(
+        counted.pop("spooled_points", 0), counted.pop("spooled_bytes", 0), oldest[0] if oldest else None, counted
+    )
 
 
 def dead_letters(connection: sqlite3.Connection, limit: int = 100) -> list[tuple[int, str, str]]:

@@ -23,6 +23,7 @@ Row = tuple[int, dict[str, float]]
 _KINDS: dict[type, str] = {bool: "b", int: "q", float: "d"}
 _HEAD = struct.Struct("<qH")  # time, shape
 _SLICE = 500
+_MOST_SERIES = 500_000
 MOST = 20_000
 """Points in one commit at most; shapes are numbered with 16 bit."""
 
@@ -117,6 +118,8 @@ class JournalWriter:
                 "INSERT INTO series (measurement, tags) VALUES (?, ?) RETURNING id", key
             ).fetchone()
         number: int = found[0]
+        if len(self._series) >= _MOST_SERIES:
+            self._series.clear()
         self._series[series] = number
         return number
 

@@ -44,6 +44,7 @@ class EmbeddedStore:
         self._readers = asyncio.Semaphore(_READERS)
         self._totals: dict[str, int] = {}
         self._refused_kept = 0
+        self._retained_day = -1
         self._last_error = ""
         self._flushing: asyncio.Task[bool] | None = None
 
@@ -138,8 +139,9 @@ class EmbeddedStore:
     async def _keep_flushing(self) -> None:
         pause_s = self._settings.flush_s
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._buffer.wake.wait(), pause_s)
+            with suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                async with asyncio.timeout(pause_s):
+                    await self._buffer.wake.wait()
             fine = await self.flush()
             pause_s = self._settings.flush_s if fine else min(max(pause_s, 0.5) * 2, _RETRY_MAX_S)
             if not fine:
@@ -147,22 +149,26 @@ class EmbeddedStore:
                 await asyncio.sleep(pause_s)
 
     async def _keep_tidy(self) -> None:
+        steady = _SteadyClock(self._clock)
         due_ns = 0
-        tidy_day = -1
         while True:
-            now_ns, mono_ns = self._clock.utc_ns(), self._clock.monotonic_ns()
+            mono_ns = self._clock.monotonic_ns()
             if mono_ns >= due_ns:
                 due_ns = mono_ns + _TIDY_EVERY_NS
                 try:
-                    await self.compact(now_ns)
-                    if now_ns // DAY_NS != tidy_day:
-                        await self.retain(now_ns)
-                        tidy_day = now_ns // DAY_NS
+                    await self._tidy(steady)
                 except StoreError as error:
                     self._complain(str(error))
                 except Exception:  # noqa: BLE001 a fault in packing must not stop the writing
                     logger.exception("the metrics file could not be tidied, tried again in a minute")
             await asyncio.sleep(1)
+
+    async def _tidy(self, steady: _SteadyClock) -> None:
+        now_ns = self._clock.utc_ns()
+        await self.compact(now_ns)
+        if steady.for_an_hour() and now_ns // DAY_NS != self._retained_day:
+            await self.retain(now_ns)
+            self._retained_day = now_ns // DAY_NS
 
     async def compact(self, now_ns: int) -> None:
         """Pack the hours that are over, make the buckets of the days that are over; in steps of some milliseconds.
@@ -189,3 +195,26 @@ class EmbeddedStore:
         )
         while await self._worker.do(lambda _: next(steps, 0) is None):
             pass
+
+
+class _SteadyClock:
+    """Trusts the wall clock once it has gone with the monotonic one for an hour.
+
+    A machine that starts with a clock years ahead must not delete its history before the time service corrects it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since = self._last = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        return self._clock.utc_ns(), self._clock.monotonic_ns()
+
+    def for_an_hour(self) -> bool:
+        """Ask at each tidying; a step of more than a minute starts the hour anew."""
+        now = self._now()
+        drift_ns = (now[0] - self._last[0]) - (now[1] - self._last[1])
+        if abs(drift_ns) > _TIDY_EVERY_NS:
+            self._since = now
+        self._last = now
+        return now[1] - self._since[1] >= 3600 * SECOND_NS

@@ -16,6 +16,8 @@ async def detect(transport: Transport) -> FlavourName:
         StoreError: it answers, but not as a store we know.
     """
     ping = await transport.request("GET", "/ping", "auto", {})
+    if ping.status in {401, 403}:
+        raise StoreError(f"the server refuses to say what it is ({ping.status} on /ping): check token and user")
     version = ping.headers.get("X-Influxdb-Version", "")
     if not ping.headers.get("X-Influxdb-Build") and await _is_victoriametrics(transport):
         return "victoriametrics"

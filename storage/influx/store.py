@@ -81,7 +81,7 @@ class InfluxStore:
                     pass
         if len(self._buffer):
             logger.error("points are lost, the disk did not take them in time", points=len(self._buffer))
-        await self._transport.close()
+        await self._transport.close(deadline_s * 0.1)
         await self._worker.close(deadline_s * 0.2)
 
     def status(self) -> StoreStatus:
@@ -188,16 +188,16 @@ class InfluxStore:
             self._unsettled.pop(0)
 
     def _settle_one(self, batch: spool.Batch, dead: Sequence[spool.DeadLetter], database: Database) -> spool.SpoolState:
-        spool.settle(database, batch, dead, self._clock.utc_ns(), self._settings.dead_letters)
-        if self._canary.last_ns:
-            spool.remember(database, "canary", self._canary.last_ns)
+        kept = self._settings.dead_letters
+        spool.settle(database, batch, dead, self._clock.utc_ns(), kept, self._canary.last_ns)
         return spool.state(database.connection)
 
     async def _keep_spooling(self) -> None:
         pause_s = self._settings.flush_s
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._buffer.wake.wait(), pause_s)
+            with suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                async with asyncio.timeout(pause_s):
+                    await self._buffer.wake.wait()
             fine = await self.flush()
             pause_s = self._settings.flush_s if fine else min(max(pause_s, 0.5) * 2, _RETRY_MAX_S)
             if not fine:
@@ -214,4 +214,5 @@ class InfluxStore:
                 logger.exception("a batch could not be sent, tried again")
                 await asyncio.sleep(self._settings.retry_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._spooled.wait(), max(self._settings.flush_s, 1.0) * 5)
+                async with asyncio.timeout(max(self._settings.flush_s, 1.0) * 5):
+                    await self._spooled.wait()

@@ -170,10 +170,10 @@ class Transport:
             return f"{self._settings.url}: no answer within {self._settings.timeout_s:g} s"
         return f"{self._settings.url}: {str(error) or type(error).__name__}"
 
-    async def close(self) -> None:
-        """Close the connections."""
+    async def close(self, deadline_s: float) -> None:
+        """Close the connections, in at most ``deadline_s`` seconds."""
         client, self._client = self._client, None
         if client is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(deadline_s):
                     await client.close()  # type: ignore[no-untyped-call]

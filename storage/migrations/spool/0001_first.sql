@@ -20,3 +20,16 @@ CREATE TABLE counter (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Kept up here, because adding up a spool of days each second would read all of it.
+INSERT INTO counter (name, value) VALUES ('spooled_points', 0), ('spooled_bytes', 0);
+
+CREATE TRIGGER batch_came AFTER INSERT ON batch BEGIN
+  UPDATE counter SET value = value + new.points WHERE name = 'spooled_points';
+  UPDATE counter SET value = value + new.size WHERE name = 'spooled_bytes';
+END;
+
+CREATE TRIGGER batch_went AFTER DELETE ON batch BEGIN
+  UPDATE counter SET value = value - old.points WHERE name = 'spooled_points';
+  UPDATE counter SET value = value - old.size WHERE name = 'spooled_bytes';
+END;

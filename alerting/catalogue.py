@@ -42,6 +42,10 @@ class Catalogue:
             found = found[part]
         return str(found).format(**gaps)
 
+    def level(self, level: str) -> str:
+        """Return an administrative level as people call it; one that the language has no word for as it is."""
+        return str(self._data["levels"].get(level, level))
+
     def of_probe(self, probe: str, key: str) -> str:
         """Return how a probe's check is called (``check``), its failure shouted (``down``) or told (``sentence``)."""
         probes = self._data["probes"]

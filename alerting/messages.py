@@ -124,7 +124,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
     facts = {
         "address": clean(subject.address, 100),
-        "site": words.say("site_with_level", site=site, level=level) if site and level else site,
+        "site": words.say("site_with_level", site=site, level=words.level(level)) if site and level else site,
         "system": clean(in_language(subject.system, words.language), 80),
         "circuit": _line(words, incident),
         "reason": reason,

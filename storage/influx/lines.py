@@ -31,21 +31,23 @@ class LineBuilder:
         """Return a point's line with nanoseconds, ``None`` when no field can be written."""
         prefix = self._series.get(point.series) or self._prefix(point.series)
         names = self._fields
-        parts = []
+        parts: dict[str, str] = {}  # two names may be the same once they are tame
         for name, value in point.fields.items():
             if type(value) is float and isfinite(value):
-                text: str | None = repr(value)
+                text = repr(value)
             elif type(value) is int and -_INTEGER <= value < _INTEGER:
                 text = f"{value}i"
             else:
-                text = self._other(value)
-                if text is None:
+                other = self._other(value)
+                if other is None:
                     self.skipped += 1
                     continue
-            parts.append(f"{names.get(name) or self._field(name)}{text}")
+                text = other
+            parts[names.get(name) or self._field(name)] = text
         if not parts or not prefix:
             return None
-        return f"{prefix} {','.join(parts)} {point.time_ns}".encode("utf-8", "replace")
+        fields = ",".join([name + value for name, value in parts.items()])
+        return f"{prefix} {fields} {point.time_ns}".encode("utf-8", "replace")
 
     def _other(self, value: FieldValue) -> str | None:
         if isinstance(value, bool):
@@ -64,8 +66,9 @@ class LineBuilder:
         measurement = escape(series.measurement, ", ")
         if measurement.startswith("#"):  # would be a comment, and no version has an escape for it
             measurement = "_" + measurement[1:]
-        tags = sorted((key, value) for key, value in series.tags if key and value)
-        prefix = measurement + "".join(f",{escape(key, ',= ')}={escape(value, ',= ')}" for key, value in tags)
+        # two keys may be the same once they are tame, and a key given twice is refused
+        tags = {escape(key, ",= "): escape(value, ",= ") for key, value in sorted(series.tags) if key and value}
+        prefix = measurement + "".join(f",{key}={tags[key]}" for key in sorted(tags))
         self._series[series] = prefix if measurement else ""
         return self._series[series]
 

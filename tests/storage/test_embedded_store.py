@@ -144,6 +144,27 @@ async def test_whole_days_are_the_same_before_and_after_they_are_packed_and_roll
     await store.close(5)
 
 
+async def test_late_points_join_an_hour_that_is_packed_and_a_day_that_is_rolled(tmp_path: Path) -> None:
+    store = EmbeddedStore(EmbeddedSettings(tmp_path / "metrics.db"), ManualClock(NOON))
+    kept: list[Point] = []
+    for late in range(6):
+        points = [
+            Point(A, NOON + (minute * 60 + late // 2) * S, {f"f{late % 2}": minute + late / 4, "n": late})
+            for minute in range(late, 90, late + 1)
+        ]
+        kept += points
+        store.add(points)
+        await flushed(store)
+        for step in (0, 300, 3600):
+            query = Query("ping", NOON, NOON + DAY_NS, step_s=step)
+            same(await store.read(query), obvious(kept, query))
+        await store.compact(NOON + 3 * DAY_NS * (late % 3))
+        for step in (0, 300, 3600):
+            query = Query("ping", NOON, NOON + DAY_NS, step_s=step)
+            same(await store.read(query), obvious(kept, query))
+    await store.close(5)
+
+
 async def test_old_data_become_coarser_and_go(tmp_path: Path) -> None:
     clock = ManualClock(NOON)
     kept = EmbeddedSettings(tmp_path / "metrics.db", raw_days=2, five_minute_days=5, hourly_days=9)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from haidang.clock import ManualClock
 from haidang.model import Point, Series
@@ -242,6 +243,27 @@ async def test_a_full_spool_drops_the_oldest_and_counts_them(tmp_path: Path) -> 
         assert times[-1] == NOW + 999
 
 
+async def test_a_batch_that_made_room_while_it_was_on_its_way_is_counted_once(tmp_path: Path) -> None:
+    arrived, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(player: Player, request: web.Request, lines: list[str]) -> web.StreamResponse:
+        arrived.set()
+        await answer.wait()
+        return await store_all(player, request, lines)
+
+    async with playing(Player("1.12.2")) as player:
+        player.acts.append(slow)
+        async with working(replace(quick(tmp_path, player.url), spool_max_bytes=500)) as store:
+            store.add(points(20))
+            await asyncio.wait_for(arrived.wait(), 10)
+            store.add(points(500)[20:])
+            await until(store, lambda status: status.refused > 0)
+            answer.set()
+            final = await until(store, settled)
+        assert final.written + final.refused == 501
+        assert final.written == len(player.stored)
+
+
 async def test_dead_letters_are_bounded(tmp_path: Path) -> None:
     async with playing(Player("3.1.0")) as player:
         player.always = v3_partial
@@ -253,8 +275,6 @@ async def test_dead_letters_are_bounded(tmp_path: Path) -> None:
 
 
 async def test_a_captive_portal_is_not_taken_for_a_store(tmp_path: Path) -> None:
-    from aiohttp import web
-
     async def portal(_: web.Request) -> web.Response:
         return web.Response(text="<html>Please log in</html>", content_type="text/html")
 

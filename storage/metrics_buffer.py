@@ -1,20 +1,25 @@
-"""What both stores stand on: a bounded buffer in front, and one thread that alone uses the database file."""
+"""What both stores stand on: a bounded buffer, its way to disk, and one thread that alone uses the database file."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+
 from haidang.model import Point
 from storage.database import Database, DatabaseError
 from storage.metrics_model import StoreError
 
+logger = structlog.get_logger(__name__)
+
 T = TypeVar("T")
+_RETRY_MAX_S = 30.0
 
 
 class Buffer:
@@ -61,6 +66,90 @@ class Buffer:
             if points:
                 return points[0].time_ns
         return None
+
+
+class Intake:
+    """Carries the buffer to disk: commits in a rhythm, keeps what the disk refuses, says what is wrong.
+
+    Parameters:
+        buffer: what is to be carried.
+        commit: puts points on disk and counts so many refused ones with them; raises `StoreError` when it cannot.
+        every_s: pause between two commits, seconds.
+        most: points in one commit.
+    """
+
+    def __init__(
+        self, buffer: Buffer, commit: Callable[[Sequence[Point], int], Awaitable[None]], every_s: float, most: int
+    ) -> None:
+        self._buffer = buffer
+        self._commit = commit
+        self._every_s = every_s
+        self._most = most
+        self._refused_kept = 0
+        self._flushing: asyncio.Task[bool] | None = None
+        self.last_error = ""
+
+    @property
+    def refused(self) -> int:
+        """Points refused that are not counted on disk yet."""
+        return self._buffer.refused - self._refused_kept
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        pause_s = self._every_s
+        while True:
+            with suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                async with asyncio.timeout(pause_s):
+                    await self._buffer.wake.wait()
+            if await self.flush():
+                pause_s = self._every_s
+            else:
+                pause_s = min(max(pause_s, 0.5) * 2, _RETRY_MAX_S)
+                await asyncio.sleep(pause_s)
+
+    async def flush(self) -> bool:
+        """Put what is buffered on disk, at most one commit's worth; ``False`` when the disk refused.
+
+        The commit goes on when the caller is cancelled; the next flush waits for it.
+        """
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+        return await asyncio.shield(self._flushing)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Put everything on disk, as far as the deadline allows."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s):
+                while await self.flush() and len(self._buffer):
+                    pass
+        if len(self._buffer):
+            logger.error("points are lost, the disk did not take them in time", points=len(self._buffer))
+
+    async def _flush(self) -> bool:
+        points = self._buffer.take(self._most)
+        refused = self._buffer.refused
+        try:
+            await self._commit(points, refused - self._refused_kept)
+        except StoreError as error:
+            self._buffer.give_back()
+            self.complain(str(error))
+            return False
+        except Exception:  # noqa: BLE001 a point that no code foresaw must not stop all the others for ever
+            logger.exception("points cannot be written and are given up", points=len(points))
+            self._buffer.refused += len(points)
+        else:
+            self._refused_kept = refused
+            if self.last_error:
+                logger.info("points are written again")
+            self.last_error = ""
+        self._buffer.done()
+        return True
+
+    def complain(self, words: str) -> None:
+        """Say what is wrong, once."""
+        if words != self.last_error:
+            logger.error("metrics cannot be written, kept in memory", error=words, buffered=len(self._buffer))
+        self.last_error = words
 
 
 class Worker:

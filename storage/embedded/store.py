@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -15,14 +14,13 @@ from storage.database import Database
 from storage.embedded.compaction import DAY_NS, HourCompaction, drop_old, due_hours, raw_from_day, roll_days
 from storage.embedded.journal import MOST, JournalWriter
 from storage.embedded.reading import read
-from storage.metrics_buffer import Buffer, Worker, count, counters
+from storage.metrics_buffer import Buffer, Intake, Worker, count, counters
 from storage.metrics_canary import Canary
 from storage.metrics_model import SECOND_NS, Curve, EmbeddedSettings, Query, StoreError, StoreStatus
 
 logger = structlog.get_logger(__name__)
 
 _TIDY_EVERY_NS = 60 * SECOND_NS
-_RETRY_MAX_S = 30.0
 _READERS = 4
 
 
@@ -43,10 +41,8 @@ class EmbeddedStore:
         self._canary = Canary(self, clock, settings.canary_s)
         self._readers = asyncio.Semaphore(_READERS)
         self._totals: dict[str, int] = {}
-        self._refused_kept = 0
         self._retained_day = -1
-        self._last_error = ""
-        self._flushing: asyncio.Task[bool] | None = None
+        self._intake = Intake(self._buffer, self._commit, settings.flush_s, MOST)
 
     def add(self, points: Sequence[Point]) -> None:
         """See `MetricStore.add`."""
@@ -55,18 +51,13 @@ class EmbeddedStore:
     async def run(self) -> None:
         """See `MetricStore.run`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_flushing())
+            tasks.create_task(self._intake.run())
             tasks.create_task(self._keep_tidy())
             tasks.create_task(self._canary.run())
 
     async def close(self, deadline_s: float) -> None:
         """See `MetricStore.close`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(deadline_s * 0.8):
-                while await self.flush() and len(self._buffer):
-                    pass
-        if len(self._buffer):
-            logger.error("points are lost, the disk did not take them in time", points=len(self._buffer))
+        await self._intake.drain(deadline_s * 0.8)
         await self._worker.close(deadline_s * 0.2)
 
     def status(self) -> StoreStatus:
@@ -76,11 +67,11 @@ class EmbeddedStore:
             buffered=len(self._buffer),
             written=self._totals.get("written", 0),
             rejected=self._totals.get("rejected", 0),
-            refused=self._totals.get("refused", 0) + self._buffer.refused - self._refused_kept,
+            refused=self._totals.get("refused", 0) + self._intake.refused,
             skipped_fields=self._journal.skipped,
             oldest_unsent_ns=self._buffer.oldest_ns(),
             last_canary_ns=self._canary.last_ns or self._totals.get("canary"),
-            last_error=self._last_error,
+            last_error=self._intake.last_error,
         )
 
     async def read(self, query: Query) -> list[Curve]:
@@ -89,37 +80,17 @@ class EmbeddedStore:
             return await asyncio.to_thread(read, self._settings.path, query)
 
     async def flush(self) -> bool:
-        """Commit what is buffered, at most 20,000 points; ``False`` when the disk refused.
+        """See `Intake.flush`."""
+        return await self._intake.flush()
 
-        The commit goes on when the caller is cancelled; the next flush waits for it.
-        """
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        return await asyncio.shield(self._flushing)
-
-    async def _flush(self) -> bool:
-        points = self._buffer.take(MOST)
-        refused = self._buffer.refused
+    async def _commit(self, points: Sequence[Point], refused: int) -> None:
         try:
-            self._totals = await self._worker.do(partial(self._commit, points, refused - self._refused_kept))
-        except StoreError as error:
-            self._journal.forget()
-            self._buffer.give_back()
-            self._complain(str(error))
-            return False
-        except Exception:  # noqa: BLE001 a point that no code foresaw must not stop all the others for ever
-            logger.exception("points cannot be written and are given up", points=len(points))
-            self._journal.forget()
-            self._buffer.refused += len(points)
-        else:
-            self._refused_kept = refused
-            if self._last_error:
-                logger.info("metrics are written again", file=str(self._settings.path))
-            self._last_error = ""
-        self._buffer.done()
-        return True
+            self._totals = await self._worker.do(partial(self._write, points, refused))
+        except BaseException:
+            self._journal.forget()  # numbers of series that were undone with the transaction
+            raise
 
-    def _commit(self, points: Sequence[Point], refused: int, database: Database) -> dict[str, int]:
+    def _write(self, points: Sequence[Point], refused: int, database: Database) -> dict[str, int]:
         oldest_day = raw_from_day(self._clock.utc_ns(), self._settings.raw_days) + 1
         if points or refused:
             with database.transaction():
@@ -131,23 +102,6 @@ class EmbeddedStore:
                     )
         return counters(database.connection)
 
-    def _complain(self, words: str) -> None:
-        if words != self._last_error:
-            logger.error("metrics cannot be written, kept in memory", error=words, buffered=len(self._buffer))
-        self._last_error = words
-
-    async def _keep_flushing(self) -> None:
-        pause_s = self._settings.flush_s
-        while True:
-            with suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
-                async with asyncio.timeout(pause_s):
-                    await self._buffer.wake.wait()
-            fine = await self.flush()
-            pause_s = self._settings.flush_s if fine else min(max(pause_s, 0.5) * 2, _RETRY_MAX_S)
-            if not fine:
-                self._buffer.wake.clear()
-                await asyncio.sleep(pause_s)
-
     async def _keep_tidy(self) -> None:
         steady = _SteadyClock(self._clock)
         due_ns = 0
@@ -158,7 +112,7 @@ class EmbeddedStore:
                 try:
                     await self._tidy(steady)
                 except StoreError as error:
-                    self._complain(str(error))
+                    self._intake.complain(str(error))
                 except Exception:  # noqa: BLE001 a fault in packing must not stop the writing
                     logger.exception("the metrics file could not be tidied, tried again in a minute")
             await asyncio.sleep(1)

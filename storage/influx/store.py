@@ -19,7 +19,7 @@ from storage.influx.delivery import Delivery
 from storage.influx.flavour import detect
 from storage.influx.lines import LineBuilder
 from storage.influx.transport import Transport, Unreachable
-from storage.metrics_buffer import Buffer, Worker
+from storage.metrics_buffer import Buffer, Intake, Worker
 from storage.metrics_canary import Canary
 from storage.metrics_model import Curve, InfluxSettings, Query, StoreError, StoreStatus
 
@@ -27,7 +27,6 @@ logger = structlog.get_logger(__name__)
 
 _MOST_AT_ONCE = 20_000
 _MOST_BATCH_BYTES = 4 << 20
-_RETRY_MAX_S = 30.0
 
 
 class InfluxStore:
@@ -53,9 +52,7 @@ class InfluxStore:
         self._spool = spool.SpoolState(0, 0, None, {})
         self._settled = 0  # batches up to this number are stored, even if their deletion could not be committed
         self._unsettled: list[tuple[spool.Batch, Sequence[spool.DeadLetter]]] = []
-        self._refused_kept = 0
-        self._spool_error = ""
-        self._flushing: asyncio.Task[bool] | None = None
+        self._intake = Intake(self._buffer, self._commit, settings.flush_s, _MOST_AT_ONCE)
         self._spooled = asyncio.Event()
 
     def add(self, points: Sequence[Point]) -> None:
@@ -65,22 +62,17 @@ class InfluxStore:
     async def run(self) -> None:
         """See `MetricStore.run`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_spooling())
+            tasks.create_task(self._intake.run())
             tasks.create_task(self._keep_sending())
             tasks.create_task(self._canary.run())
 
     async def close(self, deadline_s: float) -> None:
         """See `MetricStore.close`. What is not sent by then waits in the spool for the next start."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(deadline_s * 0.5):
-                while await self.flush() and len(self._buffer):
-                    pass
+        await self._intake.drain(deadline_s * 0.5)
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s * 0.2):
                 while await self._send_next():
                     pass
-        if len(self._buffer):
-            logger.error("points are lost, the disk did not take them in time", points=len(self._buffer))
         await self._transport.close(deadline_s * 0.1)
         await self._worker.close(deadline_s * 0.2)
 
@@ -93,11 +85,11 @@ class InfluxStore:
             spooled=self._spool.points,
             written=counted.get("written", 0),
             rejected=counted.get("rejected", 0),
-            refused=counted.get("refused", 0) + self._buffer.refused - self._refused_kept,
+            refused=counted.get("refused", 0) + self._intake.refused,
             skipped_fields=self._lines.skipped,
             oldest_unsent_ns=self._spool.oldest_ns if self._spool.oldest_ns is not None else self._buffer.oldest_ns(),
             last_canary_ns=self._canary.last_ns or counted.get("canary"),
-            last_error=self._spool_error or self._delivery.last_error,
+            last_error=self._intake.last_error or self._delivery.last_error,
         )
 
     async def read(self, query: Query) -> list[Curve]:
@@ -109,38 +101,14 @@ class InfluxStore:
             raise StoreError(str(error)) from error
 
     async def flush(self) -> bool:
-        """Put what is buffered into the spool, at most 20,000 points; ``False`` when the disk refused.
+        """See `Intake.flush`; here the disk is the spool's."""
+        return await self._intake.flush()
 
-        The commit goes on when the caller is cancelled; the next flush waits for it.
-        """
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        return await asyncio.shield(self._flushing)
-
-    async def _flush(self) -> bool:
-        points = self._buffer.take(_MOST_AT_ONCE)
-        refused = self._buffer.refused
+    async def _commit(self, points: Sequence[Point], refused: int) -> None:
         self._lines.text_fields = self._delivery.flavour != "victoriametrics"
-        try:
-            self._spool = await self._worker.do(partial(self._accept, points, refused - self._refused_kept))
-        except StoreError as error:
-            self._buffer.give_back()
-            if not self._spool_error:
-                logger.error("points cannot be spooled, kept in memory", error=str(error))  # noqa: TRY400
-            self._spool_error = str(error)
-            return False
-        except Exception:  # noqa: BLE001 a point that no code foresaw must not stop all the others for ever
-            logger.exception("points cannot be spooled and are given up", points=len(points))
-            self._buffer.refused += len(points)
-        else:
-            self._refused_kept = refused
-            if self._spool_error:
-                logger.info("points are spooled again", file=str(self._settings.spool))
-            self._spool_error = ""
-        self._buffer.done()
+        self._spool = await self._worker.do(partial(self._accept, points, refused))
         if points:
             self._spooled.set()
-        return True
 
     def _accept(self, points: Sequence[Point], refused: int, database: Database) -> spool.SpoolState:
         groups: list[tuple[list[bytes], int]] = []
@@ -176,7 +144,7 @@ class InfluxStore:
             self._unsettled.append((batch, dead))
             await self._settle()
         except StoreError as error:
-            self._spool_error = str(error)
+            self._intake.complain(str(error))
             return False
         return True
 
@@ -191,18 +159,6 @@ class InfluxStore:
         kept = self._settings.dead_letters
         spool.settle(database, batch, dead, self._clock.utc_ns(), kept, self._canary.last_ns)
         return spool.state(database.connection)
-
-    async def _keep_spooling(self) -> None:
-        pause_s = self._settings.flush_s
-        while True:
-            with suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
-                async with asyncio.timeout(pause_s):
-                    await self._buffer.wake.wait()
-            fine = await self.flush()
-            pause_s = self._settings.flush_s if fine else min(max(pause_s, 0.5) * 2, _RETRY_MAX_S)
-            if not fine:
-                self._buffer.wake.clear()
-                await asyncio.sleep(pause_s)
 
     async def _keep_sending(self) -> None:
         while True:

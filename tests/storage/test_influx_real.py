@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from haidang.model import Point, Series
 from storage import spool
 from storage.database import open_reader
 from storage.influx.store import InfluxStore
-from storage.metrics import InfluxSettings, InMemoryStore, Query, StoreStatus, open_store
+from storage.metrics import InfluxSettings, InMemoryStore, Query, StoreStatus
 from storage.metrics_buffer import Worker
+from tests.storage.running import until, working
 from tests.support.stores import Server, influxdb, victoriametrics
 
 S = 1_000_000_000
@@ -32,27 +33,8 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@asynccontextmanager
-async def working(tmp_path: Path, server: Server, clock: ManualClock) -> AsyncIterator[InfluxStore]:
-    settings = InfluxSettings(
-        tmp_path / "spool.db", server.url, flush_s=0.01, retry_s=0.05, retry_max_s=0.1, canary_s=30
-    )
-    store = open_store(settings, clock)
-    assert isinstance(store, InfluxStore)
-    running = asyncio.create_task(store.run())
-    try:
-        yield store
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await store.close(5)
-
-
-async def until(store: InfluxStore, condition: Callable[[StoreStatus], bool]) -> StoreStatus:
-    async with asyncio.timeout(30):
-        while not condition(store.status()):  # noqa: ASYNC110 the store has no event to wait for
-            await asyncio.sleep(0.01)
-    return store.status()
+def quick(tmp_path: Path, server: Server) -> InfluxSettings:
+    return InfluxSettings(tmp_path / "spool.db", server.url, flush_s=0.01, retry_s=0.05, retry_max_s=0.1, canary_s=30)
 
 
 async def readable(store: InfluxStore, query: Query, values: int) -> list[tuple[Series, str, list[int], list[float]]]:
@@ -71,7 +53,7 @@ def sent(status: StoreStatus) -> bool:
 
 async def test_ten_minutes_away_and_every_point_arrives_exactly_once(tmp_path: Path, server: Server) -> None:
     clock = ManualClock(NOW)
-    async with working(tmp_path, server, clock) as store:
+    async with working(quick(tmp_path, server), clock) as store:
         written = 0
         for second in range(0, 720, 2):  # a minute with it, ten without, the rest with it again
             if second == 60:
@@ -116,7 +98,7 @@ async def test_buckets_and_filters_are_the_same_as_in_memory(tmp_path: Path, ser
         for second in range(0, 7200, 60)
     ]
     memory.add(points)
-    async with working(tmp_path, server, clock) as store:
+    async with working(quick(tmp_path, server), clock) as store:
         store.add(points)
         await until(store, sent)
         await readable(store, Query("ping", NOW, NOW + 7200 * S), 3 * len(points))
@@ -136,7 +118,7 @@ async def test_a_line_that_is_poison_costs_only_itself(tmp_path: Path, server: S
     lines[50:50] = [b"this is no line", b"m,host=a v= 7"]
     await worker.do(lambda database: spool.append(database, [(lines, NOW)], 1 << 20, 0))
     await worker.close(5)
-    async with working(tmp_path, server, ManualClock(NOW)) as store:
+    async with working(quick(tmp_path, server), ManualClock(NOW)) as store:
         status = await until(store, sent)
         found = await readable(store, Query("m", NOW, NOW + 3600 * S), 100)
         assert found == [(Series("m", (("host", "a"),)), "v", [NOW + i * S for i in range(100)], list(range(100)))]
@@ -150,7 +132,7 @@ async def test_a_line_that_is_poison_costs_only_itself(tmp_path: Path, server: S
 
 async def test_a_field_of_another_type_costs_only_its_point(tmp_path: Path) -> None:
     with influxdb(tmp_path / "server") as server:
-        async with working(tmp_path, server, ManualClock(NOW)) as store:
+        async with working(quick(tmp_path, server), ManualClock(NOW)) as store:
             store.add([Point(PROVINCE[0], NOW, {"v": 1.5})])
             await until(store, sent)
             mixed = [Point(PROVINCE[0], NOW + i * S, {"v": "words" if i in {17, 60} else i / 2}) for i in range(1, 100)]
@@ -166,6 +148,6 @@ async def test_a_field_of_another_type_costs_only_its_point(tmp_path: Path) -> N
 
 
 async def test_the_canary_is_read_back(tmp_path: Path, server: Server) -> None:
-    async with working(tmp_path, server, ManualClock(NOW)) as store:
+    async with working(quick(tmp_path, server), ManualClock(NOW)) as store:
         status = await until(store, lambda status: status.last_canary_ns is not None)
         assert status.last_canary_ns == NOW

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +11,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from haidang.clock import ManualClock
 from haidang.model import Point, Series
 from storage import spool
 from storage.database import open_reader
 from storage.influx.replies import Reply, Verdict, judge, retry_after
-from storage.influx.store import InfluxStore
 from storage.metrics import InfluxSettings, StoreStatus, offline_status
 from tests.storage.player import (
     Act,
@@ -37,6 +34,7 @@ from tests.storage.player import (
     v2_names_lines,
     v3_partial,
 )  # fmt: skip
+from tests.storage.running import until, working
 
 NOW = 1_700_000_000 * 10**9
 GOOD, POISON = Series("m", (("host", "a"),)), Series("m", (("host", "poison"),))
@@ -54,25 +52,6 @@ def quick(tmp_path: Path, url: str) -> InfluxSettings:
         tmp_path / "spool.db", url, flush_s=0.01, retry_s=0.01, retry_max_s=0.02, hold_s=0.02, timeout_s=5,
         canary_s=3600, org="o", bucket="b", token="t",
     )  # fmt: skip
-
-
-@asynccontextmanager
-async def working(settings: InfluxSettings) -> AsyncIterator[InfluxStore]:
-    store = InfluxStore(settings, ManualClock(NOW))
-    running = asyncio.create_task(store.run())
-    try:
-        yield store
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await store.close(3)
-
-
-async def until(store: InfluxStore, condition: Callable[[StoreStatus], bool]) -> StoreStatus:
-    async with asyncio.timeout(20):
-        while not condition(store.status()):  # noqa: ASYNC110 the store has no event to wait for
-            await asyncio.sleep(0.001)
-    return store.status()
 
 
 def settled(status: StoreStatus) -> bool:

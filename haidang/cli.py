@@ -33,17 +33,10 @@ from haidang.life import AlreadyRunning
 from storage.database import DatabaseError
 
 app = typer.Typer(
-    name="haidang", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False,
+    name="haidang", no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Hải đăng, the lighthouse: watches networks and services, keeps the ledger of what was available.",
 )  # fmt: skip
-config_app = typer.Typer(no_args_is_help=True, help="Check and describe the configuration.")
-app.add_typer(config_app, name="config")
-app.add_typer(probing.probe, name="probe")
-app.add_typer(reading.store, name="store")
-app.command("poll")(probing.poll)
-app.command("status")(reading.status)
-app.command("incidents")(reading.incidents)
-app.command("availability")(reading.availability)
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and describe the configuration.")
 
 
 def _version(wanted: bool) -> None:
@@ -63,7 +56,7 @@ def _root(
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Run the daemon until SIGTERM; SIGHUP reads the configuration again."""
+    """Run the daemon (SIGTERM ends it, SIGHUP reloads)."""
     path = find_config(config)
     configuration = read_config(path)
     logs.configure(configuration.logging.format, configuration.logging.level)
@@ -82,7 +75,7 @@ def run(config: ConfigOption = None) -> None:
 
 @app.command()
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write haidang.yaml.")]) -> None:
-    """Write a commented starter configuration that watches this machine."""
+    """Write a commented starter configuration."""
     try:
         written = write_starter(directory)
     except StarterRefused as error:
@@ -134,7 +127,10 @@ def config_schema() -> None:
 
 @app.command("doctor")
 def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say what is missing on this machine and the line that cures it. Ends with 1 when something is bad."""
+    """Say what is missing here, and its cure.
+
+    Ends with 1 when something is bad.
+    """
     findings = list(doctor.machine())
     try:
         path = find_config(config)
@@ -168,10 +164,19 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     raise typer.Exit(1 if any(one.health is doctor.Health.BAD for one in findings) else 0)
 
 
+app.add_typer(config_app, name="config")
+app.add_typer(probing.probe, name="probe")
+app.add_typer(reading.store, name="store")
+app.command("poll")(probing.poll)
+app.command("status")(reading.status)
+app.command("incidents")(reading.incidents)
+app.command("availability")(reading.availability)
+
+
 def main() -> None:
     """Enter here; the console script and ``python -m haidang`` do."""
     try:
-        app()
+        app(prog_name="haidang")
     except BrokenPipeError:  # the reader of our output went away, as head does
         sys.stderr.close()
         os._exit(1)

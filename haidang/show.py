@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +32,16 @@ def utc(at_ns: int | None) -> str | None:
 def local(at_ns: int | None, zone: ZoneInfo) -> str:
     """Write a time for people, in their zone."""
     return "" if at_ns is None else f"{datetime.fromtimestamp(at_ns // 10**9, zone):%d/%m/%Y %H:%M:%S}"
+
+
+def since(at_ns: int | None, zone: ZoneInfo, now_ns: int) -> str:
+    """Write a time for a narrow column: the hour for today, the day for older ones."""
+    if at_ns is None:
+        return ""
+    at, now = (datetime.fromtimestamp(value // 10**9, zone) for value in (at_ns, now_ns))
+    if at.date() == now.date():
+        return f"{at:%H:%M:%S}"
+    return f"{at:%d/%m %H:%M}" if at.year == now.year else f"{at:%d/%m/%Y}"
 
 
 def span(seconds: float) -> str:
@@ -76,7 +88,7 @@ def status(configuration: Configuration, sql: sqlite3.Connection, process: int |
     return {
         "daemon": {
             "running": process is not None, "process": process, "started": utc(run[0]) if run else None,
-            "last_sign_of_life": utc(max(run[1], run[2] or 0)) if run else None,
+            "last_sign_of_life": utc(reader.alive_ns()) if run else None,
         },
         "at": utc(now_ns),
         "summary": summary,
@@ -135,12 +147,20 @@ def incidents(
 
 
 def availability(
-    configuration: Configuration, sql: sqlite3.Connection, month_name: str, now_ns: int, *, system: str | None = None
+    configuration: Configuration,
+    sql: sqlite3.Connection,
+    month_name: str,
+    now_ns: int,
+    *,
+    running: bool,
+    system: str | None = None,
 ) -> dict[str, Any]:
     """Tell a month's availability of every target, by its primary check.
 
     Parameters:
         month_name: ``YYYY-MM`` in the configuration's time zone.
+        running: whether the daemon runs; when it does not, what it left open is known up to its last sign of life
+            and unknown after that.
         system: only the targets of this system.
 
     Raises:
@@ -149,14 +169,15 @@ def availability(
     month = month_named(month_name, configuration.timezone)
     reader = LedgerReader(sql)
     world = ConfiguredWorld(configuration, reader)
+    known_ns = now_ns if running else reader.alive_ns()
     rows = []
     for name, target in configuration.inventory.targets.items():
         if system is not None and target.system != system:
             continue
         check = primary(target)
         found = figures(
-            reader.between(check, month.start_ns, month.end_ns), month.start_ns, month.end_ns, now_ns,
-            world.objective(name),
+            _known(reader.between(check, month.start_ns, month.end_ns), known_ns), month.start_ns, month.end_ns,
+            now_ns, world.objective(name),
         )  # fmt: skip
         lost = found.budget_left_s is not None and found.budget_left_s < 0
         rows.append(
@@ -176,6 +197,14 @@ def availability(
         "until": utc(min(month.end_ns, max(now_ns, month.start_ns))), "complete": now_ns >= month.end_ns,
         "formula": FORMULA, "targets": rows,
     }  # fmt: skip
+
+
+def _known(intervals: Iterable[Interval], known_ns: int) -> list[Interval]:
+    """End what is still open where knowledge ends."""
+    return [
+        interval if interval.end_ns is not None else replace(interval, end_ns=max(interval.start_ns, known_ns))
+        for interval in intervals
+    ]  # fmt: skip
 
 
 def _rounded(value: float | None) -> float | None:

@@ -89,7 +89,7 @@ class Database:
                 for statement in statements(scripts[number]):
                     self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version={number + 1}")
-            logger.info("database migrated", file=str(self.path), schema=number + 1)
+            logger.debug("database migrated", file=str(self.path), schema=number + 1)
 
     def _keep_copy(self, version: int) -> None:
         """Copy the file aside before an upgrade changes it, so that the way back is a rename."""

@@ -37,10 +37,7 @@ class Ledger:
             the last known state of each of these checks.
         """
         with self._database.transaction() as sql:
-            last = sql.execute("SELECT beat_ns, stopped_ns FROM run ORDER BY id DESC LIMIT 1").fetchone()
-            alive_ns = max(last) if last and last[1] is not None else (last[0] if last else now_ns)
-            (confirmed_ns,) = sql.execute("SELECT max(confirmed_ns) FROM interval").fetchone()
-            alive_ns = min(max(alive_ns, confirmed_ns or 0), max(now_ns, alive_ns))
+            alive_ns = LedgerReader(sql).alive_ns()
             states: dict[CheckId, State] = {}
             for target, probe, state, start_ns in sql.execute(
                 "SELECT target, probe, state, start_ns FROM interval WHERE end_ns IS NULL"
@@ -124,7 +121,7 @@ class Ledger:
             row_last = sql.execute(
                 "SELECT max(end_ns) FROM interval WHERE target = ? AND probe = ?", (check.target, check.probe)
             ).fetchone()
-            at_ns = max(at_ns, row_last[0] or at_ns)
+            at_ns = max(at_ns, row_last[0] or 0)
         else:
             at_ns = max(at_ns, row[1])
             sql.execute("UPDATE interval SET end_ns = ? WHERE id = ?", (at_ns, row[0]))
@@ -178,6 +175,14 @@ class LedgerReader:
             (end_ns, start_ns),
         )
         return [CheckId(*row) for row in rows]
+
+    def alive_ns(self) -> int:
+        """Return the last moment the newest run is known to have lived: its end, its last beat or its last verdict."""
+        (alive_ns,) = self._sql.execute(
+            "SELECT max(coalesce((SELECT max(beat_ns, coalesce(stopped_ns, 0)) FROM run ORDER BY id DESC LIMIT 1), 0), "
+            "coalesce((SELECT max(confirmed_ns) FROM interval), 0))"
+        ).fetchone()
+        return int(alive_ns)
 
     def last_run(self) -> tuple[int, int, int | None] | None:
         """Return start, last beat and orderly end (or ``None``) of the newest run; ``None`` before the first."""

@@ -17,6 +17,10 @@ from config import Configuration, ConfigurationInvalid, load
 
 PLACES = (Path("haidang.yaml"), Path("/etc/haidang/haidang.yaml"))
 
+UNBROKEN = 14
+"""Columns whose cells are no longer than this are never broken over lines: states, times, numbers."""
+WIDEST = 240
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -66,11 +70,16 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: I
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     aligned = set(right)
+    cells = [[cell if isinstance(cell, Text) else Text(clean(str(cell))) for cell in row] for row in rows]
     for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number in aligned else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(str(cell))) for cell in row))
-    Console(soft_wrap=False).print(table)
+        short = all(len(row[number]) <= UNBROKEN for row in cells)
+        table.add_column(head, justify="right" if number in aligned else "left", overflow="fold", no_wrap=short)
+    for row in cells:
+        table.add_row(*row)
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console.width = WIDEST  # a file or a pipe has no edge
+    console.print(table)
 
 
 def clean(text: str) -> str:

@@ -34,7 +34,9 @@ from probes.icmp.statistics import wilson
 from probes.snmp import Access, User, poll_device, probe_snmp
 
 T = TypeVar("T")
-probe = typer.Typer(no_args_is_help=True, help="Probe something once, now, and say what came back.")
+probe = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Probe something once, now, and say what came back."
+)
 
 
 def observation_json(seen: Observation) -> dict[str, Any]:

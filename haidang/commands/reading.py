@@ -20,7 +20,7 @@ from haidang.settings import store_settings
 from storage.database import DatabaseError, open_reader
 from storage.metrics import StoreError, offline_status
 
-store = typer.Typer(no_args_is_help=True, help="The metric store.")
+store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def _show_status(configuration: Configuration, found: dict[str, Any], *, everyth
     rows = [
         (
             coloured(check["state"]), target["name"], check["probe"], target["site"] or "",
-            show.local(_ns(check["since"]), zone), check["reason"] or "", check["cause"] or "",
+            show.since(_ns(check["since"]), zone, time.time_ns()), check["reason"] or "", check["cause"] or "",
         )
         for target in found["targets"]
         for check in target["checks"]
@@ -96,8 +96,8 @@ def incidents(
         rows = [
             (
                 f"#{one['number']}", coloured("down" if one["open"] else "up"), f"{one['name']} ({one['probe']})",
-                one["site"], show.local(_ns(one["since"]), zone), show.span(one["duration_s"]), one["reason"],
-                str(len(one["hidden"])) if one["hidden"] else "", _told(one["messages"]),
+                one["site"], show.since(_ns(one["since"]), zone, time.time_ns()), show.span(one["duration_s"]),
+                one["reason"], str(len(one["hidden"])) if one["hidden"] else "", _told(one["messages"]),
             )
             for one in found
         ]  # fmt: skip
@@ -124,9 +124,10 @@ def availability(
         fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
     now_ns = time.time_ns()
     name = month or f"{datetime.fromtimestamp(now_ns / 1e9, configuration.timezone):%Y-%m}"
+    running = DataDirectory(configuration.data_dir).holder() is not None
     with _ledger(configuration) as sql:
         try:
-            found = show.availability(configuration, sql, name, now_ns, system=system)
+            found = show.availability(configuration, sql, name, now_ns, running=running, system=system)
         except ValueError as error:
             fail(f"--month: {error}")
     if as_json:
@@ -136,20 +137,18 @@ def availability(
             f"{found['month']} ({found['timezone']}){'' if found['complete'] else ', so far'}: {found['formula']}"
         )
         print_table(
-            ("target", "availability", "bounds", "measured", "down", "unknown", "outages", "objective", "budget left"),
+            ("target", "available", "measured", "down", "outages", "objective", "budget left"),
             (
                 (
-                    row["name"], _percent(row["availability_percent"], 4),
-                    "" if row["lowest_percent"] is None
-                    else f"{row['lowest_percent']:.3f}-{row['highest_percent']:.3f}",
-                    _percent(row["coverage_percent"], 1), show.span(row["down_s"]), show.span(row["unknown_s"]),
-                    row["outages"], _percent(row["objective_percent"], 2),
+                    row["name"], _percent(row["availability_percent"], 4), _percent(row["coverage_percent"], 1),
+                    show.span(row["down_s"]), row["outages"], _percent(row["objective_percent"], 2),
                     "" if row["budget_left_s"] is None else show.span(row["budget_left_s"]),
                 )
                 for row in found["targets"]
             ),
-            right=range(1, 9),
+            right=range(1, 7),
         )  # fmt: skip
+        typer.echo("The bounds that the unmeasured time leaves are in --json.")
     raise typer.Exit(1 if any(row["lost"] for row in found["targets"]) else 0)
 
 

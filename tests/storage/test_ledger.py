@@ -133,7 +133,7 @@ def test_whatever_happens_no_interval_is_negative_or_overlaps_another(
     database = Database(tmp_path_factory.mktemp("ledger") / "haidang.db", "haidang")
     database.connection.execute("PRAGMA synchronous=OFF")
     ledger = Ledger(database)
-    now = 1000
+    now = 1_000_000  # the daemon lives after 1970
     ledger.begin(now * S, "1")
     for kind, first, second in happenings:
         now += 7

@@ -144,7 +144,7 @@ class Daemon:
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
-        self._calendar.add("tidy the metric store", self._tidy, minute=4)
+        self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
         self._watching = Watching(clock, self._cadence, self._health, self._addresses, self._pipeline.deliver)
 
     def _try_to_ping(self) -> None:
@@ -215,9 +215,6 @@ class Daemon:
         self._ledger.clock_stepped(before_ns, after_ns)
         self._calendar.clock_stepped()
         self._sender.wake()
-
-    async def _tidy(self) -> None:
-        await self._store.tidy(self._clock.utc_ns())
 
     async def _beat(self) -> None:
         self._ledger.beat(self._clock.utc_ns())

@@ -13,7 +13,6 @@ from haidang.clock import Clock
 from storage import spool
 from storage.database import open_reader
 from storage.embedded.store import EmbeddedStore
-from storage.influx.store import InfluxStore
 from storage.metrics_buffer import counters
 from storage.metrics_memory import InMemoryStore
 from storage.metrics_model import (
@@ -37,6 +36,8 @@ def open_store(settings: StoreSettings, clock: Clock) -> MetricStore:
     """Make the store that the settings describe. Its file is opened by its own thread when first needed."""
     if isinstance(settings, EmbeddedSettings):
         return EmbeddedStore(settings, clock)
+    from storage.influx.store import InfluxStore  # noqa: PLC0415 its client takes 22 MB that others need not pay
+
     return InfluxStore(settings, clock)
 
 

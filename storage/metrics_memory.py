@@ -34,6 +34,9 @@ class InMemoryStore:
         """See `MetricStore.run`; there is nothing to carry on."""
         await asyncio.Event().wait()
 
+    async def tidy(self) -> None:
+        """See `MetricStore.tidy`; there is nothing to do."""
+
     async def close(self, deadline_s: float) -> None:
         """See `MetricStore.close`."""
 

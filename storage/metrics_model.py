@@ -118,6 +118,10 @@ class MetricStore(Protocol):
         """Carry points on until cancelled. Run it once."""
         ...
 
+    async def tidy(self) -> None:
+        """Do what the calendar asks: pack hours and days that are over, drop what is too old. Call it each minute."""
+        ...
+
     async def close(self, deadline_s: float) -> None:
         """Put what is buffered on disk and free everything, in at most ``deadline_s`` seconds. Call it after run."""
         ...

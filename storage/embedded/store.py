@@ -20,7 +20,7 @@ from storage.metrics_model import SECOND_NS, Curve, EmbeddedSettings, Query, Sto
 
 logger = structlog.get_logger(__name__)
 
-_TIDY_EVERY_NS = 60 * SECOND_NS
+_STEP_NS = 60 * SECOND_NS
 _READERS = 4
 
 
@@ -42,6 +42,7 @@ class EmbeddedStore:
         self._readers = asyncio.Semaphore(_READERS)
         self._totals: dict[str, int] = {}
         self._retained_day = -1
+        self._steady = _SteadyClock(clock)
         self._intake = Intake(self._buffer, self._commit, settings.flush_s, MOST)
 
     def add(self, points: Sequence[Point]) -> None:
@@ -52,7 +53,6 @@ class EmbeddedStore:
         """See `MetricStore.run`."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._intake.run())
-            tasks.create_task(self._keep_tidy())
             tasks.create_task(self._canary.run())
 
     async def close(self, deadline_s: float) -> None:
@@ -102,27 +102,16 @@ class EmbeddedStore:
                     )
         return counters(database.connection)
 
-    async def _keep_tidy(self) -> None:
-        steady = _SteadyClock(self._clock)
-        due_ns = 0
-        while True:
-            mono_ns = self._clock.monotonic_ns()
-            if mono_ns >= due_ns:
-                due_ns = mono_ns + _TIDY_EVERY_NS
-                try:
-                    await self._tidy(steady)
-                except StoreError as error:
-                    self._intake.complain(str(error))
-                except Exception:  # noqa: BLE001 a fault in packing must not stop the writing
-                    logger.exception("the metrics file could not be tidied, tried again in a minute")
-            await asyncio.sleep(1)
-
-    async def _tidy(self, steady: _SteadyClock) -> None:
+    async def tidy(self) -> None:
+        """See `MetricStore.tidy`."""
         now_ns = self._clock.utc_ns()
-        await self.compact(now_ns)
-        if steady.for_an_hour() and now_ns // DAY_NS != self._retained_day:
-            await self.retain(now_ns)
-            self._retained_day = now_ns // DAY_NS
+        try:
+            await self.compact(now_ns)
+            if self._steady.for_an_hour() and now_ns // DAY_NS != self._retained_day:
+                await self.retain(now_ns)
+                self._retained_day = now_ns // DAY_NS
+        except StoreError as error:
+            self._intake.complain(str(error))
 
     async def compact(self, now_ns: int) -> None:
         """Pack the hours that are over, make the buckets of the days that are over; in steps of some milliseconds.
@@ -168,7 +157,7 @@ class _SteadyClock:
         """Ask at each tidying; a step of more than a minute starts the hour anew."""
         now = self._now()
         drift_ns = (now[0] - self._last[0]) - (now[1] - self._last[1])
-        if abs(drift_ns) > _TIDY_EVERY_NS:
+        if abs(drift_ns) > _STEP_NS:
             self._since = now
         self._last = now
         return now[1] - self._since[1] >= 3600 * SECOND_NS

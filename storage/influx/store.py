@@ -66,6 +66,9 @@ class InfluxStore:
             tasks.create_task(self._keep_sending())
             tasks.create_task(self._canary.run())
 
+    async def tidy(self) -> None:
+        """See `MetricStore.tidy`; a remote store keeps house itself."""
+
     async def close(self, deadline_s: float) -> None:
         """See `MetricStore.close`. What is not sent by then waits in the spool for the next start."""
         await self._intake.drain(deadline_s * 0.5)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from haidang.clock import ManualClock
 from haidang.model import FieldValue, Point, Series
 from storage.embedded.compaction import DAY_NS
-from storage.embedded.store import EmbeddedStore, _SteadyClock
+from storage.embedded.store import EmbeddedStore
 from storage.metrics import Curve, EmbeddedSettings, InMemoryStore, Query, StoreError, offline_status, open_store
 
 S = 1_000_000_000
@@ -270,17 +270,16 @@ async def test_a_wrong_clock_deletes_no_history(tmp_path: Path) -> None:
     store = EmbeddedStore(EmbeddedSettings(tmp_path / "metrics.db"), clock)
     store.add([Point(A, NOON, {"n": 1})])
     await flushed(store)
-    steady = _SteadyClock(clock)
     everything = Query("ping", NOON, NOON + S, step_s=3600)
     for years, minutes in ((20, 50), (-20, 130), (20, 55)):
         clock.step(86_400 * 365 * years)
         for _ in range(minutes):
             clock.advance(60)
-            await store._tidy(steady)
+            await store.tidy()
         assert len(await store.read(everything)) == 1
     for _ in range(10):  # an hour of it: then it is the time
         clock.advance(60)
-        await store._tidy(steady)
+        await store.tidy()
     assert await store.read(everything) == []
     await store.close(5)
 

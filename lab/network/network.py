@@ -1,0 +1,189 @@
+"""The network as the rest of the lab uses it: build it, start it, break it."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import time
+
+import structlog
+
+from lab.lines import Conditions, Line
+from lab.network.namespace import Space
+from lab.network.pump import Pump
+from lab.network.simulator import Simulator, Work, cross
+from lab.network.topology import Address, Host, Place, Topology
+from lab.network.tun import Tun, prepare_observer, prepare_services
+
+logger = structlog.get_logger(__name__)
+
+OBSERVER = ("10.255.255.254", "fd00:ffff::fe")
+PREFIXES = ("10.0.0.0/8", "fd00::/8")
+
+
+class Network:
+    """A simulated network: places joined by lines, hosts at places, an observer at the first place.
+
+    Use: `add_place`, `add_line` and `add_host`, then `start` inside the namespace that `lab.network.isolate` made, on
+    the event loop; `close` at the end. Lines and hosts can be added and changed at any time.
+
+    Parameters:
+        seed: of all random numbers: the same packets at the same times meet the same fate.
+        observer: the addresses of the machine that watches, at most one per family.
+        prefixes: what is routed into the simulator. Addresses in them without a host never answer.
+        mtu: bytes, 1280 to 9000; longer answers come in fragments.
+        converge_s: how long routers need to find another way, seconds.
+    """
+
+    def __init__(
+        self, seed: int | str = 0, *, observer: tuple[str, ...] = OBSERVER, prefixes: tuple[str, ...] = PREFIXES,
+        mtu: int = 1500, converge_s: float = 3.0,
+    ) -> None:  # fmt: skip
+        if not 1280 <= mtu <= 9000:
+            raise ValueError(f"mtu must be 1280 to 9000 bytes, not {mtu}")
+        self.observer = observer
+        self.prefixes = prefixes
+        self.mtu = mtu
+        self.topology = Topology(str(seed), round(converge_s * 1e9))
+        self.simulator = Simulator(self.topology, self._later, mtu)
+        self._pump: Pump | None = None
+        self._tuns: list[Tun] = []
+        self._services_fd = -1
+
+    def add_place(self, name: str, *addresses: str) -> Place:
+        """See `Topology.add_place`."""
+        return self.topology.add_place(name, *addresses)
+
+    def add_line(
+        self, name: str, upper: str, lower: str, conditions: Conditions | None = None, *, cost: int = 1
+    ) -> Line:
+        """See `Topology.add_line`."""
+        return self.topology.add_line(name, upper, lower, conditions, cost=cost)
+
+    def add_host(self, address: str, place: str, *, via: str = "", services: bool = False) -> Host:
+        """Add an address, see `Topology.add_host`.
+
+        Parameters:
+            services: real sockets behind it take TCP, and UDP to ports without a handler; open them in
+                `Space.in_services`. Without it such packets are refused as a host without a listener does.
+        """
+        host = self.topology.add_host(address, place, via=via)
+        if services:
+            self.open_gate(host)
+        return host
+
+    def open_gate(self, host: Host) -> None:
+        """Let real sockets among the services answer for a host, also for a place's own address."""
+        host.gate = self._to_services
+
+    def line(self, name: str) -> Line:
+        """Return a line by its name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.topology.lines[name]
+
+    def host(self, address: str) -> Host:
+        """Return a host by its address.
+
+        Raises:
+            KeyError: there is none.
+            ValueError: that is no address.
+        """
+        return self.topology.hosts[ipaddress.ip_address(address).packed]
+
+    def start(self, space: Space) -> None:
+        """Bring the network up, in the namespaces this process lives in.
+
+        Raises:
+            Unavailable: the kernel refuses a device, an address or a route.
+        """
+        try:
+            with space.in_services():
+                services = Tun("lab1", self.mtu)
+                self._tuns.append(services)
+                prepare_services(services, self.observer, self.prefixes)
+            observer = Tun("lab0", self.mtu)
+            self._tuns.append(observer)
+            prepare_observer(observer, self.observer, self.prefixes)
+        except BaseException:
+            self.close()
+            raise
+        self._services_fd = services.fd
+        self._pump = Pump(observer)
+        self._pump.read(observer, self.simulator.receive)
+        self._pump.read(services, self.simulator.receive_from_host)
+        logger.info("network up", hosts=len(self.topology.hosts), lines=len(self.topology.lines))
+
+    def close(self) -> None:
+        """Take the network down."""
+        if self._pump is not None:
+            self._pump.close()
+            self._pump = None
+        for tun in self._tuns:
+            tun.close()
+        self._tuns.clear()
+
+    def send(self, source: Address, destination: Address, data: bytes) -> None:
+        """Send a datagram of a host's own accord to the observer, such as a trap.
+
+        Raises:
+            KeyError: the source is no host.
+            ValueError: the addresses are of different families or none at all.
+        """
+        host = self.host(source[0])
+        target = ipaddress.ip_address(destination[0]).packed
+        if len(target) != len(host.packed):
+            raise ValueError(f"{source[0]} cannot send to {destination[0]}: different address families")
+        now_ns = time.monotonic_ns() if self._pump is None else self._pump.now()
+        self.simulator.send(host, target, (source[1], destination[1]), data, now_ns)
+
+    def round_trip(self, address: str, at_ns: int, size: int = 84) -> int | None:
+        """Tell what an echo would measure, without a packet: for compressed time.
+
+        Parameters:
+            at_ns: when it is sent, in the time all such questions use; it must not run backwards.
+            size: of the packet, bytes.
+
+        Returns:
+            nanoseconds, ``None`` when nothing comes back.
+        """
+        host = self.host(address)
+        route = self.topology.route(host, at_ns)
+        if route.broken >= 0:
+            return None
+        times = [back for there in cross(route.forth, at_ns, size) for back in cross(route.back, there, size)]
+        return min(times) - at_ns if times else None
+
+    def status(self) -> dict[str, object]:
+        """Describe the network for people and programs: sizes, counts, lines that are not perfect."""
+        perfect = Conditions()
+        odd = {
+            line.name: {
+                "outage": line.outage,
+                **{
+                    key: value
+                    for key, value in dataclasses.asdict(line.conditions).items()
+                    if value != getattr(perfect, key)
+                },
+            }
+            for line in self.topology.lines.values()
+            if line.outage or line.conditions != perfect
+        }
+        return {
+            "places": len(self.topology.places),
+            "hosts": len(self.topology.hosts),
+            "lines": len(self.topology.lines),
+            "packets": dataclasses.asdict(self.simulator.counts),
+            "refused": 0 if self._pump is None else self._pump.refused,
+            "conditions": odd,
+        }
+
+    def _later(self, at_ns: int, work: Work) -> None:
+        if self._pump is not None:
+            self._pump.later(at_ns, work)
+
+    def _to_services(self, raw: bytes) -> None:
+        if self._pump is not None:
+            self._pump.write(self._services_fd, raw)

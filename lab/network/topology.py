@@ -1,0 +1,293 @@
+"""Who lives where: places joined by lines, addresses at places, and the way a packet takes to each."""
+
+from __future__ import annotations
+
+import heapq
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lab.lines import Answer, Conditions, Direction, Line
+
+Address = tuple[str, int]
+"""Host and port."""
+Reply = tuple[float, bytes] | tuple[float, bytes, str]
+"""Seconds until it is sent, the data, and (for a host that answers from a wrong one) the source address."""
+Handler = Callable[[bytes, Address], Iterable[Reply]]
+"""Gets a datagram and who sent it; returns the replies. It must not block."""
+
+
+class Place:
+    """A router with what hangs on it: the centre, a district, a commune.
+
+    Attributes:
+        addresses: its own, at most one per family; it signs its ICMP errors with them.
+    """
+
+    __slots__ = ("addresses", "links", "name")
+
+    def __init__(self, name: str, addresses: tuple[bytes, ...]) -> None:
+        self.name = name
+        self.addresses = addresses
+        self.links: list[tuple[Line, Place, int]] = []
+
+    def address(self, *, v4: bool) -> bytes | None:
+        """Return its address of a family."""
+        return next((one for one in self.addresses if (len(one) == 4) == v4), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way from the centre to a host, compiled for use.
+
+    Attributes:
+        version: of the topology it was made from.
+        places: routers on the way, the centre first.
+        lines: between them, and the host's own access last where it has one.
+        needs: the time to live a packet must leave the sender with to arrive.
+        broken: index of the first line with an outage, -1 if there is none; the router before it has the same index.
+        forth, back: the directions that do something to packets, in the order they are crossed.
+    """
+
+    version: int
+    places: tuple[Place, ...]
+    lines: tuple[Line, ...]
+    needs: int
+    broken: int
+    forth: tuple[Direction, ...]
+    back: tuple[Direction, ...]
+
+    @property
+    def answer(self) -> Answer:
+        """What the router before the break says."""
+        return self.lines[self.broken].answer
+
+
+_NOWHERE = Line("no line leads there")
+_NOWHERE.cut()
+
+
+class Host:
+    """One address of the lab.
+
+    Attributes:
+        router: it is a place's own address, reached without a further hop.
+        handlers: by UDP port.
+        gate: takes packets (TCP, and UDP to ports without a handler) to real sockets; ``None``: nobody listens.
+        ttl: that its packets leave with.
+    """
+
+    __slots__ = (
+        "_topology",
+        "address",
+        "gate",
+        "handlers",
+        "packed",
+        "place",
+        "private",
+        "route",
+        "router",
+        "ttl",
+        "via",
+    )
+
+    def __init__(
+        self, topology: Topology, address: str, packed: bytes, place: Place, via: Line | None, *, router: bool
+    ) -> None:
+        self._topology = topology
+        self.address = address
+        self.packed = packed
+        self.place = place
+        self.via = via
+        self.router = router
+        self.handlers: dict[int, Handler] = {}
+        self.gate: Callable[[bytes], None] | None = None
+        self.ttl = 64
+        self.private: Line | None = None
+        self.route: Route | None = None
+
+    @property
+    def access(self) -> Line:
+        """Its own last bit of line: cut it and only this address is gone."""
+        if self.private is None:
+            self.private = Line(self.address, self._topology.seed, on_change=self._topology.changed)
+        return self.private
+
+    def serve(self, port: int, handler: Handler) -> None:
+        """Let a handler answer the datagrams to a UDP port."""
+        self.handlers[port] = handler
+
+
+class Topology:
+    """All places, lines and hosts.
+
+    Parameters:
+        seed: of all random numbers.
+        converge_ns: how long routers need until they take another way round a broken (or back to a mended) line.
+    """
+
+    def __init__(self, seed: str = "0", converge_ns: int = 3_000_000_000) -> None:
+        self.seed = seed
+        self.places: dict[str, Place] = {}
+        self.lines: dict[str, Line] = {}
+        self.hosts: dict[bytes, Host] = {}
+        self._ends: dict[str, tuple[Place, Place]] = {}
+        self._converge_ns = converge_ns
+        self._version = 0
+        self._withdrawn: set[str] = set()
+        self._pending: list[tuple[int, str, bool]] = []  # when routers have noticed, which line, withdrawn or not
+        self._fresh: list[tuple[str, bool]] = []
+        self._ways: dict[str, tuple[Place, Line] | None] = {}
+        self._all_ways: dict[str, tuple[Place, Line] | None] = {}
+
+    def add_place(self, name: str, *addresses: str) -> Place:
+        """Add a router; the first one is the centre, where the observer is.
+
+        Raises:
+            ValueError: the name or an address is taken, or there are two addresses of one family.
+        """
+        if name in self.places:
+            raise ValueError(f"there is a place {name!r} already")
+        packed = tuple(ipaddress.ip_address(one).packed for one in addresses)
+        if len({len(one) for one in packed}) < len(packed):
+            raise ValueError(f"{name}: a place has at most one address of each family")
+        place = self.places[name] = Place(name, packed)
+        for address in addresses:
+            self._add_host(address, place, None, router=True)
+        self._ways.clear()
+        self._all_ways.clear()
+        return place
+
+    def add_line(
+        self, name: str, upper: str, lower: str, conditions: Conditions | None = None, *, cost: int = 1
+    ) -> Line:
+        """Join two places; of several ways packets take the cheapest, of equals the one added first.
+
+        Raises:
+            ValueError: the name is taken or a place is unknown.
+        """
+        if name in self.lines:
+            raise ValueError(f"there is a line {name!r} already")
+        ends = (self._place(upper), self._place(lower))
+        line = self.lines[name] = Line(name, self.seed, conditions, self.changed)
+        self._ends[name] = ends
+        ends[0].links.append((line, ends[1], cost))
+        ends[1].links.append((line, ends[0], cost))
+        self._ways.clear()
+        self._all_ways.clear()
+        self._version += 1
+        return line
+
+    def add_host(self, address: str, place: str, *, via: str = "") -> Host:
+        """Add an address at a place.
+
+        Parameters:
+            via: a line that ends at the place, if the address is reached over that line only (a circuit's end).
+
+        Raises:
+            ValueError: the address is taken, the place or the line is unknown or does not end there.
+        """
+        where = self._place(place)
+        line = None
+        if via:
+            if via not in self.lines or where not in self._ends[via]:
+                raise ValueError(f"no line {via!r} ends at {place}")
+            line = self.lines[via]
+        return self._add_host(address, where, line, router=False)
+
+    def _add_host(self, address: str, place: Place, via: Line | None, *, router: bool) -> Host:
+        packed = ipaddress.ip_address(address).packed
+        if packed in self.hosts:
+            raise ValueError(f"there is a host {address} already")
+        host = self.hosts[packed] = Host(self, address, packed, place, via, router=router)
+        return host
+
+    def _place(self, name: str) -> Place:
+        place = self.places.get(name)
+        if place is None:
+            raise ValueError(f"there is no place {name!r}")
+        return place
+
+    def ends(self, name: str) -> tuple[str, str]:
+        """Return the places a line joins."""
+        upper, lower = self._ends[name]
+        return upper.name, lower.name
+
+    def changed(self, line: Line, outage: bool) -> None:
+        """Follow a change of a line; routers will notice an outage when the next packets come, a while later."""
+        self._version += 1
+        if outage and line.name in self.lines:
+            self._fresh.append((line.name, line.outage))
+
+    def route(self, host: Host, now_ns: int) -> Route:
+        """Return the way to a host as routers know it at ``now_ns`` (monotonic)."""
+        if self._fresh or self._pending:
+            self._converge(now_ns)
+        route = host.route
+        if route is None or route.version != self._version:
+            route = host.route = self._compile(host)
+        return route
+
+    def _converge(self, now_ns: int) -> None:
+        for name, outage in self._fresh:
+            self._pending.append((now_ns + self._converge_ns, name, outage))
+        self._fresh.clear()
+        while self._pending and self._pending[0][0] <= now_ns:
+            _, name, outage = self._pending.pop(0)
+            (self._withdrawn.add if outage else self._withdrawn.discard)(name)
+            self._ways.clear()
+            self._version += 1
+
+    def _compile(self, host: Host) -> Route:
+        target = host.place
+        tail: tuple[Line, ...] = ()
+        last: tuple[Place, ...] = ()
+        if host.via is not None:
+            upper, lower = self._ends[host.via.name]
+            tail, last = (host.via,), (target,)
+            target = upper if target is lower else lower
+        places, lines = self._walk(target)
+        places, lines = places + last, lines + tail
+        needs = len(places) + (0 if host.router else 1)
+        if host.private is not None:
+            lines += (host.private,)
+        broken = next((index for index, line in enumerate(lines) if line.outage), -1)
+        forth = tuple(line.forth for line in lines if not line.forth.idle)
+        back = tuple(line.back for line in reversed(lines) if not line.back.idle)
+        return Route(self._version, places, lines, needs, broken, forth, back)
+
+    def _walk(self, target: Place) -> tuple[tuple[Place, ...], tuple[Line, ...]]:
+        """Go from a place up to the centre over lines that routers believe in, else over all."""
+        if not self._ways:
+            self._ways = self._tree(self._withdrawn)
+        ways = self._ways
+        if target.name not in ways:
+            if not self._all_ways:
+                self._all_ways = self._tree(set())
+            ways = self._all_ways
+        if target.name not in ways:
+            return (next(iter(self.places.values())), target), (_NOWHERE,)
+        places, lines = [target], []
+        while (step := ways.get(places[-1].name)) is not None:
+            places.append(step[0])
+            lines.append(step[1])
+        return tuple(reversed(places)), tuple(reversed(lines))
+
+    def _tree(self, without: set[str]) -> dict[str, tuple[Place, Line] | None]:
+        """Return for each place the next one towards the centre, and the line to it (Dijkstra)."""
+        if not self.places:
+            return {}
+        centre = next(iter(self.places.values()))
+        best: dict[str, tuple[Place, Line] | None] = {}
+        number = 0
+        heap: list[tuple[int, int, Place, tuple[Place, Line] | None]] = [(0, 0, centre, None)]
+        while heap:
+            distance, _, place, step = heapq.heappop(heap)
+            if place.name in best:
+                continue
+            best[place.name] = step
+            for line, other, cost in place.links:
+                if other.name not in best and line.name not in without:
+                    number += 1
+                    heapq.heappush(heap, (distance + cost, number, other, (place, line)))
+        return best

@@ -25,10 +25,10 @@ run: .venv/.ready $(CONFIG)  ## start the daemon on this machine (a starter conf
 	@$(BIN)/haidang run --config $(CONFIG)
 
 test: .venv/.ready  ## run the tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: .venv/.ready  ## run the tests, the long ones too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: .venv/.ready  ## formatting, lint, types, the rooms' imports
 	@$(BIN)/ruff format --check .

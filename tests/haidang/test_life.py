@@ -129,7 +129,7 @@ def test_systemd_is_told_ready_status_watchdog_and_stopping(space: Namespace, co
 def test_without_the_right_to_ping_the_rest_goes_on_and_the_cure_is_said_once(space: Namespace, tmp_path: Path) -> None:
     path = tmp_path / "haidang.yaml"
     path.write_text(BASE + "  - {id: here, probes: [host]}\n", encoding="utf-8")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     (tmp_path / "data").mkdir()
     os.chown(tmp_path / "data", 65534, 65534)

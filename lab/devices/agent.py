@@ -1,0 +1,167 @@
+"""A device's SNMP agent: a datagram in, datagrams out. It knows no socket and no clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lab.devices import traps
+from lab.devices.authority import Authority, Engine, Grant
+from lab.devices.behaviour import HONEST, Behaviour, Oddity, cut
+from lab.devices.respond import AUTHORIZATION_ERROR, NO_ACCESS, Answer, Reader
+from lab.devices.state import State
+from lab.devices.tree import EVERYTHING, View
+from probes.snmp import ber, message
+from probes.snmp.errors import NO_SUCH_NAME, BerError
+from probes.snmp.message import GET, GET_BULK, GET_NEXT, RESPONSE, V1, V2C, V3, Head
+
+SET = 0xA3
+LARGEST_MESSAGE = 1472
+DUPLICATE_DELAY_S = 0.002
+_READS = frozenset((GET, GET_NEXT, GET_BULK))
+
+
+class Reply(NamedTuple):
+    """What the agent sends back.
+
+    Parameters:
+        data: the datagram.
+        delay_s: how much later than the request came.
+        wrong_source: it must leave from another address than it was asked at.
+    """
+
+    data: bytes
+    delay_s: float
+    wrong_source: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may ask.
+
+    Parameters:
+        communities: of v1 and v2c, and what each sees.
+        grants: users of v3.
+        authentication_traps: whether a wrong community is told (snmpEnableAuthenTraps).
+    """
+
+    communities: Mapping[str, View] = field(default_factory=lambda: {"public": EVERYTHING})
+    grants: tuple[Grant, ...] = ()
+    authentication_traps: bool = True
+
+
+@dataclass(slots=True)
+class Counters:
+    """What an agent has seen."""
+
+    requests: int = 0
+    malformed: int = 0
+    refused: int = 0
+    dropped: int = 0
+
+
+class Agent:
+    """Answers for one device.
+
+    Parameters:
+        state: the device.
+        access: who may ask.
+        authority: its v3 engine.
+        engine: tells that engine's clock at a time.
+        rng: draws what is lost and where datagrams are cut.
+    """
+
+    def __init__(
+        self, state: State, access: Access, authority: Authority, engine: Callable[[int], Engine], rng: random.Random
+    ) -> None:
+        self.behaviour: Behaviour = HONEST
+        self.counters = Counters()
+        self._state = state
+        self._communities = {name.encode(): view for name, view in access.communities.items()}
+        self._tells = access.authentication_traps
+        self._authority = authority
+        self._engine = engine
+        self._rng = rng
+
+    def receive(self, data: bytes, now_ns: int) -> list[Reply]:
+        """Take a datagram; what is not SNMP is counted and dropped, as agents do."""
+        behaviour = self.behaviour
+        if not self._state.alive or behaviour.silent or (behaviour.loss and self._rng.random() < behaviour.loss):
+            self.counters.dropped += 1
+            return []
+        self.counters.requests += 1
+        try:
+            answer = self._answer(data, now_ns)
+        except BerError:
+            self.counters.malformed += 1
+            return []
+        if not answer:
+            self.counters.refused += 1
+            return []
+        oddities = behaviour.oddities
+        if Oddity.TRUNCATED in oddities:
+            answer = cut(answer, self._rng)
+        reply = Reply(answer, behaviour.delay_s, Oddity.WRONG_SOURCE in oddities)
+        if Oddity.DUPLICATE in oddities:
+            return [reply, reply._replace(delay_s=reply.delay_s + DUPLICATE_DELAY_S)]
+        return [reply]
+
+    def _answer(self, data: bytes, now_ns: int) -> bytes:
+        """Make the answering datagram; empty for none.
+
+        Raises:
+            BerError: not well-formed.
+        """
+        version, pos, end = message.open_message(data)
+        if version == V3:
+            return self._answer_v3(data, pos, end, now_ns)
+        if version not in (V1, V2C):
+            raise BerError(f"version {version}")
+        community, pos = ber.read_octets(data, pos, end)
+        view = self._communities.get(community)
+        if view is None:
+            if self._tells:
+                self._state.tell(traps.AUTHENTICATION_FAILURE, now_ns)
+            return b""
+        room = LARGEST_MESSAGE - 40 - len(community)
+        pdu = self._respond(data, message.read_head(data, pos, end), version, view, now_ns, room)
+        return message.community_message(version, community, pdu) if pdu else b""
+
+    def _answer_v3(self, data: bytes, pos: int, end: int, now_ns: int) -> bytes:
+        engine = self._engine(now_ns)
+        question = self._authority.open(data, pos, end, engine)
+        if isinstance(question, bytes):
+            return question
+        head = message.read_head(question.plain, question.start, question.end)
+        keys = question.keys
+        if question.flags != keys.level:
+            pdu = _response(question.plain, head, Answer(AUTHORIZATION_ERROR, 0, None), head.request_id)
+        else:
+            room = self._authority.room(question, LARGEST_MESSAGE)
+            pdu = self._respond(question.plain, head, V3, keys.grant.view, now_ns, room)
+        if not pdu:
+            return b""
+        return self._authority.seal(question.message_id, question.flags, keys, pdu, engine)
+
+    def _respond(self, data: bytes, head: Head, version: int, view: View, now_ns: int, room: int) -> bytes:
+        """Answer a PDU; empty when it is none that is answered."""
+        request_id = head.request_id
+        behaviour = self.behaviour
+        if Oddity.WRONG_ID in behaviour.oddities:
+            request_id = request_id + 1 & 0x7FFFFFFF
+        if head.tag == SET:
+            refusal = Answer(NO_SUCH_NAME if version == V1 else NO_ACCESS, 1, None)
+            return _response(data, head, refusal, request_id)
+        if head.tag not in _READS or (head.tag == GET_BULK and version == V1):
+            return b""
+        tree = self._state.tree.within(view)
+        reader = Reader(tree, self._state, now_ns, version, behaviour, room)
+        return _response(data, head, reader.answer(head.pdu(data)), request_id)
+
+
+def _response(data: bytes, head: Head, answer: Answer, request_id: int) -> bytes:
+    variables = data[head.start : head.end] if answer.variables is None else answer.variables
+    numbers = b"".join(map(ber.encode_integer, (request_id, answer.status, answer.about)))
+    return ber.encode(RESPONSE, numbers + ber.encode(ber.SEQUENCE, variables))

@@ -8,6 +8,8 @@ import socket
 
 import structlog
 
+from collectors.threads import in_thread
+
 logger = structlog.get_logger(__name__)
 
 
@@ -16,10 +18,12 @@ class AddressBook:
 
     Parameters:
         timeout_s: how long one name may take.
+        at_once: how many are looked up at a time.
     """
 
-    def __init__(self, timeout_s: float = 10.0) -> None:
+    def __init__(self, timeout_s: float = 10.0, at_once: int = 8) -> None:
         self._timeout_s = timeout_s
+        self._at_once = at_once
         self._addresses: dict[str, str] = {}
         self._wanted: set[str] = set()
 
@@ -33,19 +37,29 @@ class AddressBook:
         return name if is_address(name) else self._addresses.get(name)
 
     async def refresh(self) -> None:
-        """Look every name up once; failures keep what is known."""
-        for name in sorted(self._wanted):
-            loop = asyncio.get_running_loop()
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    found = await loop.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-            except (OSError, TimeoutError, UnicodeError) as error:
-                logger.warning("name not resolved", name=name, kept=self._addresses.get(name), reason=str(error))
-                continue
-            address = str(found[0][4][0])
-            if self._addresses.get(name) not in (None, address):
-                logger.info("name resolves to another address", name=name, address=address)
-            self._addresses[name] = address
+        """Look every name up once, several at a time; failures keep what is known."""
+        gate = asyncio.Semaphore(self._at_once)
+
+        async def one(name: str) -> None:
+            async with gate:
+                await self._look_up(name)
+
+        await asyncio.gather(*(one(name) for name in sorted(self._wanted)))
+
+    async def _look_up(self, name: str) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                found = await in_thread(
+                    lambda: socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM), f"look up {name}"
+                )  # fmt: skip
+        except (OSError, TimeoutError, UnicodeError) as error:
+            known = self._addresses.get(name)
+            logger.warning("name not resolved", name=name, kept=known, reason=str(error) or "no answer in time")
+            return
+        address = str(found[0][4][0])
+        if self._addresses.get(name) not in (None, address):
+            logger.info("name resolves to another address", name=name, address=address)
+        self._addresses[name] = address
 
 
 def is_address(text: str) -> bool:

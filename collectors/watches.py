@@ -14,6 +14,7 @@ import structlog
 
 from collectors.names import AddressBook
 from collectors.points import dns_point, ping_point, series
+from collectors.threads import in_thread
 from haidang.clock import Clock
 from haidang.model import CheckId, Observation, Point, Sample, Status
 from probes import dns
@@ -218,7 +219,7 @@ class HostWatch(TaskWatch):
 
     async def _read(self, slot_ns: int) -> None:
         began = self._clock.monotonic_ns()
-        readings = await asyncio.to_thread(self._reader.read)
+        readings = await in_thread(self._reader.read, "read this machine")
         duration_ms = (self._clock.monotonic_ns() - began) / 1e6
         observation = Observation(
             self.check.target, "host", slot_ns, Status.UP, "", {"groups": len(readings)}, duration_ms,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -66,6 +67,8 @@ def run(config: ConfigOption = None) -> None:
         fail(str(error), status=1)
     except DatabaseError as error:
         fail(str(error), status=1)
+    except sqlite3.Error as error:
+        fail(f"{configuration.data_dir}: the ledger cannot be written ({error}); is there free space?", status=1)
     except OSError as error:
         fail(
             f"{configuration.data_dir}: cannot be used ({(error.strerror or str(error)).lower()}); "

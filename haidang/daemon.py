@@ -24,6 +24,7 @@ from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan
 from collectors.points import series
+from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid, load
 from haidang import __version__, logs
 from haidang.calendar import Calendar
@@ -171,7 +172,7 @@ class Daemon:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = await asyncio.to_thread(load, self._path)  # thousands of targets take a second
+            fresh = await in_thread(lambda: load(self._path), "load")  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error

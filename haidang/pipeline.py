@@ -5,8 +5,9 @@ What is certain is committed before anything else happens with it; metrics go th
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -19,6 +20,9 @@ from storage.ledger import Ledger
 from storage.metrics import MetricStore
 
 logger = structlog.get_logger(__name__)
+
+GATHER_NS = 200_000_000
+"""Commits follow each other no faster than this; what becomes certain meanwhile shares the next one."""
 
 
 class Pipeline:
@@ -43,28 +47,44 @@ class Pipeline:
         self._store = store
         self._told = told
         self._unwritten: list[Transition] = []
+        self._written_ns = 0
+        self._planned: asyncio.TimerHandle | None = None
 
     def deliver(self, observation: Observation, points: Sequence[Point]) -> None:
         """Take one observation and its points."""
         transitions = self._health.observe(observation, self._clock.utc_ns())
         if transitions:
-            self.commit(transitions)
+            self._unwritten += transitions
+            self._write_soon()
         if points:
             self._store.add(points)
 
     def tick(self) -> None:
         """Let time pass for the judges, and try again what could not be written. Call it every second."""
-        transitions = self._health.tick(self._clock.utc_ns())
-        if transitions or self._unwritten:
-            self.commit(transitions)
+        self._unwritten += self._health.tick(self._clock.utc_ns())
+        if self._unwritten:
+            self.write()
 
-    def commit(self, transitions: Iterable[Transition]) -> None:
+    def _write_soon(self) -> None:
+        """Write at once; in a storm, when the last write is only just over, with those that come meanwhile.
+
+        A commit waits for the disk: one for each of ten thousand verdicts would hold the probes up for minutes.
+        """
+        since_ns = self._clock.monotonic_ns() - self._written_ns
+        if since_ns >= GATHER_NS:
+            self.write()
+        elif self._planned is None:
+            self._planned = asyncio.get_running_loop().call_later((GATHER_NS - since_ns) / 1e9, self.write)
+
+    def write(self) -> None:
         """Write transitions, incidents and messages as one fact.
 
         When the disk refuses, they are kept in memory in their order and tried again with the next tick: an
         alarm that cannot be written is not forgotten, and the probing goes on.
         """
-        self._unwritten += transitions
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
         batch = self._unwritten
         try:
             with self._database.transaction():
@@ -80,6 +100,7 @@ class Pipeline:
             )  # fmt: skip
             return
         self._unwritten = []
+        self._written_ns = self._clock.monotonic_ns()
         for transition in batch:
             logger.info(
                 "state changed", check=str(transition.check), state=transition.state.value,

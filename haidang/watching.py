@@ -92,6 +92,8 @@ class Watching:
             watch = self._make(plan)
             self._at_work[check] = (plan, watch)
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
+            if check in self._hurried:
+                self._cadence.hurry(str(check), plan.fast_s)
         self._health.connect({check: plan.parents for check, plan in wanted.items()})
         return Changes(added, removed, changed)
 

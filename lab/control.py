@@ -35,6 +35,7 @@ logger = structlog.get_logger(__name__)
 
 PREFIX = "haidang-lab/"
 LONGEST_LINE = 65536
+_STRANGER = {"ok": False, "error": "this lab belongs to another user"}
 _CREDENTIALS = struct.Struct("=3i")  # struct ucred: pid, uid, gid
 
 Verb = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -107,11 +108,9 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             _, uid = _peer(writer.get_extra_info("socket"))
-            if uid != os.geteuid():
-                writer.write(b'{"ok": false, "error": "this lab belongs to another user"}\n')
-                return
             while line := await reader.readline():
-                writer.write(json.dumps(self.answer(line), ensure_ascii=False).encode() + b"\n")
+                answer = self.answer(line) if uid == os.geteuid() else _STRANGER
+                writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
                 await writer.drain()
         except (ValueError, OSError) as error:  # a line too long, or the client is gone
             logger.info("control connection ended", reason=str(error))

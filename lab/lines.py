@@ -226,6 +226,17 @@ class Line:
         self._tell(outage=False)
         self.mend()
 
+    @property
+    def perfect(self) -> bool:
+        """Nothing is set on it."""
+        return not self.outage and self.conditions == Conditions()
+
+    def describe(self) -> dict[str, object]:
+        """Return the outage, and the conditions that differ from a perfect line's."""
+        perfect = dataclasses.asdict(Conditions())
+        found = dataclasses.asdict(self.conditions).items()
+        return {"outage": self.outage} | {name: value for name, value in found if value != perfect[name]}
+
     def _apply(self, conditions: Conditions) -> None:
         self.conditions = conditions
         self.forth.set(conditions)

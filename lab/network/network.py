@@ -158,19 +158,8 @@ class Network:
 
     def status(self) -> dict[str, object]:
         """Describe the network for people and programs: sizes, counts, lines that are not perfect."""
-        perfect = Conditions()
-        odd = {
-            line.name: {
-                "outage": line.outage,
-                **{
-                    key: value
-                    for key, value in dataclasses.asdict(line.conditions).items()
-                    if value != getattr(perfect, key)
-                },
-            }
-            for line in self.topology.lines.values()
-            if line.outage or line.conditions != perfect
-        }
+        private = [host.private for host in self.topology.hosts.values() if host.private is not None]
+        odd = {line.name: line.describe() for line in [*self.topology.lines.values(), *private] if not line.perfect}
         return {
             "places": len(self.topology.places),
             "hosts": len(self.topology.hosts),

@@ -193,12 +193,9 @@ class Simulator:
 
     def _answer_echo(self, host: Host, route: Route, packet: Packet, now_ns: int) -> None:
         reply = echo_reply(packet) if packet.protocol == (ICMP if packet.v4 else ICMPV6) else None
-        if reply is None:
-            return
-        self.counts.echoes += 1
-        ttl = host.ttl - len(route.places) + (1 if host.router else 0)
-        made = self._pack(host, packet.source, packet.protocol, reply, ttl)
-        self._send_back(route, made, now_ns)
+        if reply is not None:
+            self.counts.echoes += 1
+            self._send_back(route, self._pack(host, packet.source, packet.protocol, reply), now_ns)
 
     def _take_datagram(self, host: Host, packet: Packet, now_ns: int) -> None:
         taken = udp_payload(packet)
@@ -222,14 +219,15 @@ class Simulator:
             self._reply(host, packet.source, (port, source), reply, now_ns)
 
     def _reply(self, host: Host, asker: bytes, ports: tuple[int, int], reply: Reply, now_ns: int) -> None:
-        sender = host.packed if len(reply) < 3 else ipaddress.ip_address(reply[2]).packed
+        try:
+            sender = host.packed if len(reply) < 3 else ipaddress.ip_address(reply[2]).packed
+        except ValueError:
+            sender = b""
         if len(sender) != len(asker) or len(reply[1]) > 65535 - 28:
             logger.warning("reply cannot be sent", host=host.address, size=len(reply[1]))
             return
         datagram = udp_datagram(sender, asker, ports, reply[1])
-        ttl = host.ttl
-        self._ident += 1
-        made = packets(sender, asker, UDP, datagram, ttl, self._mtu, self._ident)
+        made = self._pack(host, asker, UDP, datagram, sender)
         if reply[0] <= 0:
             self._return(host, made, now_ns)
         else:
@@ -240,9 +238,14 @@ class Simulator:
         if message is not None:
             self._return(host, self._pack(host, packet.source, ICMP if packet.v4 else ICMPV6, message), now_ns)
 
-    def _pack(self, host: Host, destination: bytes, protocol: int, payload: bytes, ttl: int = HOPS) -> list[bytes]:
+    def _pack(
+        self, host: Host, destination: bytes, protocol: int, payload: bytes, source: bytes | None = None
+    ) -> list[bytes]:
+        """Make the packets a host's payload travels in, as they reach the observer."""
         self._ident = self._ident + 1 & 0xFFFFFFFF
-        return packets(host.packed, destination, protocol, payload, max(1, ttl), self._mtu, self._ident)
+        hops = 0 if host.route is None else host.route.needs - 1
+        ttl = max(1, host.ttl - hops)
+        return packets(source or host.packed, destination, protocol, payload, ttl, self._mtu, self._ident)
 
     def _return(self, host: Host, made: list[bytes], now_ns: int) -> None:
         """Send packets from a host to the observer."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lab.devices import traps
 from lab.devices.authority import Authority, Engine, Grant
 from lab.devices.behaviour import HONEST, Behaviour, Oddity, cut
+from lab.devices.model import LARGEST_MESSAGE
 from lab.devices.respond import AUTHORIZATION_ERROR, NO_ACCESS, Answer, Reader
 from lab.devices.state import State
 from lab.devices.tree import EVERYTHING, View
@@ -18,7 +19,6 @@ from probes.snmp.errors import NO_SUCH_NAME, BerError
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, RESPONSE, V1, V2C, V3, Head
 
 SET = 0xA3
-LARGEST_MESSAGE = 1472
 DUPLICATE_DELAY_S = 0.002
 _READS = frozenset((GET, GET_NEXT, GET_BULK))
 
@@ -54,7 +54,14 @@ class Access:
 
 @dataclass(slots=True)
 class Counters:
-    """What an agent has seen."""
+    """What an agent has seen.
+
+    Parameters:
+        requests: datagrams taken.
+        malformed: of these, no SNMP, or encrypted with another key.
+        refused: of these, not answered for another reason: community, size, kind.
+        dropped: not taken: silent, lossy, or without power.
+    """
 
     requests: int = 0
     malformed: int = 0
@@ -93,7 +100,7 @@ class Agent:
             return []
         self.counters.requests += 1
         try:
-            answer = self._answer(data, now_ns)
+            answer = self._answer(data, now_ns) if len(data) <= LARGEST_MESSAGE else b""
         except BerError:
             self.counters.malformed += 1
             return []

@@ -85,6 +85,8 @@ def _with_nul(value: bytes) -> bytes:
     if value[0] != ber.OCTET_STRING or len(value) == 2 or len(value) > 1_000:
         return value
     start, _ = ber.read(value, 0, len(value), ber.OCTET_STRING)
+    if min(value[start:]) < 0x20:  # a hardware address or a date, not text
+        return value
     return ber.encode(ber.OCTET_STRING, value[start:] + b"\x00\x00\xfe\x7f")
 
 

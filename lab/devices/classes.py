@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from lab.devices.mib import entities, host, interfaces, system, ups
@@ -143,7 +143,7 @@ def codec() -> Model:
     ))  # fmt: skip
 
 
-CLASSES = {
+CLASSES: dict[str, Callable[[], Model]] = {
     "router": router, "switch": switch, "firewall": firewall, "ups": ups_unit, "environment": environment,
     "server": server, "camera": camera, "videoconf": codec,
 }  # fmt: skip

@@ -110,6 +110,12 @@ class Device:
         return self.state.alive
 
     @property
+    def next_ns(self) -> int | None:
+        """When something will happen by itself: call `events` then. Commands and datagrams may bring it forward."""
+        times = [time for time in (self.state.schedule.next_ns, self._notifier.next_ns) if time is not None]
+        return min(times, default=None)
+
+    @property
     def unacknowledged(self) -> int:
         """Informs that wait for their receipt."""
         return self._notifier.unacknowledged
@@ -130,15 +136,15 @@ class Device:
         self.state.schedule.add(at_ns, lambda now_ns: self.state.supply(source, now_ns))
 
     def port(self, index: int, status: str, at_ns: int) -> None:
-        """Bring a port's line ``up`` or ``down``.
+        """Bring a port's line ``up`` or ``down``, or ``shut`` the port (ifAdminStatus down; ``up`` opens it again).
 
         Raises:
             ValueError: no such port or status.
         """
-        if status not in ("up", "down"):
-            raise ValueError(f"a port is up or down, not {status!r}")
+        if status not in ("up", "down", "shut"):
+            raise ValueError(f"a port is up, down or shut, not {status!r}")
         self._known(index)
-        self.state.schedule.add(at_ns, lambda now_ns: self.state.turn_port(index, now_ns, up=status == "up"))
+        self.state.schedule.add(at_ns, lambda now_ns: self.state.turn_port(index, status, now_ns))
 
     def load(self, index: int, factor: float, at_ns: int) -> None:
         """Multiply a port's usual traffic; its line's speed is the limit."""

@@ -65,6 +65,11 @@ class Informs:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def next_ns(self) -> int | None:
+        """When the next one is due, or is given up."""
+        return min((one.due_ns for one in self._pending.values()), default=None)
+
     def add(self, tag: int, variables: bytes, at_ns: int) -> None:
         """Queue an inform; the oldest gives way when too many wait."""
         while len(self._pending) >= _MOST_PENDING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lab.devices.traffic import OFFICE, Pattern
 from lab.devices.tree import Tree
 
+LARGEST_MESSAGE = 1472  # bytes an agent takes and sends: what fits an Ethernet frame
 ENTERPRISE = "1.3.6.1.4.1.32473"  # the number for examples and documentation (RFC 5612)
 
 

@@ -118,6 +118,12 @@ class Notifier:
             informs.receive(data, now_ns)
 
     @property
+    def next_ns(self) -> int | None:
+        """When the next datagram is to be sent."""
+        times = [informs.next_ns for informs in self._informs.values() if informs.next_ns is not None]
+        return min([event.at_ns for event in list(self._ready)[:1]] + times, default=None)
+
+    @property
     def unacknowledged(self) -> int:
         """Informs that wait for their receipt."""
         return sum(len(informs) for informs in self._informs.values())

@@ -36,15 +36,20 @@ class PortState:
         """Whether ifOperStatus is up."""
         return self.line_up and self.admin_up
 
-    def turn(self, *, up: bool, at_ns: int) -> bool:
-        """Bring the line up or down.
+    def turn(self, status: str, at_ns: int) -> bool:
+        """Bring the line ``up`` or ``down``, or ``shut`` the port as an administrator does (``up`` opens it again).
 
         Returns:
-            whether that changed anything.
+            whether ifOperStatus changed.
         """
-        if self.line_up == up:
+        before = self.up
+        if status == "shut":
+            self.admin_up = False
+        else:
+            self.line_up = status == "up"
+            self.admin_up = self.admin_up or self.line_up
+        if self.up == before:
             return False
-        self.line_up = up
         self.changed_ns = at_ns
         self._run(at_ns // 1_000_000)
         return True

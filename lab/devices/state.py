@@ -103,9 +103,9 @@ class State:
         if self.alive:
             self._announce(trap, at_ns)
 
-    def turn_port(self, index: int, at_ns: int, *, up: bool) -> None:
-        """Bring a line up or down; whoever has current tells it."""
-        if self.port(index).turn(up=up, at_ns=at_ns):
+    def turn_port(self, index: int, status: str, at_ns: int) -> None:
+        """Bring a line up or down, or shut a port; whoever has current tells it."""
+        if self.port(index).turn(status, at_ns):
             self.tell(traps.link(self, index, at_ns), at_ns)
 
     def supply(self, power: Power, at_ns: int) -> None:

@@ -26,7 +26,7 @@ Row = tuple[bytes, Content]
 View = tuple[tuple[str, bool], ...]
 """Subtrees and whether they are shown; the longest that fits decides (RFC 3415 §4, without masks)."""
 
-EVERYTHING: View = (("1.3", True),)
+EVERYTHING: View = (("1.0", True), ("1.2", True), ("1.3", True))
 
 
 class Tree:

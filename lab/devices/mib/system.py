@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 from lab.devices.engine_id import engine_id
 from lab.devices.mib.values import integer, object_id, scalars, text, ticks
-from lab.devices.model import Model
+from lab.devices.model import LARGEST_MESSAGE, Model
 from lab.devices.tree import Row
-
-LARGEST_MESSAGE = 1472  # what fits an Ethernet frame
 
 
 def system(model: Model) -> Iterator[Row]:

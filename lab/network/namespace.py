@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,7 +64,8 @@ def isolate() -> Space:
     Call it before any thread is started, and connect sockets to the outside before.
 
     Raises:
-        Unavailable: says which right is missing; nothing has changed then.
+        Unavailable: says which right is missing. The process may be halfway by then: ask `missing` first where
+            something else is to be done without the lab's network.
     """
     _require_device()
     privileged = True
@@ -122,6 +124,16 @@ def _explain(refused: OSError) -> Unavailable:
     return Unavailable(
         f"namespaces may not be made here ({refused.strerror})", "run as root; in a container with --privileged"
     )
+
+
+def missing() -> Unavailable | None:
+    """Tell why the lab's network cannot be had here, ``None`` when it can: a process of its own tries all of it."""
+    words = [sys.executable, "-P", "-m", "lab.network.command", "--check"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)  # noqa: S603 our own command
+    if done.returncode == 0:
+        return None
+    what, _, cure = done.stdout.strip().partition("\n")
+    return Unavailable(what or f"the check failed: {done.stderr.strip()[-200:]}", cure or "see above")
 
 
 def enter(pid: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import time
+from pathlib import Path
 
 import structlog
 
@@ -18,6 +19,7 @@ from lab.network.tun import Tun, prepare_observer, prepare_services
 logger = structlog.get_logger(__name__)
 
 OBSERVER = ("10.255.255.254", "fd00:ffff::fe")
+IPV6 = Path("/proc/net/if_inet6")
 PREFIXES = ("10.0.0.0/8", "fd00::/8")
 
 
@@ -99,14 +101,18 @@ class Network:
         Raises:
             Unavailable: the kernel refuses a device, an address or a route.
         """
+        observers, prefixes = self.observer, self.prefixes
+        if not IPV6.exists():
+            logger.warning("this kernel has no IPv6: the lab goes without")
+            observers, prefixes = (tuple(one for one in each if ":" not in one) for each in (observers, prefixes))
         try:
             with space.in_services():
                 services = Tun("lab1", self.mtu)
                 self._tuns.append(services)
-                prepare_services(services, self.observer, self.prefixes)
+                prepare_services(services, observers, prefixes)
             observer = Tun("lab0", self.mtu)
             self._tuns.append(observer)
-            prepare_observer(observer, self.observer, self.prefixes)
+            prepare_observer(observer, observers, prefixes)
         except BaseException:
             self.close()
             raise

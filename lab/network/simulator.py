@@ -172,9 +172,6 @@ class Simulator:
 
     def _deliver(self, host: Host, packet: Packet, now_ns: int) -> None:
         """Let a host take a packet that has arrived."""
-        if packet.protocol == TCP and host.gate is not None:
-            host.gate(packet.raw)
-            return
         if not packet.whole:
             whole = self._reassembler.add(packet, now_ns)
             if whole is None:
@@ -185,7 +182,7 @@ class Simulator:
         elif packet.protocol in (ICMP, ICMPV6):
             self._answer_echo(host, self._topology.route(host, now_ns), packet, now_ns)
         elif packet.protocol == TCP:
-            reset = tcp_reset(packet)
+            reset = None if self._forward(host, packet) else tcp_reset(packet)
             if reset is not None:
                 self._return(host, self._pack(host, packet.source, TCP, reset), now_ns)
         else:
@@ -196,6 +193,18 @@ class Simulator:
         if reply is not None:
             self.counts.echoes += 1
             self._send_back(route, self._pack(host, packet.source, packet.protocol, reply), now_ns)
+        else:
+            self._forward(host, packet)  # an error about what a real socket sent
+
+    def _forward(self, host: Host, packet: Packet) -> bool:
+        """Hand a packet to the real sockets behind a host, if there are any."""
+        if host.gate is None:
+            return False
+        self._ident = self._ident + 1 & 0xFFFFFFFF
+        ends = (packet.source, packet.destination)
+        for raw in packets(*ends, packet.protocol, packet.payload, packet.ttl, self._mtu, self._ident):
+            host.gate(raw)
+        return True
 
     def _take_datagram(self, host: Host, packet: Packet, now_ns: int) -> None:
         taken = udp_payload(packet)
@@ -205,9 +214,7 @@ class Simulator:
         source, port, data = taken
         handler = host.handlers.get(port)
         if handler is None:
-            if host.gate is not None:
-                host.gate(packet.raw)
-            else:
+            if not self._forward(host, packet):
                 self._refuse(host, packet, PORT_UNREACHABLE, now_ns)
             return
         try:

@@ -44,6 +44,16 @@ async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+class Repeat(asyncio.DatagramProtocol):
+    """A real UDP server that sends everything back with the sender's address before it."""
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self._transport.sendto(f"{addr[0]} ".encode() + data, addr)
+
+
 async def serve(wanted: dict[str, Any], outside: socket.socket) -> None:
     """Run until killed."""
     space = isolate()
@@ -52,6 +62,7 @@ async def serve(wanted: dict[str, Any], outside: socket.socket) -> None:
     for address in wanted.get("services", ()):
         with space.in_services():
             server = await asyncio.start_server(greet, address, 8080)
+            await asyncio.get_running_loop().create_datagram_endpoint(Repeat, (address, 5353))
         assert server.is_serving()
 
     def trap(request: Any) -> dict[str, Any]:

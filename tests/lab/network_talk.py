@@ -1,4 +1,4 @@
-"""Talks to one host of the lab from inside: ``udp|tcp|trap|walk ADDRESS ARGUMENT``; prints what it found as JSON."""
+"""Talks to a host of the lab: ``udp|repeat|tcp|trap|walk ADDRESS ARGUMENT``; prints what it found as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lab.control import ControlClient
 TIMEOUT_S = 1.0
 
 
-def udp(address: str, size: str) -> object:
-    """Send a datagram of a size to port 161; returns who the lab says sent it and the answer's size, or the error."""
+def udp(address: str, size: str, port: int = 161) -> object:
+    """Send a datagram of a size; returns who the lab says sent it and the answer's size, or the error."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(TIMEOUT_S)
-        sock.connect((address, 161))
+        sock.connect((address, port))
         try:
             sock.send(b"x" * int(size))
             answer = sock.recv(65536)
@@ -25,6 +25,11 @@ def udp(address: str, size: str) -> object:
             return type(error).__name__
     asker, _, data = answer.partition(b" ")
     return [asker.decode(), len(data)]
+
+
+def repeat(address: str, size: str) -> object:
+    """Ask the real UDP server of the stage."""
+    return udp(address, size, 5353)
 
 
 def tcp(address: str, port: str) -> object:
@@ -69,7 +74,7 @@ def walk(address: str, hops: str) -> object:
     return found
 
 
-TALKS: dict[str, Callable[[str, str], object]] = {"udp": udp, "tcp": tcp, "trap": trap, "walk": walk}
+TALKS: dict[str, Callable[[str, str], object]] = {"udp": udp, "repeat": repeat, "tcp": tcp, "trap": trap, "walk": walk}
 
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(TALKS[sys.argv[1]](sys.argv[2], sys.argv[3])))

@@ -180,6 +180,12 @@ def test_datagrams_reach_the_handler_also_in_fragments_and_closed_ports_refuse(l
     assert lab.python("network_talk.py", "udp", "10.0.0.1", "10") == "ConnectionRefusedError"
 
 
+def test_real_udp_servers_answer_also_in_fragments(lab: Lab) -> None:
+    for size in (10, 1400, 20_000, 20_000):
+        assert lab.python("network_talk.py", "repeat", "10.1.1.80", str(size)) == ["10.255.255.254", size]
+    assert lab.python("network_talk.py", "udp", "10.1.1.80", "10") == ["10.255.255.254", 20]  # the handler's port
+
+
 def test_a_host_sends_datagrams_of_its_own(lab: Lab) -> None:
     assert lab.python("network_talk.py", "trap", "10.1.1.9", lab.name) == [["10.1.1.9", 161], "up"]
 

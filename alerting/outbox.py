@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -97,27 +98,24 @@ class Outbox:
             limit: at most so many.
             busy: (channel, address) of the mailboxes that are being sent to.
         """
-        found: list[Message] = []
-        taken = set(busy)
-        while len(found) < limit:
-            row = self._first_due(taken)
-            if row is None:
-                break
-            found.append(row)
-            taken.add((row.channel, row.address))
-        return found
+        sql = self._database.connection
+        mailboxes = sql.execute("SELECT DISTINCT channel, address FROM notification WHERE state = 'waiting'").fetchall()
+        first = (self._first_due(sql, *mailbox) for mailbox in mailboxes if mailbox not in set(busy))
+        longest_due = sorted((row for row in first if row), key=lambda row: (row[0], row[1].id))
+        return [message for _, message in longest_due[:limit]]
 
-    def _first_due(self, busy: Collection[tuple[str, str]]) -> Message | None:
+    def _first_due(self, sql: sqlite3.Connection, channel: str, address: str) -> tuple[int, Message] | None:
+        """Return one mailbox's message that has been due the longest, with that time."""
         now_ns = self._clock.utc_ns()
-        row = self._database.connection.execute(
-            f"SELECT {_COLUMNS} FROM notification AS mine WHERE state = 'waiting' AND (next_ns <= ? OR next_ns > ?) "
-            "AND (channel, address) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?)) "
+        row = sql.execute(
+            f"SELECT next_ns, {_COLUMNS} FROM notification AS mine WHERE state = 'waiting' AND channel = ? "
+            "AND address = ? AND (next_ns <= ? OR next_ns > ?) "
             "AND NOT EXISTS (SELECT 1 FROM notification AS earlier WHERE earlier.incident = mine.incident "
             "AND earlier.channel = mine.channel AND earlier.address = mine.address AND earlier.id < mine.id "
             "AND earlier.state IN ('waiting', 'sending')) ORDER BY next_ns, id LIMIT 1",
-            (now_ns, now_ns + LONGEST_WAIT_NS, json.dumps(list(busy))),
+            (channel, address, now_ns, now_ns + LONGEST_WAIT_NS),
         ).fetchone()
-        return _message(row) if row else None
+        return (row[0], _message(row[1:])) if row else None
 
     def next_ns(self) -> int | None:
         """Return the next planned time later than now; ``None`` when nothing is planned."""

@@ -12,6 +12,9 @@ from haidang.model import CheckId, State
 PATIENCE_NS = 60_000_000_000
 """How long a verdict may wait for the parents; then it is given on what is known: late is worse than one too many."""
 
+LIVED_ON_NS = 30_000_000_000
+"""A good sample this much later than the start of a parent's failure proves that the parent does not hide the check."""
+
 
 def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
     """Give the verdict on a check that fails for certain.
@@ -25,9 +28,10 @@ def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
     """
     waiting = False
     for parent in check.parents:
-        if parent.state in (State.DOWN, State.UNREACHABLE):
-            continue
-        if parent.bad_count > 0 or (parent.state is State.UP and parent.sample_ns <= check.bad_since_ns):
+        if parent.failed:
+            if check.good_ns > parent.failed_since_ns + LIVED_ON_NS:
+                return Verdict.OWN_FAULT, None  # it was reached while that parent was away: it does not need it
+        elif parent.bad_count > 0 or (parent.state is State.UP and parent.sample_ns <= check.pending_since_ns):
             waiting = True
         else:
             return Verdict.OWN_FAULT, None

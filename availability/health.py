@@ -18,6 +18,10 @@ from enum import Enum, auto
 from haidang.model import CheckId, Observation, State, Status, Transition
 
 _FAILED = frozenset({State.DOWN, State.UNREACHABLE})
+_TIMES = (
+    "asked_ns", "bad_since_ns", "certain_ns", "failed_since_ns", "good_ns", "good_since_ns", "pending_since_ns",
+    "released_ns", "sample_ns",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,11 @@ class Rule:
     Parameters:
         failures: consecutive failed samples needed, and
         span_s: seconds they must be spread over; both, so that one moment's loss is no outage.
-        clear_samples, clear_span_s: the same for good samples after an outage.
+        clear_samples, clear_span_s: the same for good samples after an outage; lost ones in between do not count
+            against it unless they are as many in a row as make a failure: a lossy line is up.
         stale_s: seconds without any certain sample after which the state is unknown.
+        settle_s: after its parent is back, how long a hidden check may take to come back itself (a site that boots)
+            before it counts as failed on its own.
     """
 
     failures: int = 5
@@ -36,14 +43,16 @@ class Rule:
     clear_samples: int = 3
     clear_span_s: float = 30.0
     stale_s: float = 60.0
+    settle_s: float = 300.0
 
 
 class Check:
     """One check's memory. Times are UTC nanoseconds; 0 means never."""
 
     __slots__ = (
-        "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "children", "good_count", "good_since_ns", "id",
-        "parents", "pending_since_ns", "reason", "rule", "sample_ns", "seen_ns", "state", "urgent",
+        "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "children", "failed_since_ns",
+        "good_count", "good_ns", "good_since_ns", "id", "parents", "pending_since_ns", "reason", "released_ns", "rule",
+        "sample_ns", "state", "urgent",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -56,16 +65,24 @@ class Check:
         self.bad_count = self.bad_since_ns = 0
         self.good_count = self.good_since_ns = 0
         self.sample_ns = 0  # newest certain sample
-        self.seen_ns = 0  # when it was last heard of at all, to notice silence
+        self.good_ns = 0  # newest good one
+        self.certain_ns = 0  # when a certain sample last came in, to notice silence
+        self.failed_since_ns = 0  # true start of the confirmed failure
+        self.released_ns = 0  # when the parent that hid it came back
         self.asked_ns = 0  # a child needs a sample later than this
         self.pending_since_ns = 0  # failing for certain, waiting for the parents' verdict
         self.reason = ""
         self.urgent = False
 
     @property
+    def failed(self) -> bool:
+        """Confirmed as failed, also when we have been blind since."""
+        return self.state in _FAILED or (self.state is State.UNKNOWN and self.before_unknown in _FAILED)
+
+    @property
     def failing(self) -> bool:
         """In a failing run, confirmed or not."""
-        return self.bad_count > 0 or self.state in _FAILED
+        return self.bad_count > 0 or self.failed
 
 
 class Verdict(Enum):
@@ -137,7 +154,7 @@ class HealthEngine:
 
     def suspects(self) -> int:
         """Count the checks that fail but are not confirmed yet."""
-        return sum(1 for check in self._checks.values() if check.bad_count and check.state not in _FAILED)
+        return sum(1 for check in self._checks.values() if check.bad_count and not check.failed)
 
     def observe(self, observation: Observation, now_ns: int) -> list[Transition]:
         """Take one observation in.
@@ -153,22 +170,23 @@ class HealthEngine:
         check = self._checks.get(CheckId(observation.target, observation.probe))
         if check is None:
             return []
-        check.seen_ns = now_ns
         out: list[Transition] = []
+        check.reason = observation.reason
         if not observation.samples:
             if observation.status is Status.UNKNOWN:
-                self._blind(check, observation.slot_ns, now_ns, observation.reason, out)
+                self._not_seen(check, observation, now_ns, out)
             self._pace(check)
             return out
-        check.reason = observation.reason
+        check.certain_ns = now_ns
         for sample in observation.samples:
-            if sample.at_ns <= check.sample_ns:
+            at_ns = min(sample.at_ns, now_ns)  # a sample from the future is the clock's error
+            if at_ns <= check.sample_ns:
                 continue
-            check.sample_ns = sample.at_ns
+            check.sample_ns = at_ns
             if sample.ok:
-                self._good(check, sample.at_ns, now_ns, out)
+                self._good(check, at_ns, now_ns, out)
             else:
-                self._bad(check, sample.at_ns, now_ns, out)
+                self._bad(check, at_ns, now_ns, out)
         self._pace(check)
         for child in tuple(check.children):
             if child.pending_since_ns:
@@ -181,16 +199,16 @@ class HealthEngine:
         for check in tuple(self._pending.values()):
             self._decide(check, now_ns, out)
         for check in self._checks.values():
-            if check.state in (None, State.UNKNOWN) or not check.seen_ns:
+            if check.state in (None, State.UNKNOWN) or not check.certain_ns:
                 continue
-            if now_ns - check.seen_ns > check.rule.stale_s * 1e9:
-                self._blind(check, check.sample_ns, now_ns, "no measurement any more", out)
+            if now_ns - check.certain_ns > check.rule.stale_s * 1e9:
+                self._blind(check, check.sample_ns, now_ns, check.reason or "no measurement any more", out)
         return out
 
     def shift(self, delta_ns: int) -> None:
         """Follow a step of the wall clock, so that spans measured across it stay true."""
         for check in self._checks.values():
-            for name in ("asked_ns", "bad_since_ns", "good_since_ns", "pending_since_ns", "sample_ns", "seen_ns"):
+            for name in _TIMES:
                 value = getattr(check, name)
                 if value:
                     setattr(check, name, value + delta_ns)
@@ -198,12 +216,13 @@ class HealthEngine:
     def _good(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
         check.bad_count = check.bad_since_ns = 0
         self._settle(check)
+        check.good_ns = at_ns
         check.good_count += 1
         if check.good_count == 1:
             check.good_since_ns = at_ns
         if check.state is State.UP:
             return
-        if check.state in _FAILED:
+        if check.failed:
             rule = check.rule
             span = at_ns - check.good_since_ns
             if check.good_count < rule.clear_samples or span < rule.clear_span_s * 1e9:
@@ -211,13 +230,14 @@ class HealthEngine:
         self._change(check, State.UP, check.good_since_ns, now_ns, "", None, out)
 
     def _bad(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
-        check.good_count = check.good_since_ns = 0
         check.bad_count += 1
         if check.bad_count == 1:
             check.bad_since_ns = at_ns
+        if not check.failed or check.bad_count >= check.rule.failures:
+            check.good_count = check.good_since_ns = 0
         if check.state is State.DOWN:
             return
-        if check.bad_count >= 2:
+        if check.bad_count == 2:
             for parent in check.parents:
                 self._ask(parent, check.bad_since_ns)
         if check.state is State.UNKNOWN and check.before_unknown is State.DOWN:
@@ -228,6 +248,8 @@ class HealthEngine:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
+                for parent in check.parents:
+                    self._ask(parent, now_ns)
             self._decide(check, now_ns, out)
 
     def _decide(self, check: Check, now_ns: int, out: list[Transition]) -> None:
@@ -241,14 +263,19 @@ class HealthEngine:
             if check.state is not State.UNREACHABLE:
                 self._change(check, State.UNREACHABLE, since, now_ns, check.reason, cause, out)
             return
+        if check.state is State.UNREACHABLE and now_ns - check.released_ns < check.rule.settle_s * 1e9:
+            return
         self._settle(check)
         self._change(check, State.DOWN, since, now_ns, check.reason, None, out)
 
+    def _not_seen(self, check: Check, observation: Observation, now_ns: int, out: list[Transition]) -> None:
+        """Take an observation that says nothing certain: nothing yet known stays unknown, what is known grows old."""
+        if check.state is None:
+            self._blind(check, observation.slot_ns, now_ns, observation.reason, out)
+        elif check.state is State.UNKNOWN:
+            check.bad_count = check.bad_since_ns = check.good_count = check.good_since_ns = 0
+
     def _blind(self, check: Check, at_ns: int, now_ns: int, reason: str, out: list[Transition]) -> None:
-        if check.state is State.UNKNOWN:
-            return
-        if check.state is not None:
-            at_ns = max(at_ns, check.sample_ns)
         check.before_unknown = check.state
         check.bad_count = check.bad_since_ns = check.good_count = check.good_since_ns = 0
         self._settle(check)
@@ -265,10 +292,13 @@ class HealthEngine:
             evidence = {"successes": check.good_count, "span_s": (check.sample_ns - at_ns) / 1e9}
         out.append(Transition(check.id, state, check.state, at_ns, now_ns, reason, cause, evidence))
         check.state = state
+        if state in _FAILED:
+            check.failed_since_ns = at_ns
         if state is State.UP:
             check.before_unknown = None
             for child in check.children:
                 if child.state is State.UNREACHABLE:
+                    child.released_ns = now_ns
                     # Hidden until its own fresh sample: what failed while the parent was away proves nothing now.
                     child.bad_count = child.bad_since_ns = 0
                     self._ask(child, now_ns)
@@ -286,8 +316,8 @@ class HealthEngine:
 
     def _pace(self, check: Check) -> None:
         urgent = (
-            (check.bad_count > 0 and check.state not in _FAILED)
-            or (check.good_count > 0 and check.state in _FAILED)
+            (check.bad_count > 0 and not check.failed)
+            or (check.good_count > 0 and check.failed)
             or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
             or check.asked_ns >= check.sample_ns > 0
         )

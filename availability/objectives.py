@@ -6,6 +6,7 @@ A = 1 - D / T over the measured time of the month so far; unknown time is in nei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ class Figures:
         period_s: length of the whole period (the month).
         elapsed_s: how much of it lies before *now*.
         up_s, down_s, unknown_s: these add up to ``elapsed_s``. Time that no interval covers is unknown.
-        outages: number of separate stretches of downtime.
+        outages: number of stretches of downtime; only time known to be up separates two.
         objective_percent: the target, or ``None``.
     """
 
@@ -92,10 +93,9 @@ def month_named(name: str, zone: ZoneInfo) -> Month:
     Raises:
         ValueError: the name is not a month.
     """
-    try:
-        start = datetime.strptime(name, "%Y-%m").replace(tzinfo=zone)
-    except ValueError:
-        raise ValueError(f'"{name}" is not a month; write it as YYYY-MM, for example 2026-11') from None
+    if not re.fullmatch(r"(19[7-9]|2[0-9]{2})[0-9]-(0[1-9]|1[0-2])", name):
+        raise ValueError(f'"{name}" is not a month; write it as YYYY-MM, for example 2026-11')
+    start = datetime(int(name[:4]), int(name[5:]), 1, tzinfo=zone)
     end = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
     return Month(start.strftime("%Y-%m"), round(start.timestamp()) * 10**9, round(end.timestamp()) * 10**9)
 
@@ -114,7 +114,7 @@ def figures(
     """
     until = max(start_ns, min(end_ns, now_ns))
     up = down = outages = 0
-    down_until: int | None = None
+    in_outage = False
     for interval in intervals:
         begin = max(interval.start_ns, start_ns)
         end = min(until if interval.end_ns is None else interval.end_ns, until)
@@ -122,11 +122,11 @@ def figures(
             continue
         if interval.state in _UP:
             up += end - begin
+            in_outage = False
         elif interval.state in _DOWN:
             down += end - begin
-            if begin != down_until:
-                outages += 1
-            down_until = end
+            outages += not in_outage
+            in_outage = True  # unknown time in the middle does not make two of it
     elapsed = until - start_ns
     return Figures(
         period_s=(end_ns - start_ns) / 1e9,

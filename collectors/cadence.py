@@ -107,8 +107,8 @@ class Cadence:
     async def run(self) -> None:
         """Drive the jobs until cancelled."""
         while True:
-            self._changed.clear()
             wait = self.turn()
+            self._changed.clear()  # what the turn itself planned is in its answer
             if wait is None:
                 await self._changed.wait()
                 continue
@@ -119,7 +119,7 @@ class Cadence:
                 pass
 
     def turn(self) -> float | None:
-        """Start everything that is due now.
+        """Start everything that was due when it was called; what has become due meanwhile is the next turn's.
 
         Returns:
             seconds until the next job is due, ``None`` when there is none.
@@ -145,8 +145,7 @@ class Cadence:
                 job.run(self._clock.utc_ns() - late)
             except Exception:  # noqa: BLE001 one job's fault must not stop the others' cadence
                 logger.exception("job failed", job=job.name)
-            now = self._clock.monotonic_ns()
-        return max(0.0, (heap[0][0] - now) / 1e9) if heap else None
+        return max(0.0, (heap[0][0] - self._clock.monotonic_ns()) / 1e9) if heap else None
 
     def _next_steady(self, job: _Job, after: int) -> int:
         """Find the job's next slot in its own phase after a time."""

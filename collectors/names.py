@@ -30,11 +30,12 @@ class AddressBook:
     def want(self, names: set[str]) -> None:
         """Set the names to keep; addresses of others are dropped."""
         self._wanted = {name for name in names if not is_address(name)}
-        self._addresses = {name: self._addresses[name] for name in self._wanted & self._addresses.keys()}
+        kept = {name: self._addresses[name] for name in self._wanted & self._addresses.keys()}
+        self._addresses = {**{name: name for name in names - self._wanted}, **kept}
 
     def address(self, name: str) -> str | None:
         """Return the address to probe: a numeric one as it is, a name's last known one, ``None`` before the first."""
-        return name if is_address(name) else self._addresses.get(name)
+        return self._addresses.get(name)
 
     async def refresh(self) -> None:
         """Look every name up once, several at a time; failures keep what is known."""

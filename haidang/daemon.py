@@ -29,7 +29,7 @@ from config import Configuration, ConfigurationInvalid, load
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
-from haidang.life import DataDirectory, ServiceManager, StepDetector
+from haidang.life import DataDirectory, ServiceManager
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
 from haidang.settings import channels, mail_domain, store_settings
@@ -68,7 +68,6 @@ class Daemon:
         self._names_changed = asyncio.Event()
         self._directory = DataDirectory(configuration.data_dir)
         self._service = ServiceManager(os.environ)
-        self._steps = StepDetector(clock)
 
     async def run(self) -> None:
         """Live until SIGTERM or SIGINT.
@@ -108,7 +107,7 @@ class Daemon:
             for name, work in (
                 ("cadence", self._cadence.run()),
                 ("tick", self._every(1.0, self._tick)),
-                ("beat", self._every(BEAT_S, self._beat)),
+                ("beat", self._every(min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3), self._beat)),
                 ("names", self._names()),
                 ("reload", self._reload_when_asked()),
                 ("self", self._every(SELF_S, self._measure_self)),
@@ -136,13 +135,14 @@ class Daemon:
         self._health = HealthEngine(judge, self._hurry)
         self._ledger = Ledger(database)
         self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
-        outbox = Outbox(database, clock, mail_domain(configuration))
-        notifier = Notifier(outbox, self._world, configuration.timezone)
+        self._outbox = Outbox(database, clock, mail_domain(configuration))
+        notifier = Notifier(self._outbox, self._world, configuration.timezone)
         self._incidents = Incidents(database, clock, self._world, notifier)
-        self._sender = Sender(outbox, clock, channels(configuration))
+        self._sender = Sender(self._outbox, clock, channels(configuration))
         self._store = open_store(store_settings(configuration), clock)
         self._pipeline = Pipeline(
-            clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake
+            clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
+            self._clock_stepped,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -179,16 +179,19 @@ class Daemon:
             logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
         else:
             self._take(fresh)
-        self._service.say("READY=1", self._status())
+        finally:
+            self._service.say("READY=1", self._status())
 
     def _take(self, fresh: Configuration) -> None:
+        plans = plan(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
         self._sender.use(channels(fresh))
-        changes = self._watching.apply(plan(fresh))
+        self._outbox.domain = mail_domain(fresh) or self._outbox.domain
+        changes = self._watching.apply(plans)
         self._forget(changes.removed)
         self._names_changed.set()
         logger.info(
@@ -205,21 +208,22 @@ class Daemon:
         self._sender.wake()
 
     async def _tick(self) -> None:
-        step = self._steps.look()
-        if step is not None:
-            self._clock_stepped(*step)
         self._pipeline.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
-        logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
-        self._health.shift(after_ns - before_ns)
-        self._ledger.clock_stepped(before_ns, after_ns)
+        try:
+            self._ledger.clock_stepped(before_ns, after_ns)
+        except sqlite3.Error as error:
+            logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
         self._calendar.clock_stepped()
         self._sender.wake()
 
     async def _beat(self) -> None:
-        self._ledger.beat(self._clock.utc_ns())
         self._service.say("WATCHDOG=1", self._status())
+        try:
+            self._ledger.beat(self._clock.utc_ns())
+        except sqlite3.Error as error:
+            logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
 
     async def _names(self) -> None:
         """Look the targets' names up now and then, and at once when the configuration changed."""
@@ -239,7 +243,8 @@ class Daemon:
         fields: dict[str, FieldValue] = {
             "slots": lag.runs, "slots_skipped": lag.skipped + self._watching.skipped(),
             "lag_mean_ms": round(lag.total_ns / max(1, lag.runs) / 1e6, 3), "lag_max_ms": round(lag.worst_ns / 1e6, 3),
-            "icmp_dropped": self._watching.icmp.drops(), "suspects": self._health.suspects(),
+            "icmp_dropped": self._watching.icmp.drops(), "rates_dropped": self._watching.dropped_rates(),
+            "suspects": self._health.suspects(),
             "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
             "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 
 from haidang.clock import Clock
@@ -34,15 +35,14 @@ class DataDirectory:
         """
         self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
         handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        os.fchmod(handle, 0o640)
+        if not _locked(handle, fcntl.LOCK_EX, tries=20):
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(handle)
             raise AlreadyRunning(
                 f"{self.path}: another haidang uses this data directory (process {holder}); "
                 "stop it, or give this one a data_dir of its own"
-            ) from None
+            )
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._lock = handle
@@ -54,20 +54,35 @@ class DataDirectory:
             self._lock = None
 
     def holder(self) -> int | None:
-        """Return the process that holds it now; ``None`` when no daemon runs."""
+        """Return the process that holds it now; ``None`` when no daemon runs.
+
+        Raises:
+            PermissionError: we may not look.
+        """
         try:
             handle = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except FileNotFoundError:
             return None
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if _locked(handle, fcntl.LOCK_SH):
+                return None
             text = os.read(handle, 32).decode("ascii", "replace").strip()
             return int(text) if text.isdigit() else 0
-        else:
-            return None
         finally:
             os.close(handle)
+
+
+def _locked(handle: int, kind: int, tries: int = 1) -> bool:
+    """Try to lock a file; more than once where a command that only looks may hold it for a moment."""
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(0.05)
+        else:
+            return True
+    return False
 
 
 class ServiceManager:

@@ -14,6 +14,7 @@ import structlog
 from alerting.incidents import Incidents
 from availability.health import HealthEngine
 from haidang.clock import Clock
+from haidang.life import StepDetector
 from haidang.model import Observation, Point, Transition
 from storage.database import Database
 from storage.ledger import Ledger
@@ -33,11 +34,12 @@ class Pipeline:
         database: holds ledger, incidents and outbox; one transaction for a batch of transitions.
         health, ledger, incidents, store: where an observation goes, in this order.
         told: called after a commit that may have put messages into the outbox.
+        stepped: called when the wall clock was moved, with what it would have shown and what it shows.
     """
 
     def __init__(
         self, clock: Clock, database: Database, health: HealthEngine, ledger: Ledger, incidents: Incidents,
-        store: MetricStore, told: Callable[[], None],
+        store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -46,21 +48,36 @@ class Pipeline:
         self._incidents = incidents
         self._store = store
         self._told = told
+        self._stepped = stepped
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
+        self._refused = False
+        self._steps = StepDetector(clock)
+
+    def _look_at_clock(self) -> None:
+        """Follow a step of the wall clock before anything is judged by times from both sides of it."""
+        step = self._steps.look()
+        if step is not None:
+            before_ns, after_ns = step
+            logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
+            self._health.shift(after_ns - before_ns)
+            self._stepped(before_ns, after_ns)
 
     def deliver(self, observation: Observation, points: Sequence[Point]) -> None:
         """Take one observation and its points."""
+        self._look_at_clock()
         transitions = self._health.observe(observation, self._clock.utc_ns())
         if transitions:
             self._unwritten += transitions
-            self._write_soon()
+            if not self._refused:  # else the next tick tries again: not each of them, in a storm on a full disk
+                self._write_soon()
         if points:
             self._store.add(points)
 
     def tick(self) -> None:
         """Let time pass for the judges, and try again what could not be written. Call it every second."""
+        self._look_at_clock()
         self._unwritten += self._health.tick(self._clock.utc_ns())
         if self._unwritten:
             self.write()
@@ -89,16 +106,18 @@ class Pipeline:
         try:
             with self._database.transaction():
                 for transition in batch:
-                    self._ledger.record(transition)
-                    incident = self._incidents.on_transition(transition)
-                    if incident is not None:
-                        self._ledger.attach(transition.check, incident)
-        except sqlite3.Error as error:
+                    self._write_one(transition)
+        except sqlite3.OperationalError as error:
+            self._refused = True
             logger.error(  # noqa: TRY400 the traceback says nothing that the error does not
                 "the ledger cannot be written, kept in memory", waiting=len(batch), error=str(error),
                 cure=f"check free space and rights of {self._database.path}",
             )  # fmt: skip
             return
+        except Exception:  # noqa: BLE001 one transition that nobody foresaw must not silence all the others
+            logger.exception("a batch of transitions was refused, written one by one", transitions=len(batch))
+            batch = [transition for transition in batch if self._written_alone(transition)]
+        self._refused = False
         self._unwritten = []
         self._written_ns = self._clock.monotonic_ns()
         for transition in batch:
@@ -108,6 +127,21 @@ class Pipeline:
                 cause=str(transition.cause) if transition.cause else None,
             )  # fmt: skip
         self._told()
+
+    def _write_one(self, transition: Transition) -> None:
+        self._ledger.record(transition)
+        incident = self._incidents.on_transition(transition)
+        if incident is not None:
+            self._ledger.attach(transition.check, incident)
+
+    def _written_alone(self, transition: Transition) -> bool:
+        try:
+            with self._database.transaction():
+                self._write_one(transition)
+        except Exception:  # noqa: BLE001 set aside, told in the log with everything that is known of it
+            logger.exception("a transition could not be written and is set aside", transition=repr(transition))
+            return False
+        return True
 
     @property
     def unwritten(self) -> int:

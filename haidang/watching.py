@@ -113,6 +113,10 @@ class Watching:
         """Count the slots that were left out because the last probe was still at work."""
         return sum(watch.skipped for _, watch in self._at_work.values() if isinstance(watch, TaskWatch))
 
+    def dropped_rates(self) -> int:
+        """Count the rates that could not be made of two readings: restarts, wraps, more than the line can carry."""
+        return sum(watch.dropped_rates for _, watch in self._at_work.values() if isinstance(watch, SnmpWatch))
+
     def plans(self) -> dict[CheckId, CheckPlan]:
         """Return what is watched."""
         return {check: plan for check, (plan, _) in self._at_work.items()}

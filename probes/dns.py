@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 
 import dns.asyncquery
@@ -14,6 +15,9 @@ import dns.rdatatype
 
 from haidang.clock import Clock
 from haidang.model import Observation, Sample, Status
+
+_ANSWERS_OF_THE_NETWORK = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""Errors that say something of the server or the way to it; any other is this machine's own."""
 
 
 async def query(
@@ -40,7 +44,7 @@ async def query(
         question = dns.message.make_query(dns.name.from_text(name), dns.rdatatype.from_text(record))
     except (dns.exception.DNSException, ValueError) as error:
         raise ValueError(f"{name} {record} is not a DNS question: {error}") from error
-    sent_ns = clock.utc_ns()
+    slot_ns = slot_ns or clock.utc_ns()
     began = time.perf_counter()
     fields: dict[str, float | int | str | bool] = {}
     status, reason = Status.DOWN, ""
@@ -51,6 +55,8 @@ async def query(
         reason = f"no answer from {address} within {timeout_s:g} s"
     except OSError as error:
         reason = f"{address}: {(error.strerror or str(error)).lower()}"
+        if error.errno not in _ANSWERS_OF_THE_NETWORK:
+            status = Status.UNKNOWN
     except (dns.exception.DNSException, ValueError, EOFError) as error:
         reason = f"{address} answered with something that is not DNS: {type(error).__name__}"
     else:
@@ -63,7 +69,7 @@ async def query(
     duration_ms = (time.perf_counter() - began) * 1e3
     if fields:
         fields["query_time_ms"] = duration_ms
-    ok = status is Status.UP
-    return Observation(
-        target, "dns", slot_ns or sent_ns, status, reason, fields, duration_ms, (Sample(sent_ns, ok),)
-    )  # fmt: skip
+    # Stamped at the end, so that a step of the wall clock meanwhile does not leave a time of the old one.
+    sample = Sample(clock.utc_ns() - round(duration_ms * 1e6), status is Status.UP)
+    samples = () if status is Status.UNKNOWN else (sample,)
+    return Observation(target, "dns", slot_ns, status, reason, fields, duration_ms, samples)

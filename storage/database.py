@@ -74,7 +74,7 @@ class Database:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=FULL")
         self.connection.execute("PRAGMA foreign_keys=ON")
-        self.connection.execute("PRAGMA busy_timeout=5000")
+        self.connection.execute("PRAGMA busy_timeout=200")  # whoever else writes must not hold the probes up
         scripts = migrations(schema)
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         if version > len(scripts):
@@ -138,14 +138,29 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise DatabaseError(f"{path}: is not there yet; has the daemon run with this configuration (haidang run)?")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        connection.execute("PRAGMA busy_timeout=5000")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            return _read_only(uri)
+        except sqlite3.OperationalError:
+            # After an orderly end there is no log to read, and who may not write cannot make one either.
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            return _read_only(f"{uri}&immutable=1")
     except sqlite3.Error as error:
         raise DatabaseError(
             f"{path}: cannot be read ({error}); reading needs the rights of the daemon's user (sudo -u haidang …)"
         ) from error
+
+
+def _read_only(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    try:
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

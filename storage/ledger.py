@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from haidang.model import CheckId, Interval, State, Transition
 from storage.database import Database
 
+_KEPT = "state, confirmed_ns, reason, cause_target, cause_probe, owner, incident, evidence"
 _COLUMNS = "target, probe, state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident"
 
 
@@ -92,10 +93,12 @@ class Ledger:
     def clock_stepped(self, before_ns: int, after_ns: int) -> None:
         """Keep a jump of the wall clock out of everybody's figures.
 
-        A jump forward leaves time that was never lived through: it becomes ``unknown``. After a jump back the same
-        clock time comes a second time; intervals never run backwards, so it is counted once.
+        A jump forward leaves time that was never lived through: it becomes ``unknown``. A jump back makes the same
+        clock time come a second time: what bears times later than now is retracted, and what runs goes on with the
+        length it has.
         """
         if after_ns <= before_ns:
+            self._set_back(before_ns, after_ns)
             return
         with self._database.transaction() as sql:
             for target, probe, state, reason, cause_target, cause_probe, start_ns in sql.execute(
@@ -108,6 +111,35 @@ class Ledger:
                 self._replace(sql, check, State.UNKNOWN, max(before_ns, start_ns), after_ns, jump)
                 self._replace(sql, check, State(state), after_ns, after_ns, reason, cause)
 
+    def _set_back(self, before_ns: int, after_ns: int) -> None:
+        with self._database.transaction() as sql:
+            ahead = sql.execute(
+                "SELECT target, probe, min(start_ns + ? - ?), max(CASE WHEN end_ns IS NULL THEN id END) FROM interval "
+                "WHERE retracted_ns IS NULL AND end_ns IS NULL AND start_ns > ? GROUP BY target, probe",
+                (after_ns, before_ns, after_ns),
+            ).fetchall()
+            for target, probe, cut_ns, running in ahead:
+                name = (target, probe)
+                for row in sql.execute(
+                    f"SELECT id, start_ns, {_KEPT} FROM interval WHERE target = ? AND probe = ? "
+                    "AND retracted_ns IS NULL AND (start_ns > ? OR end_ns > ? OR id = ?)",
+                    (*name, cut_ns, cut_ns, running),
+                ).fetchall():
+                    number, start_ns, state, confirmed_ns, *kept = row
+                    kept = [state, min(confirmed_ns, after_ns), *kept]
+                    sql.execute(
+                        "UPDATE interval SET retracted_ns = ?, end_ns = coalesce(end_ns, max(start_ns, ?)) "
+                        "WHERE id = ?",
+                        (after_ns, before_ns, number),
+                    )
+                    again = (cut_ns, None) if number == running else (start_ns, cut_ns)
+                    if again[1] is None or start_ns < cut_ns:
+                        sql.execute(
+                            f"INSERT INTO interval (target, probe, start_ns, end_ns, {_KEPT}) "
+                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            (*name, *again, *kept),
+                        )
+
     def _replace(
         self, sql: sqlite3.Connection, check: CheckId, state: State, at_ns: int, confirmed_ns: int, reason: str,
         cause: CheckId | None = None, evidence: str = "{}",
@@ -119,7 +151,8 @@ class Ledger:
         if row is None:
             # After a gap (a check taken out of the configuration and put back) time must still not run backwards.
             row_last = sql.execute(
-                "SELECT max(end_ns) FROM interval WHERE target = ? AND probe = ?", (check.target, check.probe)
+                "SELECT max(end_ns) FROM interval WHERE target = ? AND probe = ? AND retracted_ns IS NULL",
+                (check.target, check.probe),
             ).fetchone()
             at_ns = max(at_ns, row_last[0] or 0)
         else:
@@ -137,7 +170,8 @@ class Ledger:
     @staticmethod
     def _known_before(sql: sqlite3.Connection, check: CheckId) -> State:
         row = sql.execute(
-            "SELECT state FROM interval WHERE target = ? AND probe = ? AND state <> 'unknown' ORDER BY id DESC LIMIT 1",
+            "SELECT state FROM interval WHERE target = ? AND probe = ? AND state <> 'unknown' "
+            "AND retracted_ns IS NULL ORDER BY id DESC LIMIT 1",
             (check.target, check.probe),
         ).fetchone()
         return State(row[0]) if row else State.UNKNOWN
@@ -162,25 +196,16 @@ class LedgerReader:
         """Return one check's intervals that touch a period, in order."""
         rows = self._sql.execute(
             f"SELECT {_COLUMNS} FROM interval WHERE target = ? AND probe = ? AND start_ns < ? "
-            "AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns, id",
+            "AND retracted_ns IS NULL AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns, id",
             (check.target, check.probe, end_ns, start_ns),
         )
         return [_interval(row) for row in rows]
-
-    def checks(self, start_ns: int, end_ns: int) -> list[CheckId]:
-        """Return the checks that the ledger knows in a period."""
-        rows = self._sql.execute(
-            "SELECT DISTINCT target, probe FROM interval WHERE start_ns < ? AND (end_ns IS NULL OR end_ns > ?) "
-            "ORDER BY target, probe",
-            (end_ns, start_ns),
-        )
-        return [CheckId(*row) for row in rows]
 
     def alive_ns(self) -> int:
         """Return the last moment the newest run is known to have lived: its end, its last beat or its last verdict."""
         (alive_ns,) = self._sql.execute(
             "SELECT max(coalesce((SELECT max(beat_ns, coalesce(stopped_ns, 0)) FROM run ORDER BY id DESC LIMIT 1), 0), "
-            "coalesce((SELECT max(confirmed_ns) FROM interval), 0))"
+            "coalesce((SELECT max(confirmed_ns) FROM interval WHERE retracted_ns IS NULL), 0))"
         ).fetchone()
         return int(alive_ns)
 

@@ -57,7 +57,8 @@ def _show(seen: Observation, *, as_json: bool) -> None:
             + (f", {clean(seen.reason)}" if seen.reason else "")
         )
         for name, value in seen.fields.items():
-            typer.echo(f"  {name:18} {value:.3f}" if isinstance(value, float) else f"  {name:18} {value}")
+            shown = f"{value:.3f}" if isinstance(value, float) else clean(str(value))
+            typer.echo(f"  {clean(name):18} {shown}")
     raise typer.Exit(0 if seen.status is Status.UP else 1)
 
 

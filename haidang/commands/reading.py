@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -37,6 +38,14 @@ def _ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
+def _holder(configuration: Configuration) -> int | None:
+    try:
+        return DataDirectory(configuration.data_dir).holder()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        fail(f"{configuration.data_dir}: {why}; reading needs the rights of the daemon's user (sudo -u haidang …)")
+
+
 def status(
     config: ConfigOption = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Every target, not only what is not up.")] = False,
@@ -44,7 +53,7 @@ def status(
 ) -> None:
     """Say how everything is now. Ends with 1 when something is down or nobody watches."""
     configuration = read_config(config)
-    process = DataDirectory(configuration.data_dir).holder()
+    process = _holder(configuration)
     with _ledger(configuration) as sql:
         found = show.status(configuration, sql, process, time.time_ns())
     if as_json:
@@ -124,7 +133,7 @@ def availability(
         fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
     now_ns = time.time_ns()
     name = month or f"{datetime.fromtimestamp(now_ns / 1e9, configuration.timezone):%Y-%m}"
-    running = DataDirectory(configuration.data_dir).holder() is not None
+    running = _holder(configuration) is not None
     with _ledger(configuration) as sql:
         try:
             found = show.availability(configuration, sql, name, now_ns, running=running, system=system)
@@ -177,7 +186,8 @@ def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> No
 
 
 def _percent(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f} %"
+    """Write a percentage, cut and not rounded: 99.99996 is not 100."""
+    return "" if value is None else f"{math.floor(value * 10**digits) / 10**digits:.{digits}f} %"
 
 
 def _ns(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import structlog
 
 from probes.icmp.burst import Address, Burst
-from probes.icmp.link import Link, socket_name
+from probes.icmp.link import READ_MOST, Link, socket_name
 from probes.icmp.sockets import open_socket
 from probes.sockets import dropped
 
@@ -129,10 +129,6 @@ class IcmpEngine:
         """Packets that the kernel dropped in our receive buffers so far."""
         return sum(link.drops for link in self.links.values())
 
-    def describe(self) -> str:
-        """Say which sockets are open, for the log."""
-        return ", ".join(link.kind for link in self.links.values()) or "none"
-
     def _route(self, address: str) -> tuple[Link, Address]:
         link = self.open(socket.AF_INET6 if ":" in address else socket.AF_INET)
         name = link.names.get(address)
@@ -194,7 +190,9 @@ class IcmpEngine:
                 else:
                     over.append(burst)
         for link in self.links.values():
-            link.read()  # what lies in the buffer counts, however late this tick is
+            for _ in range(64):  # what lies in the buffer counts, however late this tick is
+                if link.read() < READ_MOST:
+                    break
             link.drops = dropped(link.sock)
         for burst in over:
             if burst.token in bursts:

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import time
+from array import array
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -16,6 +17,7 @@ from probes.icmp.burst import Address, Burst
 from probes.icmp.sockets import SO_TIMESTAMPNS
 from probes.sockets import errors
 
+READ_MOST = 1024
 _ECHO = struct.Struct("!BBHHH8sQ")  # type, code, checksum, id, sequence, cookie, token (RFC 792; RFC 4443 section 4.1)
 _REPLY = struct.Struct("!8sQ")
 _STAMP = struct.Struct("@ll")  # struct timespec
@@ -55,7 +57,7 @@ class Link:
         # The kernel fills in the checksum of datagram and of ICMPv6 sockets (RFC 4443 section 2.3); ours is RFC 1071's.
         self._sums = raw and self.ipv4
         self._base = (self._request << 8) + self._id + sum(struct.unpack("!4H", self._cookie))
-        self._by_sequence: list[Burst | None] = [None] * 65536
+        self._by_sequence = array("Q", bytes(8 * 65536))  # tokens, not bursts: those must be let go
         self._offset = time.time_ns() - time.monotonic_ns()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self.read)
@@ -84,7 +86,7 @@ class Link:
             total = (total >> 16) + (total & 0xFFFF)
             checksum = ~(total + (total >> 16)) & 0xFFFF
         packet = _ECHO.pack(self._request, 0, checksum, self._id, sequence, self._cookie, token) + burst.padding
-        self._by_sequence[sequence] = burst
+        self._by_sequence[sequence] = burst.token
         if burst.dscp:
             self._send_marked(burst, packet)
             return
@@ -145,19 +147,24 @@ class Link:
         hint = " (a firewall on this machine?)" if error.errno in (errno.EPERM, errno.EACCES) else ""
         burst.reason = f"this machine could not send: {what}{hint}"
 
-    def read(self) -> None:
-        """Take the replies that are here, at most 1,024, so that nobody else waits long."""
+    def read(self) -> int:
+        """Take the replies that are here, at most `READ_MOST`, so that nobody else waits long.
+
+        Returns:
+            how many packets were taken.
+        """
         recvmsg = self.sock.recvmsg
         bursts = self._bursts
         raw4 = self.raw and self.ipv4
         answer = self._answer
         now = time.monotonic_ns()
         offset = time.time_ns() - now
-        for _ in range(1024):
+        for taken in range(READ_MOST):
             try:
                 data, control, _, source = recvmsg(128, 64)
             except BlockingIOError:
-                break
+                self._offset = offset
+                return taken
             except OSError:  # an ICMP error is waiting
                 self.read_errors()
                 continue
@@ -191,6 +198,7 @@ class Link:
             if burst.answered == burst.count:
                 self._finish(burst)
         self._offset = offset
+        return READ_MOST
 
     def _mend(self, received: int, sent: int) -> int:
         """Find the round-trip time of a reply whose time stamp does not fit the clock as it is now.
@@ -214,7 +222,7 @@ class Link:
             if len(quoted) >= 24 and quoted[8:16] == self._cookie:
                 burst = self._bursts.get(int.from_bytes(quoted[16:24], "big") >> 16)
             elif len(quoted) >= 8:  # RFC 792 promises only 8 bytes of our packet
-                burst = self._by_sequence[int.from_bytes(quoted[6:8], "big")]
+                burst = self._bursts.get(self._by_sequence[int.from_bytes(quoted[6:8], "big")])
             if burst is not None and error.destination.partition("%")[0] == burst.address.partition("%")[0]:
                 burst.reason = error.text
 

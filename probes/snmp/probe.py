@@ -30,7 +30,7 @@ async def check(session: Session, clock: Clock, target: str, *, slot_ns: int | N
         slot_ns: the scheduled time, now when ``None``.
     """
     started = clock.monotonic_ns()
-    sent_ns = clock.utc_ns()
+    slot_ns = slot_ns or clock.utc_ns()
     fields: dict[str, FieldValue] = {}
     fault: SnmpError | None = None
     try:
@@ -41,10 +41,12 @@ async def check(session: Session, clock: Clock, target: str, *, slot_ns: int | N
         ticks = values.counter(tag, value, 32)
         if ticks is not None:
             fields["sys_uptime_s"] = ticks / 100
-    duration_ms = (clock.monotonic_ns() - started) / 1e6
+    passed_ns = clock.monotonic_ns() - started
+    sent_ns = clock.utc_ns() - passed_ns  # stamped at the end: a step of the wall clock meanwhile must not show
+    duration_ms = passed_ns / 1e6
     if fault is None or isinstance(fault, Refused):
         fields["response_time_ms"] = duration_ms
-    return _observation(target, slot_ns or sent_ns, sent_ns, duration_ms, fields, fault, session)
+    return _observation(target, slot_ns, sent_ns, duration_ms, fields, fault, session)
 
 
 async def check_by_poll(
@@ -58,7 +60,7 @@ async def check_by_poll(
         the observation, and what was found when the device answered.
     """
     started = clock.monotonic_ns()
-    sent_ns = clock.utc_ns()
+    slot_ns = slot_ns or clock.utc_ns()
     fields: dict[str, FieldValue] = {}
     result: PollResult | None = None
     fault: SnmpError | None = None
@@ -72,8 +74,10 @@ async def check_by_poll(
             fields["uptime_s"] = result.identity.uptime_s
         if result.identity.agent_ticks is not None:
             fields["sys_uptime_s"] = result.identity.agent_ticks / 100
-    duration_ms = (clock.monotonic_ns() - started) / 1e6
-    observation = _observation(target, slot_ns or sent_ns, sent_ns, duration_ms, fields, fault, session)
+    passed_ns = clock.monotonic_ns() - started
+    sent_ns = clock.utc_ns() - passed_ns  # stamped at the end: a step of the wall clock meanwhile must not show
+    duration_ms = passed_ns / 1e6
+    observation = _observation(target, slot_ns, sent_ns, duration_ms, fields, fault, session)
     return observation, result
 
 

@@ -53,7 +53,8 @@ def test_every_second_is_counted_once(
         down += is_down
         unknown += not is_down and state not in (State.UP, State.DEGRADED)
         outages += is_down and not was_down
-        was_down = is_down
+        if is_down or state in (State.UP, State.DEGRADED):
+            was_down = is_down
     assert (found.up_s, found.down_s, found.unknown_s, found.outages) == (up, down, unknown, outages)
     assert found.elapsed_s == up + down + unknown
     if up + down:

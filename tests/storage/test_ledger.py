@@ -99,9 +99,40 @@ def test_a_jump_of_the_clock_forward_is_unknown_time_and_back_is_counted_once(tm
     ledger.record(change(A, State.UP, 5))
     ledger.clock_stepped(100 * S, 7300 * S)
     assert story(database, A) == [("up", 5, 100), ("unknown", 100, 7300), ("up", 7300, None)]
-    ledger.clock_stepped(7400 * S, 200 * S)
+    ledger.clock_stepped(7400 * S, 200 * S)  # the first step was the error
+    assert story(database, A) == [("up", 5, 100), ("up", 100, None)], "what was lived through counts, the jump does not"
     ledger.record(change(A, State.DOWN, 300, confirmed=340))
-    assert story(database, A)[-2:] == [("up", 7300, 7300), ("down", 7300, None)]
+    assert story(database, A) == [("up", 5, 100), ("up", 100, 300), ("down", 300, None)]
+    (retracted,) = database.connection.execute("SELECT count(*) FROM interval WHERE retracted_ns > 0").fetchone()
+    assert retracted == 2, "the record of the wrong clock is kept"
+    database.close()
+
+
+def test_an_outage_keeps_its_length_over_a_clock_set_back(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger = Ledger(database)
+    ledger.begin(10_000 * S, "1")
+    ledger.record(change(A, State.UP, 10_000))
+    ledger.record(change(A, State.DOWN, 20_000, confirmed=20_040))
+    ledger.clock_stepped(21_800 * S, 14_600 * S)
+    ledger.record(change(A, State.UP, 15_500))
+    assert story(database, A) == [("up", 10_000, 12_800), ("down", 12_800, 15_500), ("up", 15_500, None)]
+    database.close()
+
+
+def test_an_hour_in_the_far_future_does_not_void_the_ledger(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger = Ledger(database)
+    ledger.begin(0, "1")
+    ledger.record(change(A, State.UP, 5))
+    ledger.clock_stepped(100 * S, 10**8 * S)
+    ledger.beat((10**8 + 3000) * S)
+    ledger.record(change(A, State.DOWN, 10**8 + 600, confirmed=10**8 + 640))
+    ledger.clock_stepped((10**8 + 3600) * S, 3700 * S)
+    ledger.beat(3710 * S)
+    ledger.record(change(A, State.UP, 4000))
+    assert story(database, A)[-2:] == [("down", 700, 4000), ("up", 4000, None)]
+    assert LedgerReader(database.connection).alive_ns() == 4000 * S
     database.close()
 
 

@@ -36,7 +36,8 @@ CREATE TABLE incident_event (
 CREATE INDEX incident_event_of ON incident_event (incident, id);
 CREATE UNIQUE INDEX incident_member ON incident_event (incident, target, probe) WHERE kind = 'hidden';
 
--- The ledger. An interval that runs has no end. Closed intervals are never changed.
+-- The ledger. An interval that runs has no end. Closed intervals are never changed; one that a wrong clock made is
+-- retracted: it stays for the record and counts no more.
 CREATE TABLE interval (
   id INTEGER PRIMARY KEY,
   target TEXT NOT NULL,
@@ -50,10 +51,11 @@ CREATE TABLE interval (
   cause_probe TEXT,
   owner TEXT NOT NULL DEFAULT '',
   incident INTEGER REFERENCES incident (id),
-  evidence TEXT NOT NULL DEFAULT '{}'  -- JSON
+  evidence TEXT NOT NULL DEFAULT '{}', -- JSON
+  retracted_ns INTEGER                 -- when it was retracted
 ) STRICT;
 CREATE UNIQUE INDEX interval_open ON interval (target, probe) WHERE end_ns IS NULL;
-CREATE INDEX interval_of_check ON interval (target, probe, start_ns);
+CREATE INDEX interval_of_check ON interval (target, probe, start_ns) WHERE retracted_ns IS NULL;
 CREATE INDEX interval_by_end ON interval (end_ns);
 
 -- The outbox: a message is here, on disk, before anything is sent, and stays for the record.
@@ -74,5 +76,5 @@ CREATE TABLE notification (
   done_ns INTEGER,
   last_error TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX notification_due ON notification (next_ns) WHERE state IN ('waiting', 'sending');
+CREATE INDEX notification_waiting ON notification (channel, address, next_ns, id) WHERE state = 'waiting';
 CREATE INDEX notification_of ON notification (incident, step);

@@ -20,7 +20,7 @@ from probes.snmp.message import GET, GET_BULK, GET_NEXT, RESPONSE, V1, V2C, V3, 
 
 SET = 0xA3
 DUPLICATE_DELAY_S = 0.002
-_READS = frozenset((GET, GET_NEXT, GET_BULK))
+_REQUESTS = frozenset((GET, GET_NEXT, GET_BULK, SET))
 
 
 class Reply(NamedTuple):
@@ -143,29 +143,31 @@ class Agent:
             return question
         head = message.read_head(question.plain, question.start, question.end)
         keys = question.keys
-        if question.flags != keys.level:
-            pdu = _response(question.plain, head, Answer(AUTHORIZATION_ERROR, 0, None), head.request_id)
-        else:
-            room = self._authority.room(question, LARGEST_MESSAGE)
-            pdu = self._respond(question.plain, head, V3, keys.grant.view, now_ns, room)
+        view = keys.grant.view if question.flags == keys.level else None
+        room = self._authority.room(question, LARGEST_MESSAGE)
+        pdu = self._respond(question.plain, head, V3, view, now_ns, room)
         if not pdu:
             return b""
         return self._authority.seal(question.message_id, question.flags, keys, pdu, engine)
 
-    def _respond(self, data: bytes, head: Head, version: int, view: View, now_ns: int, room: int) -> bytes:
-        """Answer a PDU; empty when it is none that is answered."""
-        request_id = head.request_id
-        behaviour = self.behaviour
-        if Oddity.WRONG_ID in behaviour.oddities:
-            request_id = request_id + 1 & 0x7FFFFFFF
-        if head.tag == SET:
-            refusal = Answer(NO_SUCH_NAME if version == V1 else NO_ACCESS, 1, None)
-            return _response(data, head, refusal, request_id)
-        if head.tag not in _READS or (head.tag == GET_BULK and version == V1):
+    def _respond(self, data: bytes, head: Head, version: int, view: View | None, now_ns: int, room: int) -> bytes:
+        """Answer a PDU; empty when it is none that is answered.
+
+        Parameters:
+            view: what the asker may see; ``None`` when it asks at a lower level than it could.
+        """
+        if head.tag not in _REQUESTS or (head.tag == GET_BULK and version == V1):
             return b""
-        tree = self._state.tree.within(view)
-        reader = Reader(tree, self._state, now_ns, version, behaviour, room)
-        return _response(data, head, reader.answer(head.pdu(data)), request_id)
+        if view is None:
+            answer = Answer(AUTHORIZATION_ERROR, 0, None)
+        elif head.tag == SET:
+            answer = Answer(NO_SUCH_NAME if version == V1 else NO_ACCESS, 1, None)
+        else:
+            tree = self._state.tree.within(view)
+            reader = Reader(tree, self._state, now_ns, version, self.behaviour, room)
+            answer = reader.answer(head.pdu(data))
+        wrong = Oddity.WRONG_ID in self.behaviour.oddities
+        return _response(data, head, answer, head.request_id + 1 & 0x7FFFFFFF if wrong else head.request_id)
 
 
 def _response(data: bytes, head: Head, answer: Answer, request_id: int) -> bytes:

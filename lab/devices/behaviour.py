@@ -1,4 +1,4 @@
-"""How an agent misbehaves: each of these has been seen on a real device (docs of the recordings: oddities)."""
+"""How an agent misbehaves: each of these has been seen on real devices of the market."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Reader:
 
     def _value(self, place: int) -> bytes | None:
         content = self._tree.contents[place]
-        value = content if type(content) is bytes else content(self._state, self._now_ns)  # type: ignore[operator]
+        value = content if isinstance(content, bytes) else content(self._state, self._now_ns)
         if value is None:
             return None
         overrides = self._state.overrides

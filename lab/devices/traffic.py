@@ -24,9 +24,15 @@ _COARSE = 15  # in fine steps
 _COARSE_MS = _COARSE * _FINE_MS
 _FINE_BEND_MS, _COARSE_BEND_MS = 9_000, 225_000
 STEEPEST = 0.8  # the sum of both slopes, 2 * bend / step: under 1, or counters would go back
-_noise = random.Random(20_260_330)
-_FINE = tuple(_noise.randint(-_FINE_BEND_MS, _FINE_BEND_MS) for _ in range(_LATTICE))
-_ROUGH = tuple(_noise.randint(-_COARSE_BEND_MS, _COARSE_BEND_MS) for _ in range(_LATTICE))
+
+
+def _lattice(seed: int, bend_ms: int) -> tuple[int, ...]:
+    rng = random.Random(seed)
+    return tuple(rng.randint(-bend_ms, bend_ms) for _ in range(_LATTICE))
+
+
+_FINE = _lattice(1, _FINE_BEND_MS)
+_ROUGH = _lattice(2, _COARSE_BEND_MS)
 
 
 @dataclass(frozen=True)
@@ -138,84 +144,19 @@ class Flow:
         return self.pattern.integral(_bend(now_ms, self.phase, self._strength)) * self._peak // 1_000_000
 
 
+# per mille of the peak at 0:00, 1:00 … 23:00
 _OFFICE_DAY = (
-    60,
-    50,
-    50,
-    50,
-    50,
-    60,
-    120,
-    420,
-    850,
-    980,
-    1000,
-    800,
-    450,
-    600,
-    940,
-    1000,
-    880,
-    520,
-    260,
-    200,
-    180,
-    150,
-    110,
-    80,
-)
+    60, 50, 50, 50, 50, 60, 120, 420, 850, 980, 1000, 800,
+    450, 600, 940, 1000, 880, 520, 260, 200, 180, 150, 110, 80,
+)  # fmt: skip
 _OFFICE_REST = (
-    50,
-    40,
-    40,
-    40,
-    40,
-    50,
-    60,
-    90,
-    140,
-    160,
-    160,
-    140,
-    120,
-    120,
-    130,
-    130,
-    120,
-    120,
-    130,
-    140,
-    130,
-    110,
-    80,
-    60,
-)
+    50, 40, 40, 40, 40, 50, 60, 90, 140, 160, 160, 140,
+    120, 120, 130, 130, 120, 120, 130, 140, 130, 110, 80, 60,
+)  # fmt: skip
 _NIGHT = (
-    900,
-    1000,
-    1000,
-    800,
-    400,
-    200,
-    150,
-    180,
-    260,
-    300,
-    300,
-    260,
-    220,
-    240,
-    300,
-    300,
-    260,
-    200,
-    150,
-    130,
-    130,
-    200,
-    450,
-    700,
-)
+    900, 1000, 1000, 800, 400, 200, 150, 180, 260, 300, 300, 260,
+    220, 240, 300, 300, 260, 200, 150, 130, 130, 200, 450, 700,
+)  # fmt: skip
 
 OFFICE = Pattern.week(_OFFICE_DAY, _OFFICE_REST)
 STEADY = Pattern.week((1000,) * 24, (1000,) * 24)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +24,7 @@ from probes.snmp import (
     poll,
     walk,
 )
+from probes.snmp.rates import Dropped, Reading, rates, readings
 from tests.support.lab_agent import LabAgent, serving_device
 
 USERS = (
@@ -92,6 +95,35 @@ async def test_every_class_can_be_polled(engine: SnmpEngine, kind: str) -> None:
     assert found.errors == ()
     assert len(found.interfaces) == len(MODELS[kind].ports)
     assert found.identity.sys_object_id == MODELS[kind].object_id
+
+
+async def test_the_rates_of_two_polls_are_the_traffic_and_a_reboot_or_a_reset_gives_none(engine: SnmpEngine) -> None:
+    clock, time = lab()
+    router = device(time, "router")
+    port = router.state.port(1)
+    taken: list[Reading] = []
+    async with serving_device(router, time.now_ns) as agent:
+        asking = session(engine, agent)
+
+        async def read_after(seconds: float) -> Reading:
+            clock.advance(seconds)
+            return replace(readings(await poll(asking))[1], at_s=clock.monotonic_ns() / SECOND)
+
+        taken.append(await read_after(0))
+        octets = port.received.octets(time.now_ns() // 1_000_000)
+        taken.append(await read_after(60))
+        passed = port.received.octets(time.now_ns() // 1_000_000) - octets
+        router.clear_counters(1, time.now_ns() + 10 * SECOND)
+        taken.append(await read_after(60))
+        router.reboot(time.now_ns())
+        taken.append(await read_after(300))
+    first, second, third = (rates(before, after) for before, after in pairwise(taken))
+    assert not first.dropped
+    assert first.values["in_bps"] == pytest.approx(passed * 8 / 60)
+    assert 1_000_000 < first.values["in_bps"] < 90_000_000
+    assert first.values["in_ucast_pps"] == pytest.approx(passed / 700 / 60, rel=0.01)
+    assert set(second.dropped.values()) == {Dropped.DISCONTINUITY}
+    assert set(third.dropped.values()) == {Dropped.RESTART}
 
 
 async def test_a_session_survives_a_reboot_of_the_agents_engine(engine: SnmpEngine) -> None:

@@ -77,6 +77,21 @@ def test_an_absurd_getbulk_costs_one_frame() -> None:
     assert len(reply.data) <= 1_472
 
 
+def test_an_answer_is_no_longer_than_the_asker_takes() -> None:
+    discovery = REQUESTS[3]
+    plain = Device(CLASSES["switch"](), "switch-1", now_ns=NOW, access=Access(grants=(Grant(User("plain")),)))
+    security = Security(User("plain"), RING)
+    security.adopt(Claims(plain.authority.engine_id, plain.state.boots, 0, False))
+    names = [(oid.encode("1.3.6.1.2.1.2.2.1"), ber.NULL, None)]
+    packet = security.seal(0x40000001, message.encode_pdu(GET_BULK, 0x40000001, 0, 200, names))
+    (usual,) = plain.receive(packet, NOW)
+    (short,) = plain.receive(packet.replace(b"\x02\x03\x00\xff\xe3", b"\x02\x03\x00\x01\xe4"), NOW)
+    assert 1_300 < len(usual.data) <= 1_472
+    assert 250 < len(short.data) <= 484
+    assert len(plain.receive(discovery, NOW)) == 1
+    assert plain.receive(discovery.replace(b"\x04\x01\x04", b"\x04\x01\x00"), NOW) == []  # not reportable
+
+
 def test_a_message_longer_than_the_agent_takes_is_dropped() -> None:
     names = [(oid.encode("1.3.6.1.2.1.1.1.0"), ber.NULL, None)] * 3_000
     packet = message.community_message(V1, b"public", message.encode_pdu(0xA1, 7, 0, 0, names))

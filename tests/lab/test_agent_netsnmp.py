@@ -7,7 +7,7 @@ import re
 import pytest
 
 from haidang.clock import SystemClock
-from lab.devices import CLASSES, Access, Device, Grant, Timeline
+from lab.devices import CLASSES, Access, Behaviour, Device, Grant, Oddity, Timeline
 from probes.snmp import User
 from tests.support.lab_agent import run, serving_device
 from tests.support.parts import require
@@ -107,3 +107,19 @@ async def test_snmpget_hears_why_it_is_refused(arguments: tuple[str, ...], words
         )
     assert code != 0
     assert words in written
+
+
+async def test_snmpbulkwalk_stops_where_a_device_goes_back_or_refuses() -> None:
+    program = require("snmpbulkwalk", "snmp")
+    time = Timeline(SystemClock())
+    device = switch(time)
+    async with serving_device(device, time.now_ns) as agent:
+        walk = (program, "-v2c", "-c", "public", "-On", "-Cr2", f"127.0.0.1:{agent.port}", ".1.3.6.1.2.1.2.2.1.2")
+        device.agent.behaviour = Behaviour(oddities=frozenset({Oddity.DISORDERED}))
+        code, written = await run(*walk)
+        assert code == 1
+        assert "OID not increasing: .1.3.6.1.2.1.2.2.1.2.3" in written
+        device.agent.behaviour = Behaviour(oddities=frozenset({Oddity.TOO_BIG}))
+        code, written = await run(*walk)
+        assert code == 2
+        assert "(tooBig)" in written

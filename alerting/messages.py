@@ -129,6 +129,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "circuit": _line(words, incident),
         "reason": reason,
         "affected": _affected(words, situation),
+        "notes": clean(subject.notes, 500) if situation.step is Step.OPENED else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
 
@@ -193,6 +194,7 @@ def _hints(words: Catalogue, incident: Incident) -> tuple[str, ...]:
         "address": clean(subject.address, 100),
         "site": clean(in_language(subject.site, words.language), 80),
         "line": _line(words, incident) if subject.carrier else "",
+        "target": incident.check.target,
     }
     return tuple(words.hints(incident.check.probe, incident.reason, gaps))
 

@@ -63,7 +63,11 @@ class Notifier:
         try:
             situation = Situation(
                 incident, step, now_ns,
-                affected=[in_language(self._world.subject(check).name, language) or str(check) for check in affected],
+                affected=[
+                    in_language(self._world.subject(check).name, language) or str(check)
+                    for check in affected
+                    if check.target != incident.check.target  # its own other checks are the same thing to a reader
+                ],
                 figures=self._world.month(incident.check, now_ns),
             )  # fmt: skip
             return self._writers[language].write(situation)

@@ -88,6 +88,11 @@ class Outbox:
                 (self._clock.utc_ns(),),
             ).rowcount
 
+    def try_now(self) -> None:
+        """Forget the waits of retries: what made them fail may have been mended."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE notification SET next_ns = ? WHERE state = 'waiting'", (self._clock.utc_ns(),))
+
     def due(self, limit: int, busy: Collection[tuple[str, str]] = ()) -> list[Message]:
         """Return what should be sent now, the longest due first.
 

@@ -41,6 +41,7 @@ class Subject:
         site, level, system: the names of the place, its administrative level, the watched system.
         circuit: the line's number at the carrier.
         carrier: who runs the line.
+        notes: what the operator wrote down for whoever is on call.
     """
 
     name: Words
@@ -50,6 +51,7 @@ class Subject:
     system: Words = field(default_factory=dict)
     circuit: str = ""
     carrier: str = ""
+    notes: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data, to be kept with an incident."""

@@ -290,6 +290,8 @@ class HealthEngine:
             evidence = {"failures": check.bad_count, "span_s": (check.sample_ns - at_ns) / 1e9}
         elif state is State.UP and check.state in _FAILED:
             evidence = {"successes": check.good_count, "span_s": (check.sample_ns - at_ns) / 1e9}
+        if state in _FAILED and evidence["failures"] != 1:
+            reason = f"{reason} ({evidence['failures']} tries in {evidence['span_s']:.0f} s)".lstrip()
         out.append(Transition(check.id, state, check.state, at_ns, now_ns, reason, cause, evidence))
         check.state = state
         if state in _FAILED:

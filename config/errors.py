@@ -58,6 +58,14 @@ class ConfigurationInvalid(Exception):
         super().__init__("\n".join(map(str, self.errors)))
 
 
+_USUAL = {
+    "ip": "address", "host": "address", "hostname": "address", "ping": "icmp", "interval": "cadence", "email": "mail",
+    "description": "notes", "sha": "SHA-1", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512",
+    "aes": "AES-128", "aes128": "AES-128", "aes256": "AES-256", "ssl": "tls", "smtps": "tls",
+}  # fmt: skip
+"""What people write who come from other programs, and what it is called here."""
+
+
 class Hints:
     """Finds the known word nearest to a mistyped one.
 
@@ -70,6 +78,9 @@ class Hints:
     def nearest(self, word: str, known: Iterable[str]) -> str:
         """Return the known word most like ``word``, or an empty string."""
         candidates = list(known)
+        usual = _USUAL.get(word.lower())
+        if usual in candidates:
+            return str(usual)
         self._comparisons_left -= len(candidates)
         if self._comparisons_left < 0 or not 0 < len(word) <= SHOWN_CHARACTERS:
             return ""

@@ -6,15 +6,17 @@ Exit status: 0 all is well, 1 what was asked about is bad, 2 the command or the 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config import ConfigurationInvalid, json_schema, load
+from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
@@ -22,11 +24,9 @@ from haidang.commands import probing, reading
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
-    coloured,
     fail,
     find_config,
     print_json,
-    print_table,
     read_config,
 )
 from haidang.daemon import Daemon
@@ -67,8 +67,13 @@ def run(config: ConfigOption = None) -> None:
         fail(str(error), status=1)
     except DatabaseError as error:
         fail(str(error), status=1)
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError as error:
         fail(f"{configuration.data_dir}: the ledger cannot be written ({error}); is there free space?", status=1)
+    except sqlite3.DatabaseError as error:
+        fail(
+            f"{configuration.data_dir / 'haidang.db'}: is damaged ({error}); stop, keep a copy, and restore a backup",
+            status=1,
+        )  # fmt: skip
     except OSError as error:
         fail(
             f"{configuration.data_dir}: cannot be used ({(error.strerror or str(error)).lower()}); "
@@ -109,7 +114,7 @@ def config_check(
             )  # fmt: skip
             raise typer.Exit(2) from None
         fail(*map(str, invalid.errors))
-    weak = [text for secret in configuration.secrets().values() if (text := secret.weakness())]
+    weak = list(_warnings(configuration))
     if as_json:
         print_json([])
     else:
@@ -120,6 +125,22 @@ def config_check(
         )
     for text in dict.fromkeys(weak):
         typer.echo(f"warning: {text}", err=True)
+
+
+def _warnings(configuration: Configuration) -> Iterator[str]:
+    """Find what is allowed and yet is hardly meant."""
+    for name, secret in configuration.secrets().items():
+        if secret.weakness():
+            yield secret.weakness()
+        try:
+            secret.read()
+        except SecretUnavailable as error:
+            yield f"{name}: {error} (as seen by this user, now)"
+    if not configuration.inventory.targets:
+        yield "no targets: nothing is watched"
+    told = configuration.alerting.to or any(target.notify for target in configuration.inventory.targets.values())
+    if configuration.alerting.mail and not told:
+        yield "alerting.mail without alerting.to: nobody is told of anything"
 
 
 @config_app.command("schema")
@@ -143,7 +164,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     except ConfigurationInvalid as invalid:
         findings.append(
             doctor.Finding(
-                "configuration", doctor.Health.BAD, f"{path}: {len(invalid.errors)} errors",
+                "configuration", doctor.Health.BAD, f"{path}: cannot be used, errors: {len(invalid.errors)}",
                 f"haidang config check {path}",
             )
         )  # fmt: skip
@@ -160,10 +181,10 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([{"name": one.name, "health": one.health, "text": one.text, "cure": one.cure} for one in findings])
     else:
-        print_table(
-            ("", "what", "finding", "cure"),
-            ((coloured(one.health.value), one.name, one.text, one.cure) for one in findings),
-        )
+        for one in findings:
+            typer.echo(f"{one.health.value:8} {one.name}: {one.text}")
+            if one.cure and one.health is not doctor.Health.OK:
+                typer.echo(f"         cure: {one.cure}")
     raise typer.Exit(1 if any(one.health is doctor.Health.BAD for one in findings) else 0)
 
 
@@ -178,6 +199,9 @@ app.command("availability")(reading.availability)
 
 def main() -> None:
     """Enter here; the console script and ``python -m haidang`` do."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows a ?
     try:
         app(prog_name="haidang")
     except BrokenPipeError:  # the reader of our output went away, as head does

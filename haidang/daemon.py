@@ -93,6 +93,7 @@ class Daemon:
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), known)
         self._calendar.start()
+        self._outbox.try_now()
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -191,6 +192,7 @@ class Daemon:
         self._world.use(fresh)
         self._sender.use(channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
+        self._outbox.try_now()
         changes = self._watching.apply(plans)
         self._forget(changes.removed)
         self._names_changed.set()

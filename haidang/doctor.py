@@ -92,6 +92,14 @@ def data_directory(path: Path) -> Iterator[Finding]:
     there = path
     while not there.exists() and there != there.parent:
         there = there.parent
+    if not there.is_dir():
+        yield Finding("data directory", Health.BAD, f"{there} is not a directory", "set data_dir elsewhere")
+        return
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        yield Finding(
+            "data directory", Health.BAD, f"{path}: its file system is read-only", "mount it writable, or set data_dir"
+        )
+        return
     if not os.access(there, os.W_OK | os.X_OK):
         user = os.environ.get("USER") or str(os.geteuid())
         yield Finding(

@@ -49,6 +49,7 @@ class ConfiguredWorld:
             system=_words(inventory.systems.get(target.system or "")),
             circuit=circuit.label(self._configuration.language) if circuit else "",
             carrier=(circuit.carrier or "") if circuit else "",
+            notes=target.notes,
         )
 
     def recipients(self, check: CheckId) -> Sequence[Recipient]:
@@ -84,7 +85,10 @@ class ConfiguredWorld:
         return found
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
-        """See `alerting.world.World.month`."""
+        """See `alerting.world.World.month`. Only a target's primary check counts toward its objective."""
+        target = self._configuration.inventory.targets.get(check.target)
+        if target is not None and primary(target) != check:
+            return None
         month = month_at(at_ns, self._configuration.timezone)
         intervals = self._reader.between(check, month.start_ns, month.end_ns)
         if not intervals:

@@ -136,7 +136,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
     Raises:
         DatabaseError: the file is missing or cannot be read.
     """
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DatabaseError(
+            f"{path}: {(error.strerror or str(error)).lower()}; reading needs the rights of the daemon's user "
+            "(sudo -u haidang …)"
+        ) from error
+    if not there:
         raise DatabaseError(f"{path}: is not there yet; has the daemon run with this configuration (haidang run)?")
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:

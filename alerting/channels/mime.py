@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from alerting.channels.base import Message
 from alerting.text import clean
+
+_SUBJECT = "the subject of this mail"
 
 
 def mail_address(text: str) -> Address:
@@ -51,7 +54,7 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
     mail = EmailMessage(policy=SMTPUTF8 if utf8 else SMTP)
     mail["From"] = Address(_phrase(sender_name, 80), sender.username, sender.domain)
     mail["To"] = recipient
-    mail["Subject"] = _phrase(str(message.payload.get("subject", "")), 200)
+    mail["Subject"] = _SUBJECT
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_ns // 10**9, zone))
     mail["Message-ID"] = message.message_id
     earlier = [str(reference) for reference in message.payload.get("references", ())]
@@ -68,7 +71,14 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
         mail.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
         mail.set_boundary(f"=_{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}")
     mail["Content-Language"] = message.language if message.language.isalpha() else "en"  # RFC 3282
-    return mail.as_bytes(), utf8
+    subject = _encoded(_phrase(str(message.payload.get("subject", "")), 200))
+    return mail.as_bytes().replace(f"Subject: {_SUBJECT}".encode(), f"Subject: {subject}".encode(), 1), utf8
+
+
+def _encoded(subject: str) -> str:
+    """Encode a subject (RFC 2047). The message class's own folding drops the space between two encoded words."""
+    charset = "us-ascii" if subject.isascii() else "utf-8"
+    return Header(subject, charset, maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
 
 
 def _phrase(text: str, limit: int) -> str:

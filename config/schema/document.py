@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from typing import Annotated, Any, Literal
 
@@ -37,6 +38,8 @@ def _zone(value: object) -> object:
 def _near_zone(value: str) -> str:
     import difflib  # noqa: PLC0415 only on this way
 
+    if re.fullmatch(r"(asia/)?(hanoi|ha_noi|saigon|hcm)|vietnam|(utc|gmt|ict)(\+0?7(:00)?)?", value.lower()):
+        return "Asia/Ho_Chi_Minh"
     names = {name.lower(): name for name in zoneinfo.available_timezones()}
     near = difflib.get_close_matches(value[:60].lower(), names, n=1, cutoff=0.7)
     return names[near[0]] if near else ""

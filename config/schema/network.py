@@ -27,6 +27,8 @@ def _address(value: str) -> str:
     try:
         found = ipaddress.ip_address(value)
     except ValueError:
+        if "://" in value:
+            raise Refusal(f"{quoted(value)} is the address of a page: give the name of its host alone") from None
         if "/" in value:
             raise Refusal(f"{quoted(value)} is a network, not an address: give each device's own address") from None
         if re.fullmatch(r"[0-9.]+", value) or ":" in value or not is_host_name(value):

@@ -37,7 +37,7 @@ class Auth(Section):
 class Priv(Section):
     """SNMPv3 encryption."""
 
-    protocol: Literal["DES", "AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco"] = Field(
+    protocol: Literal["AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco"] = Field(
         "AES-128", description="as the device has it"
     )
     password: Secret = Field(description="at least 8 characters (RFC 3414 §11.2)")

@@ -75,6 +75,8 @@ def _numeric(target: str) -> str:
     """Return the address of a target given by address or by name; ends the command when the name has none."""
     if is_address(target):
         return target
+    if "/" in target or not target.strip("0123456789."):
+        fail(f"{target} is not an address of one host")
     try:
         return str(socket.getaddrinfo(target, None, type=socket.SOCK_DGRAM)[0][4][0])
     except (OSError, UnicodeError) as error:
@@ -160,7 +162,7 @@ def host(as_json: JsonOption = False) -> None:
     _show(seen, as_json=as_json)
 
 
-Version = Annotated[str, typer.Option("--version", help="1, 2c or 3.")]
+Version = Annotated[str | None, typer.Option("--version", help="1, 2c or 3; 3 with --user, else 2c.")]
 Community = Annotated[
     str | None, typer.Option(help="For 1 and 2c; better in $HAIDANG_COMMUNITY, other users see a command line.")
 ]
@@ -178,15 +180,17 @@ SnmpTimeout = Annotated[
 
 
 def _access(
-    version: str, community: str | None, user: str | None, auth: str, auth_password: str | None, priv: str,
+    version: str | None, community: str | None, user: str | None, auth: str, auth_password: str | None, priv: str,
     priv_password: str | None, context: str, port: int, timeout: float,
 ) -> Access:  # fmt: skip
     community = community or os.environ.get("HAIDANG_COMMUNITY") or "public"
     auth_password = auth_password or os.environ.get("HAIDANG_AUTH_PASSWORD")
     priv_password = priv_password or os.environ.get("HAIDANG_PRIV_PASSWORD")
+    if user is not None and version not in (None, "3"):
+        fail(f"--user is for SNMPv3, --version says {version}")
     try:
         if version != "3" and user is None:
-            return Access(community=community, version=version, port=port, timeout_s=timeout)
+            return Access(community=community, version=version or "2c", port=port, timeout_s=timeout)
         if user is None:
             fail("SNMPv3 needs --user")
         return Access(
@@ -204,7 +208,7 @@ def _access(
 def snmp(
     target: Annotated[str, typer.Argument(help="Address of the agent.")],
     port: SnmpPort = 161,
-    version: Version = "2c",
+    version: Version = None,
     community: Community = None,
     user: UserName = None,
     auth: AuthProtocol = "SHA-256",
@@ -225,7 +229,7 @@ def snmp(
 def poll(
     target: Annotated[str, typer.Argument(help="Address of an agent, or the id of a configured device.")],
     port: SnmpPort = 161,
-    version: Version = "2c",
+    version: Version = None,
     community: Community = None,
     user: UserName = None,
     auth: AuthProtocol = "SHA-256",
@@ -242,7 +246,7 @@ def poll(
         device = None
     else:
         device = read_config(config).inventory.targets.get(target) if config or "." not in target else None
-    if device is not None:
+    if device is not None and version is None and community is None and user is None:
         try:
             access = snmp_access(device)
         except (SecretUnavailable, ValueError) as error:
@@ -252,7 +256,7 @@ def poll(
         access = _access(
             version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
         )  # fmt: skip
-        address = _numeric(target)
+        address = _numeric(device.address or "" if device else target)
     result = _run(poll_device(address, access))
     if as_json:
         print_json(result)

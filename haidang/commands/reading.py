@@ -51,7 +51,7 @@ def status(
     everything: Annotated[bool, typer.Option("--all", "-a", help="Every target, not only what is not up.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how everything is now. Ends with 1 when something is down or nobody watches."""
+    """Say how everything is now. Ends with 1 when a check is not up or nobody watches."""
     configuration = read_config(config)
     process = _holder(configuration)
     with _ledger(configuration) as sql:
@@ -60,8 +60,8 @@ def status(
         print_json(found)
     else:
         _show_status(configuration, found, everything=everything)
-    bad = found["summary"]["down"] + found["summary"]["unreachable"] + found["summary"]["degraded"]
-    raise typer.Exit(1 if bad or not found["daemon"]["running"] else 0)
+    well = all(check["state"] == "up" for target in found["targets"] for check in target["checks"])
+    raise typer.Exit(0 if well and found["daemon"]["running"] else 1)
 
 
 def _show_status(configuration: Configuration, found: dict[str, Any], *, everything: bool) -> None:
@@ -71,7 +71,8 @@ def _show_status(configuration: Configuration, found: dict[str, Any], *, everyth
         when = show.local(_ns(seen), zone) if seen else "never"
         typer.echo(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
     counts = [f"{count} {state}" for state, count in found["summary"].items() if count]
-    typer.echo(", ".join(counts) or "no targets")
+    unknown = sum(check["state"] == "unknown" for target in found["targets"] for check in target["checks"])
+    typer.echo((", ".join(counts) or "no targets") + (f"; {unknown} checks unknown" if unknown else ""))
     rows = [
         (
             coloured(check["state"]), target["name"], check["probe"], target["site"] or "",

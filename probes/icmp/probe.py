@@ -33,7 +33,7 @@ def observe(burst: Burst, target: str, slot_ns: int, clock: Clock) -> Observatio
     elif sent - unknown > 0:
         status = Status.DOWN
         if not reason:
-            reason = f"no reply to {sent} {'echo' if sent == 1 else 'echoes'}"
+            reason = "no reply"
     else:
         status = Status.UNKNOWN
     if unknown:

@@ -174,7 +174,7 @@ def test_silence_is_down_with_the_time_of_each_lost_echo(space: Namespace) -> No
         found = await ping_all(engine, ["127.5.0.1", "127.6.0.1"], 3, interval_s=0.02, timeout_s=0.2)
         dead = found["127.5.0.1"]
         assert dead.status is Status.DOWN
-        assert dead.reason == "no reply to 3 echoes"
+        assert dead.reason == "no reply"
         assert dead.fields["loss_percent"] == 100.0
         assert [sample.ok for sample in dead.samples] == [False] * 3
         assert found["127.6.0.1"].status is Status.UP

@@ -8,19 +8,20 @@ import os
 import re
 import secrets
 import select
+import signal
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.control import ControlClient, ControlError, running
-from lab.network import Unavailable, enter, inside
+from lab.network import Unavailable, enter, inside, missing
 from probes.icmp.statistics import wilson
 from tests.support.parts import require
 
@@ -260,7 +261,7 @@ def test_after_kill_9_nothing_of_the_lab_is_left() -> None:
 
 
 def test_a_command_started_inside_ends_with_the_one_that_started_it(lab: Lab) -> None:
-    words = [sys.executable, "-P", "-c", "import sys; sys.stdout.write('in\\n'); sys.stdout.flush(); sys.stdin.read()"]
+    words = [sys.executable, "-P", "-c", "import signal; print('in', flush=True); signal.pause()"]
     starter = (
         "import subprocess, sys, json\n"
         "child = subprocess.Popen(json.loads(sys.argv[1]), stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
@@ -276,6 +277,8 @@ def test_a_command_started_inside_ends_with_the_one_that_started_it(lab: Lab) ->
     try:
         assert select.select([descriptor], [], [], 10)[0], "the command outlived its parent"
     finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         os.close(descriptor)
 
 
@@ -297,6 +300,12 @@ def test_what_cannot_be_entered_is_said_in_words() -> None:
         enter(4194305)
     done = subprocess.run(inside(4194305, ["true"]), check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "there is no process 4194305; start the lab first: haidang lab up\n")
+
+
+def test_the_check_beforehand_agrees_and_leaves_this_process_where_it_was(lab: Lab) -> None:
+    before = Path("/proc/self/ns/net").readlink()
+    assert missing() is None
+    assert Path("/proc/self/ns/net").readlink() == before
 
 
 @pytest.mark.parametrize(

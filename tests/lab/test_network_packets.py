@@ -133,9 +133,15 @@ def test_overlapping_oversized_and_misaligned_fragments_make_no_packet() -> None
         [fragment(0, bytes(15), more=True), fragment(16, bytes(8), more=False)],
         [fragment(8, b"", more=False), fragment(0, bytes(8), more=True)],
         [fragment(0, bytes(8), more=True), fragment(24, bytes(8), more=False)],
+        [fragment(0, bytes(16), more=True), fragment(8, bytes(8), more=True), fragment(24, bytes(8), more=False)],
     ):
         gatherer = Reassembler()
-        assert [gatherer.add(part, 0) for part in parts] == [None, None]
+        assert [gatherer.add(part, 0) for part in parts] == [None] * len(parts)
+
+
+def test_what_no_packet_can_hold_is_not_sent() -> None:
+    assert packets(*ENDS[4], UDP, bytes(65_536), 64, 1500, 1) == []
+    assert packets(*ENDS[4], UDP, bytes(65_515), 64, 1500, 1) != []
 
 
 def test_unfinished_packets_are_forgotten_by_age_and_by_number() -> None:

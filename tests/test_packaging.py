@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.parts import require
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -81,3 +83,13 @@ def test_the_installed_command_runs_outside_the_tree(wheel: Path, tmp_path: Path
         capture_output=True, text=True, cwd=tmp_path,
     ).stdout  # fmt: skip
     assert str(ROOT) not in where
+
+
+def test_the_unit_is_hardened() -> None:
+    analyse = require("systemd-analyze", "systemd")
+    told = subprocess.run(
+        [analyse, "security", "--offline=yes", "--no-pager", str(ROOT / "systemd" / "haidang.service")],
+        check=False, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    level = next(line for line in told.splitlines() if "Overall exposure level" in line)
+    assert float(level.split(":")[1].split()[0]) <= 1.5, level

@@ -152,13 +152,15 @@ def _affected(words: Catalogue, situation: Situation) -> str:
 
 def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:
     figures = situation.figures
+    if figures is None:
+        return (words.say("month.not_counted"),)
     lines: list[str] = []
-    if figures is None or figures.availability_percent is None:
+    if figures.availability_percent is None:
         lines.append(words.say("month.nothing"))
     else:
         lines.append(words.say("month.availability", value=words.percent(figures.availability_percent)))
         lines += _bounds(words, figures)
-    if figures is None or figures.budget_s is None or figures.objective_percent is None:
+    if figures.budget_s is None or figures.objective_percent is None:
         return (*lines, words.say("month.no_objective"))
     left_s = figures.budget_s - figures.down_s
     lines.append(

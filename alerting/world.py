@@ -97,5 +97,8 @@ class World(Protocol):
         ...
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
-        """Return the figures of the calendar month that contains a time, up to it; ``None`` when there are none."""
+        """Return the figures of the calendar month that contains a time, up to it.
+
+        ``None`` when this check does not count toward its target's availability.
+        """
         ...

@@ -138,6 +138,12 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"{name}: {error} (as seen by this user, now)"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
+    storage = configuration.storage
+    if storage.kind == "embedded" and "influxdb" in storage.model_fields_set:
+        yield "storage.influxdb is there but storage.kind is embedded: nothing is sent to it; write kind: influxdb"
+    for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
+        if server.port == 465 and server.security == "starttls":
+            yield f"{server.host}: port 465 usually speaks TLS from the first byte: write security: tls"
     told = configuration.alerting.to or any(target.notify for target in configuration.inventory.targets.values())
     if configuration.alerting.mail and not told:
         yield "alerting.mail without alerting.to: nobody is told of anything"

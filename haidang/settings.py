@@ -92,11 +92,11 @@ def store_settings(configuration: Configuration) -> StoreSettings:
 
 
 def _secret(secret: Secret | None) -> str:
-    """Read a secret of the store; without it the store refuses us, points wait in the spool, and the status says so."""
+    """Read a secret of the store; a store that wants it refuses us without, and points wait in the spool."""
     if secret is None:
         return ""
     try:
         return secret.read()
     except SecretUnavailable as error:
-        logger.error("the store's secret cannot be read, its points wait", reason=str(error))  # noqa: TRY400 no trace
+        logger.error("the store's secret cannot be read, written to without it", reason=str(error))  # noqa: TRY400 no trace
         return ""

@@ -91,8 +91,6 @@ class ConfiguredWorld:
             return None
         month = month_at(at_ns, self._configuration.timezone)
         intervals = self._reader.between(check, month.start_ns, month.end_ns)
-        if not intervals:
-            return None
         return figures(intervals, month.start_ns, month.end_ns, at_ns, self.objective(check.target))
 
     def objective(self, target: str) -> float | None:

@@ -96,7 +96,9 @@ def test_a_recovery_says_how_long_it_lasted() -> None:
         (replace(FIGURES, objective_percent=None), ["No availability objective is set"]),
         (replace(FIGURES, unknown_s=0.1 * 22 * DAY, up_s=0.9 * 22 * DAY - 1200),
          ["10% of the time was not measured; counting it, availability lies between 89.936% and 99.936%"]),
-        (None, ["Nothing has been measured", "No availability objective is set"]),
+        (replace(FIGURES, up_s=0, down_s=0, objective_percent=None),
+         ["Nothing has been measured", "No availability objective is set"]),
+        (None, ["does not count toward the target's availability"]),
     ],
 )  # fmt: skip
 def test_the_month_is_told_as_it_stands(figures: Figures | None, lines: list[str]) -> None:

@@ -44,6 +44,8 @@ logger = structlog.get_logger(__name__)
 
 BEAT_S = 10.0
 """How often the ledger notes that we live: the most that a crash can make unknown."""
+AGAIN_S = 5.0
+"""How long a part of the daemon that failed is left alone before it begins again."""
 NAMES_S = 300.0
 SELF_S = 60.0
 END_S = 2.0
@@ -101,18 +103,15 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
-        storing = asyncio.create_task(self._store.run(), name="store")
-        sending = asyncio.create_task(self._sender.run(), name="sender")
+        carriers = [self._keep("store", self._store.run), self._keep("sender", self._sender.run)]
+        beat_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3)
         loops = [
-            asyncio.create_task(work, name=name)
-            for name, work in (
-                ("cadence", self._cadence.run()),
-                ("tick", self._every(1.0, self._tick)),
-                ("beat", self._every(min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3), self._beat)),
-                ("names", self._names()),
-                ("reload", self._reload_when_asked()),
-                ("self", self._every(SELF_S, self._measure_self)),
-            )
+            self._keep("cadence", self._cadence.run),
+            self._keep("tick", lambda: self._every(1.0, self._tick)),
+            self._keep("beat", lambda: self._every(beat_s, self._beat)),
+            self._keep("names", self._names),
+            self._keep("reload", self._reload_when_asked),
+            self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
         ]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
@@ -120,14 +119,8 @@ class Daemon:
             process=os.getpid(),
         )  # fmt: skip
         self._service.say("READY=1", self._status())
-        stopping = asyncio.create_task(self._stop.wait())
-        done, _ = await asyncio.wait([stopping, storing, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
-        try:
-            for task in done - {stopping}:
-                task.result()  # a loop of ours never ends by itself: let its error end the process
-        finally:
-            stopping.cancel()
-            await self._end(loops, [storing, sending])
+        await self._stop.wait()
+        await self._end(loops, carriers)
 
     def _build(self) -> None:
         configuration, clock, database = self._configuration, self._clock, self._database
@@ -255,6 +248,19 @@ class Daemon:
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
+
+    def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Start a loop that lives as long as the daemon: what ends it is logged, and it begins again."""
+
+        async def forever() -> None:
+            while True:
+                try:
+                    await work()
+                except Exception:  # noqa: BLE001 one part that fails must not stop the others
+                    logger.exception("a part of the daemon failed, begun again", part=name)
+                await asyncio.sleep(AGAIN_S)
+
+        return asyncio.create_task(forever(), name=name)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do something at once and then again and again; a failure is logged and does not end it."""

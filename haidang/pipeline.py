@@ -61,6 +61,8 @@ class Pipeline:
         if step is not None:
             before_ns, after_ns = step
             logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
+            if self._unwritten:
+                self.write()  # with the times they were judged by, before the ledger follows the step
             self._health.shift(after_ns - before_ns)
             self._stepped(before_ns, after_ns)
 

@@ -112,7 +112,7 @@ def seconds_of(text: str) -> float:
 
 
 def cut_and_mend(
-    folder: Path, extra: str, *, cadence: float, told_within: float, back_within: float, cut: float
+    folder: Path, extra: str, *, cadence: float, told_within: float, back_within: float, cut: float, near: bool = False
 ) -> None:
     """Cut the link for a while and hold everything the daemon did against what really happened."""
     with namespace() as here, namespace() as branch, joined(here, branch), mail_server(here) as (postbox, port):
@@ -127,12 +127,12 @@ def cut_and_mend(
             )  # fmt: skip
             until(lambda: len(daemon.events("state changed")) == 2, 30, "both checks are up")
             cut_at = time.time()
-            branch.ip("link", "set", "wire", "down")
+            (here if near else branch).ip("link", "set", "wire", "down")
             until(lambda: postbox.mails, told_within, "a mail tells of the outage")
             told_after = postbox.mails[0][0] - cut_at
             assert told_after <= told_within
             until(lambda: time.time() - cut_at > cut, cut + 5, "the outage lasts")
-            branch.ip("link", "set", "wire", "up")
+            (here if near else branch).ip("link", "set", "wire", "up")
             mended_at = time.time()
             until(lambda: len(postbox.mails) > 1, back_within, "a mail tells of the recovery")
             until(
@@ -179,6 +179,10 @@ def check_records(config: Path, cut_at: float, mended_at: float, cadence: float)
 
 def test_a_cut_link_is_one_mail_and_its_repair_is_one_mail(tmp_path: Path) -> None:
     cut_and_mend(tmp_path, FAST, cadence=1.0, told_within=15, back_within=20, cut=9)
+
+
+def test_a_link_cut_at_our_own_end_is_told_all_the_same(tmp_path: Path) -> None:
+    cut_and_mend(tmp_path, FAST, cadence=1.0, told_within=15, back_within=20, cut=9, near=True)
 
 
 @pytest.mark.slow

@@ -215,8 +215,9 @@ class Daemon:
 
     async def _beat(self) -> None:
         self._service.say("WATCHDOG=1", self._status())
+        store = self._store.status()
         try:
-            self._ledger.beat(self._clock.utc_ns())
+            self._ledger.beat(self._clock.utc_ns(), {"store_kind": store.kind, "store_error": store.last_error})
         except sqlite3.Error as error:
             logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from haidang.model import CheckId, Interval, State, Transition
+from haidang.model import CheckId, FieldValue, Interval, State, Transition
 from storage.database import Database
 
 _KEPT = "state, confirmed_ns, reason, cause_target, cause_probe, owner, incident, evidence"
@@ -55,10 +55,16 @@ class Ledger:
             self._run = cursor.lastrowid or 0
         return states
 
-    def beat(self, now_ns: int) -> None:
-        """Say that the daemon lives; what lies after the last beat of a crashed run is unknown."""
+    def beat(self, now_ns: int, says: Mapping[str, FieldValue] | None = None) -> None:
+        """Say that the daemon lives; what lies after the last beat of a crashed run is unknown.
+
+        Parameters:
+            now_ns: UTC nanoseconds.
+            says: what else the daemon has to say of itself, for commands in other processes.
+        """
         with self._database.transaction() as sql:
-            sql.execute("UPDATE run SET beat_ns = ? WHERE id = ?", (now_ns, self._run))
+            said = json.dumps(dict(says or {}), ensure_ascii=False)
+            sql.execute("UPDATE run SET beat_ns = ?, says = ? WHERE id = ?", (now_ns, said, self._run))
 
     def end(self, now_ns: int) -> None:
         """Note an orderly end."""
@@ -200,6 +206,11 @@ class LedgerReader:
             (check.target, check.probe, end_ns, start_ns),
         )
         return [_interval(row) for row in rows]
+
+    def says(self) -> dict[str, FieldValue]:
+        """Return what the daemon said of itself with its last beat; empty before the first."""
+        row = self._sql.execute("SELECT says FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        return dict(json.loads(row[0])) if row else {}
 
     def alive_ns(self) -> int:
         """Return the last moment the newest run is known to have lived: its end, its last beat or its last verdict."""

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -15,10 +15,20 @@ import typer
 
 from config import Configuration
 from haidang import show
-from haidang.commands.common import ConfigOption, JsonOption, coloured, fail, print_json, print_table, read_config
+from haidang.commands.common import (
+    ConfigOption,
+    JsonOption,
+    clean,
+    coloured,
+    fail,
+    print_json,
+    print_table,
+    read_config,
+)
 from haidang.life import DataDirectory
 from haidang.settings import store_settings
 from storage.database import DatabaseError, open_reader
+from storage.ledger import LedgerReader
 from storage.metrics import StoreError, offline_status
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
@@ -164,26 +174,36 @@ def availability(
 
 @store.command("status")
 def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back."""
+    """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back.
+
+    Ends with 1 when the running daemon cannot write to it.
+    """
     configuration = read_config(config)
     try:
         found = offline_status(store_settings(configuration))
     except (DatabaseError, StoreError) as error:
         fail(str(error))
+    if _holder(configuration) is not None:
+        with _ledger(configuration) as sql:
+            says = LedgerReader(sql).says()
+        kind, error_text = str(says.get("store_kind", found.kind)), str(says.get("store_error", ""))
+        found = replace(found, kind=kind, last_error=error_text)
     if as_json:
         data = asdict(found)
         for name in ("oldest_unsent", "last_canary"):
             data[name] = show.utc(data.pop(f"{name}_ns"))
         print_json(data)
-        return
+        raise typer.Exit(1 if found.last_error else 0)
     zone = configuration.timezone
     rows = [
         ("store", found.kind), ("spooled", found.spooled), ("written", found.written), ("rejected", found.rejected),
         ("refused", found.refused), ("oldest unsent", show.local(found.oldest_unsent_ns, zone) or "none"),
         ("last canary read back", show.local(found.last_canary_ns, zone) or "none yet"),
+        ("error", clean(found.last_error) or "none"),
     ]  # fmt: skip
     for name, value in rows:
         typer.echo(f"{name:22} {value}")
+    raise typer.Exit(1 if found.last_error else 0)
 
 
 def _percent(value: float | None, digits: int) -> str:

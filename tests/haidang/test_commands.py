@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import COMMAND, Daemon
+from tests.support.daemon import COMMAND, Daemon, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
 
@@ -183,3 +183,22 @@ def test_doctor_names_what_is_missing_with_the_line_that_cures_it(space: Namespa
     assert found["mail server"]["health"] == "bad"
     assert "connection refused" in found["mail server"]["text"]
     assert found["mail server"]["cure"]
+
+
+def test_store_status_says_why_points_wait(space: Namespace, tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(
+        GOOD + "storage: {kind: influxdb, influxdb: {url: 'http://127.0.0.1:9', flavour: v1}}\n", encoding="utf-8"
+    )
+    with Daemon(path, space.command()) as daemon:
+        daemon.wait_for("state changed", 30)
+
+        def waiting() -> dict[str, Any] | None:
+            done = haidang("store", "status", "--config", str(path), "--json")
+            found: dict[str, Any] = json.loads(done.stdout) if done.returncode in (0, 1) else {}
+            return found if done.returncode == 1 else None
+
+        found = until(waiting, 30, "the daemon has said what is wrong with its store")
+        assert "127.0.0.1:9" in found["last_error"]
+        assert found["spooled"] > 0
+        assert daemon.end() == 0

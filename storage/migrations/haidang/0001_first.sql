@@ -7,7 +7,8 @@ CREATE TABLE run (
   started_ns INTEGER NOT NULL,
   beat_ns INTEGER NOT NULL,
   stopped_ns INTEGER,          -- set by an orderly end
-  version TEXT NOT NULL
+  version TEXT NOT NULL,
+  says TEXT NOT NULL DEFAULT '{}'  -- JSON: what the daemon said of itself with its last beat
 ) STRICT;
 
 CREATE TABLE incident (

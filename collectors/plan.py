@@ -93,9 +93,14 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
         else:
             parents = (first,)
         yield CheckPlan(
-            check, target.address or "", cadence_s, max(fast_s, slowest_s), settings,
+            check, target.address or "", cadence_s, _fast(settings, max(fast_s, slowest_s)), settings,
             tuple((key, value) for key, value in tags.items() if value), parents, configuration.confirmation,
         )  # fmt: skip
+
+
+def _fast(settings: Settings, fast_s: float) -> float:
+    """Return the cadence of a suspect: never sparser than the echoes of a usual burst, or hurrying would slow it."""
+    return min(fast_s, settings.cadence_s / settings.echoes) if isinstance(settings, PingSettings) else fast_s
 
 
 def _settings(target: Target, probe: str) -> tuple[Settings, float, float]:

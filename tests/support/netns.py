@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import secrets
+import socket
+import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +19,7 @@ import pytest
 from tests.support.parts import require
 
 CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # netdevice(7)
 
 
 class Namespace:
@@ -39,6 +44,19 @@ class Namespace:
     def nft(self, rules: str) -> None:
         """Load nftables rules inside."""
         self.run(require("nft", "nftables"), "-f", "-", text=rules)
+
+    def switch(self, device: str, *, up: bool) -> float:
+        """Switch a device on or off by one system call; unlike ``ip``, it does not wait for a process to start.
+
+        Returns:
+            when it was done, seconds since 1970.
+        """
+        with self.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            request = struct.pack("16sh14x", device.encode(), 0)
+            flags = struct.unpack_from("=h", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request), 16)[0]
+            flags = flags | IFF_UP if up else flags & ~IFF_UP
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", device.encode(), flags))
+            return time.time()
 
     @contextmanager
     def entered(self) -> Iterator[None]:

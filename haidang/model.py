@@ -111,8 +111,10 @@ class Transition:
         at_ns: when it truly began (the first failed or first good sample), not when it was confirmed.
         confirmed_ns: when it was confirmed.
         reason: why, in words.
-        cause: for ``unreachable``: the check that failed and hides this one.
+        cause: for ``unreachable``: the check that failed and hides this one; for ``down``: the shared-risk group
+            (carrier, power feeder …) that explains it; for ``degraded``: the way that is lost.
         evidence: counted facts behind the verdict (``failures``, ``span_s`` …).
+        flapping: the check changes to and fro: the states go on, nobody is told of each.
     """
 
     check: CheckId
@@ -123,6 +125,7 @@ class Transition:
     reason: str
     cause: CheckId | None = None
     evidence: Mapping[str, FieldValue] = field(default_factory=dict)
+    flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)

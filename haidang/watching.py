@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
+from availability.rule import Rule
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from availability.check import WORKING, Check
-from haidang.model import CheckId, State, Transition
+from haidang.model import CheckId, FieldValue, State, Transition
 
 TOGETHER_NS = 60_000_000_000
 """Failures that begin within this time of each other began together."""
@@ -113,8 +113,12 @@ class SharedRisks:
         group.down_ns = since_ns
         group.failed.add(check.id)
         reason = f"{len(around)} of {len(group.members)} that share it fail at once"
-        evidence = {"members": len(group.members), "failing": len(around), "share": round(share, 3)}
-        return group.id, [Transition(group.id, State.DOWN, None, since_ns, now_ns, reason, None, evidence)]
+        evidence: dict[str, FieldValue] = {"members": len(group.members), "failing": len(around), "share": round(share, 3)}
+        members = tuple(sorted(member.id for member in around))
+        down = Transition(
+            group.id, State.DOWN, None, since_ns, now_ns, reason, None, evidence, members=members
+        )  # fmt: skip
+        return group.id, [down]
 
     def together(self, check: Check) -> int:
         """Note a failure that nothing explains; return how many others like it began within the same time."""

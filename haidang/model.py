@@ -115,6 +115,7 @@ class Transition:
             (carrier, power feeder …) that explains it; for ``degraded``: the way that is lost.
         evidence: counted facts behind the verdict (``failures``, ``span_s`` …).
         flapping: the check changes to and fro: the states go on, nobody is told of each.
+        members: for a shared-risk group: the checks that fail because of it, as far as is known.
     """
 
     check: CheckId
@@ -126,6 +127,7 @@ class Transition:
     cause: CheckId | None = None
     evidence: Mapping[str, FieldValue] = field(default_factory=dict)
     flapping: bool = False
+    members: tuple[CheckId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,10 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of an incident's timeline; ``kind`` is opened, again, hidden, state, flapping, steady,
-    resolved or closed."""
+    """One line of an incident's timeline.
+
+    Its ``kind`` is opened, again, hidden, state, flapping, steady, resolved or closed.
+    """
 
     at_ns: int
     kind: str
@@ -109,7 +111,8 @@ def events(sql: sqlite3.Connection, number: int) -> list[Event]:
 def flapping(sql: sqlite3.Connection, number: int) -> bool:
     """Tell whether the check of an incident flaps, as far as people were told."""
     row = sql.execute(
-        "SELECT kind FROM incident_event WHERE incident = ? AND kind IN ('flapping', 'steady') ORDER BY id DESC LIMIT 1",
+        "SELECT kind FROM incident_event WHERE incident = ? AND kind IN ('flapping', 'steady') "
+        "ORDER BY id DESC LIMIT 1",
         (number,),
     ).fetchone()
     return row is not None and row[0] == "flapping"

@@ -113,7 +113,11 @@ class SharedRisks:
         group.down_ns = since_ns
         group.failed.add(check.id)
         reason = f"{len(around)} of {len(group.members)} that share it fail at once"
-        evidence: dict[str, FieldValue] = {"members": len(group.members), "failing": len(around), "share": round(share, 3)}
+        evidence: dict[str, FieldValue] = {
+            "members": len(group.members),
+            "failing": len(around),
+            "share": round(share, 3),
+        }
         members = tuple(sorted(member.id for member in around))
         down = Transition(
             group.id, State.DOWN, None, since_ns, now_ns, reason, None, evidence, members=members

@@ -51,7 +51,7 @@ class Check:
         self.loss = LossTest()
         self.delay = DelayTest()
         self.flapping = Flapping()
-        self.troubles = ""  # the kinds of what makes it degraded, to notice when they change
+        self.troubles: tuple[str, ...] = ()  # the kinds of what makes it degraded
 
     @property
     def failed(self) -> bool:

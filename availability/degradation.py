@@ -56,5 +56,10 @@ def troubles(check: Check) -> Sequence[Trouble]:
 
 
 def well_since_ns(check: Check) -> int:
-    """Return when the last trouble of a check that has none any more ended, as far as its tests know."""
-    return max(check.loss.since_ns, check.delay.since_ns, check.changed_ns)
+    """Return when the last of a check's troubles ended."""
+    ends = {
+        "loss": check.loss.since_ns,
+        "delay": check.delay.since_ns,
+        "route": max((parent.changed_ns for parent in check.parents), default=0),
+    }
+    return max(check.changed_ns, *(ends[kind] for kind in check.troubles))

@@ -76,7 +76,7 @@ class DelayTest:
 
     def shift(self, delta_ns: int) -> None:
         """Follow a step of the wall clock."""
-        self.since_ns += delta_ns
+        self.since_ns += delta_ns if self.since_ns else 0
         self._over += delta_ns if self._over else 0
         self._under += delta_ns if self._under else 0
 

@@ -250,7 +250,7 @@ class HealthEngine:
     def _weigh(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         """Make an answering check degraded or well, by what is wrong with it."""
         found = troubles(check)
-        kinds = " ".join(one.kind for one in found)
+        kinds = tuple(one.kind for one in found)
         if check.state is State.UP and found:
             since_ns = max(check.changed_ns, min(one.since_ns for one in found))
         elif check.state is State.DEGRADED and not found:
@@ -318,7 +318,7 @@ class HealthEngine:
             rule = check.rule
             if check.flapping.changed(at_ns, rule.flap_changes, rule.flap_window_s):
                 self._flapping[check.id] = check
-        check.troubles = ""
+        check.troubles = ()
         self._say(check, state, at_ns, now_ns, reason, cause, evidence, out)
         if state is State.UP:
             check.before_unknown = None

@@ -24,12 +24,14 @@ class LossTest:
     and single bursts are the business of the confirmation of failures.
     """
 
-    __slots__ = ("_at_ns", "_losses", "_lost", "_samples", "_score", "lossy", "since_ns")
+    __slots__ = ("_at_ns", "_losses", "_lost", "_maybe_ns", "_samples", "_score", "lossy", "percent", "since_ns")
 
     def __init__(self) -> None:
         self.lossy = False
-        self.since_ns = 0  # since when it is as it is or, while the evidence grows, since when it may be otherwise
+        self.since_ns = 0  # where it became as it is, 0 while it never changed
+        self.percent = 0.0  # the loss from there to the decision
         self._at_ns = 0
+        self._maybe_ns = 0  # where the evidence for the other verdict begins
         self._lost = False
         self._score = 0.0
         self._losses = self._samples = 0
@@ -48,27 +50,20 @@ class LossTest:
         if at_ns - self._at_ns < _APART_NS:
             return
         self._at_ns = at_ns
+        self._losses += not ok
+        self._samples += 1
         if not ok and self._lost:
-            self._losses += 1
-            self._samples += 1
             return
         self._lost = not ok
         bad, usual = percent / 100, percent / 100 * _USUAL
         step = math.log((1 - bad) / (1 - usual)) if ok else math.log(bad / usual)
         if self._score == 0:
-            self.since_ns = at_ns
-            self._losses = self._samples = 0
-        self._losses += not ok
-        self._samples += 1
+            self._maybe_ns, self._losses, self._samples = at_ns, int(not ok), 1
         self._score = max(0.0, self._score + (-step if self.lossy else step))
         if self._score > (_LEAVE if self.lossy else _ENTER):
             self.lossy = not self.lossy
+            self.since_ns, self.percent = self._maybe_ns, 100 * self._losses / self._samples
             self._score = 0.0
-
-    @property
-    def percent(self) -> float:
-        """Loss since `since_ns`, for a person to read."""
-        return 100 * self._losses / max(1, self._samples)
 
     def reset(self) -> None:
         """Begin anew: after an outage the line may be another one."""
@@ -77,5 +72,6 @@ class LossTest:
 
     def shift(self, delta_ns: int) -> None:
         """Follow a step of the wall clock."""
-        self.since_ns += delta_ns
+        self.since_ns += delta_ns if self.since_ns else 0
         self._at_ns += delta_ns
+        self._maybe_ns += delta_ns

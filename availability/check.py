@@ -15,7 +15,7 @@ FAILED = frozenset({State.DOWN, State.UNREACHABLE})
 WORKING = frozenset({State.UP, State.DEGRADED})
 _TIMES = (
     "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns", "good_since_ns",
-    "pending_since_ns", "released_ns", "sample_ns",
+    "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
 )  # fmt: skip
 
 
@@ -24,8 +24,9 @@ class Check:
 
     __slots__ = (
         "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns", "children", "delay",
-        "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "parents",
-        "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns", "state", "troubles", "urgent",
+        "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
+        "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns", "state", "troubles",
+        "urgent", "waiting",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -35,11 +36,13 @@ class Check:
         self.before_unknown: State | None = None
         self.parents: tuple[Check, ...] = ()
         self.children: list[Check] = []
+        self.waiting: dict[CheckId, Check] = {}  # children whose verdict waits for this one
         self.risks: tuple[CheckId, ...] = ()  # what it shares with others
         self.bad_count = self.bad_since_ns = 0
         self.good_count = self.good_since_ns = 0
         self.sample_ns = 0  # newest certain sample
         self.good_ns = 0  # newest good one that was not alone
+        self.lost_ns = 0  # newest failed one
         self.certain_ns = 0  # when a certain sample last came in, to notice silence
         self.changed_ns = 0  # where the present state begins
         self.failed_since_ns = 0  # true start of the confirmed failure
@@ -67,6 +70,11 @@ class Check:
     def failing_since_ns(self) -> int:
         """The first failed sample of what fails now, 0 when nothing does."""
         return self.failed_since_ns if self.failed else self.bad_since_ns
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether it, or what it hangs on, flaps: then shorter runs confirm."""
+        return self.flapping.active or any(parent.unsteady for parent in self.parents)
 
     def forget_runs(self) -> None:
         """Drop the runs of good and failed samples: nothing is proven by what lies before a gap."""

@@ -68,12 +68,15 @@ class HealthEngine:
         """Set who depends on whom. Parents that are not watched are left out."""
         for check in self._checks.values():
             check.children = []
+            check.waiting = {}
         for check in self._checks.values():
             check.parents = tuple(
                 self._checks[parent] for parent in parents.get(check.id, ()) if parent in self._checks
             )  # fmt: skip
             for parent in check.parents:
                 parent.children.append(check)
+                if check.pending_since_ns:
+                    parent.waiting[check.id] = check
 
     def share(self, groups: Mapping[CheckId, Sequence[CheckId]], down: Sequence[CheckId] = ()) -> None:
         """Set which checks share a risk; call it after `connect`. Members that are not watched are left out.
@@ -144,9 +147,8 @@ class HealthEngine:
             measure(check, observation)
             self._weigh(check, now_ns, out)
         self._pace(check)
-        for child in tuple(check.children):
-            if child.pending_since_ns:
-                self._decide(child, now_ns, out)
+        for child in tuple(check.waiting.values()):
+            self._decide(child, now_ns, out)
         return out
 
     def tick(self, now_ns: int) -> list[Transition]:
@@ -191,13 +193,14 @@ class HealthEngine:
             return
         if check.failed:
             rule = check.rule
-            clear_s = min(rule.clear_span_s, rule.brief_s) if check.flapping.active else rule.clear_span_s
+            clear_s = min(rule.clear_span_s, rule.brief_s) if check.unsteady else rule.clear_span_s
             if check.good_count < rule.clear_samples or at_ns - check.good_since_ns < clear_s * 1e9:
                 return
         self._change(check, State.UP, check.good_since_ns, now_ns, "", None, out)
 
     def _bad(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
         rule = check.rule
+        check.lost_ns = at_ns
         check.bad_count += 1
         if check.bad_count == 1:
             check.bad_since_ns = at_ns
@@ -212,12 +215,13 @@ class HealthEngine:
         if check.state is State.UNKNOWN and check.before_unknown is State.DOWN:
             self._change(check, State.DOWN, check.bad_since_ns, now_ns, check.reason, None, out)
             return
-        span_s = min(rule.span_s, rule.brief_s) if check.flapping.active else rule.span_s
+        span_s = min(rule.span_s, rule.brief_s) if check.unsteady else rule.span_s
         if check.bad_count >= rule.failures and at_ns - check.bad_since_ns >= span_s * 1e9:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
                 for parent in check.parents:
+                    parent.waiting[check.id] = check
                     self._ask(parent, now_ns)
             self._decide(check, now_ns, out)
 
@@ -228,6 +232,8 @@ class HealthEngine:
         rule, flapping = check.rule, check.flapping
         if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
             return
+        if check.parents and all(parent.lost_ns >= start_ns for parent in check.parents):
+            return  # what it hangs on was away: that one flaps
         if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
             return
         self._flapping[check.id] = check
@@ -346,8 +352,11 @@ class HealthEngine:
         check.state, check.changed_ns = state, at_ns
 
     def _settle(self, check: Check) -> None:
-        check.pending_since_ns = 0
-        self._pending.pop(check.id, None)
+        if check.pending_since_ns:
+            check.pending_since_ns = 0
+            del self._pending[check.id]
+            for parent in check.parents:
+                parent.waiting.pop(check.id, None)
 
     def _ask(self, check: Check, since_ns: int) -> None:
         """Have a check probed at once unless a sample later than ``since_ns`` is known."""

@@ -100,6 +100,24 @@ def test_a_hub_cut_with_two_hundred_sites_is_one_incident_and_its_recovery_one_m
     assert {prober.engine.state(check) for check in cadences} == {State.UP}
 
 
+def test_a_hub_that_flaps_is_one_incident_and_its_sites_downtime_is_counted(desk: Desk) -> None:
+    sites = [CheckId(f"site{number}", "icmp") for number in range(10)]
+    cadences = dict.fromkeys([HUB, *sites], 10.0)
+    phases = {check: number * 0.9 for number, check in enumerate(cadences)}
+
+    def answers(_: CheckId, at_s: float) -> bool:
+        return not 600 <= at_s < 7800 or (at_s - 600) % 120 >= 30
+
+    prober = Prober(cadences, phases, dict.fromkeys(sites, (HUB,)), answers, Rule())
+    prober.run(7800 + 4000)
+    write(desk, prober)
+    assert messages(desk) == ["flapping", "flapped"]
+    assert {one.check for one in prober.transitions if one.state is State.DOWN} == {HUB}
+    intervals = LedgerReader(desk.sql).between(sites[0], START_NS, START_NS + 11_800 * S)
+    counted = figures(intervals, START_NS, START_NS + 11_800 * S, START_NS + 11_800 * S)
+    assert counted.down_s > 0.9 * 1800, "but for the first four, which were too short to be certain"
+
+
 def test_the_root_of_random_failures_is_found_whatever_is_seen_first() -> None:
     wrong = [result.wrong for seed in range(12) if not (result := try_one(seed, 60)).right]
     assert wrong == []

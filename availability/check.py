@@ -25,8 +25,8 @@ class Check:
     __slots__ = (
         "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns", "children", "delay",
         "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
-        "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns", "state", "troubles",
-        "urgent", "waiting",
+        "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns", "state",
+        "troubles", "urgent", "waiting",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -50,6 +50,7 @@ class Check:
         self.asked_ns = 0  # a child needs a sample later than this
         self.pending_since_ns = 0  # failing for certain, waiting for the parents' verdict
         self.reason = ""
+        self.no_route = False  # the newest observation says so
         self.urgent = False
         self.loss = LossTest()
         self.delay = DelayTest()
@@ -75,6 +76,11 @@ class Check:
     def unsteady(self) -> bool:
         """Whether it, or what it hangs on, flaps: then shorter runs confirm."""
         return self.flapping.active or any(parent.unsteady for parent in self.parents)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether this machine has no route to it, or to all that it hangs on."""
+        return self.no_route or (bool(self.parents) and all(parent.cut_off for parent in self.parents))
 
     def forget_runs(self) -> None:
         """Drop the runs of good and failed samples: nothing is proven by what lies before a gap."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from availability.check import FAILED, WORKING, Check, Judge, Verdict
 from availability.degradation import measure, troubles, well_since_ns
-from availability.risks import FEWEST, RiskGroup, SharedRisks
+from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
 from availability.rule import Rule
 from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
 
@@ -127,6 +127,10 @@ class HealthEngine:
             return []
         out: list[Transition] = []
         check.reason = observation.reason
+        if check.no_route and not observation.no_route:
+            check.forget_runs()  # nothing is backdated over the time we were cut off
+            out += self._risks.back(check, now_ns, now_ns)
+        check.no_route = observation.no_route
         if not observation.samples:
             if observation.status is Status.UNKNOWN:
                 self._not_seen(check, observation, now_ns, out)
@@ -286,6 +290,12 @@ class HealthEngine:
         self._settle(check)
         shared, of_group = self._risks.explain(check, now_ns)
         out += of_group
+        if shared == OWN_ROUTE or (check.cut_off and self._risks.down(OWN_ROUTE)):
+            if check.state is not State.UNKNOWN:
+                check.before_unknown = check.state
+                self._change(check, State.UNKNOWN, since, now_ns, check.reason, OWN_ROUTE, out)
+            check.forget_runs()
+            return
         reason = check.reason
         if shared is None and (others := self._risks.together(check)) >= FEWEST - 1:
             reason = f"{reason}; unsure: {others} others failed within a minute, nothing known explains them all"

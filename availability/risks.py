@@ -24,6 +24,10 @@ AGAIN_NS = 1_000_000_000
 """A group that is not the reason is not asked again before: in a storm thousands of verdicts would each count it."""
 
 
+OWN_ROUTE = CheckId("haidang", "route")
+"""Our own way out: the group of everything that this machine has no route to."""
+
+
 class RiskGroup:
     """One group: its members, and those that are down because of it."""
 
@@ -38,16 +42,19 @@ class RiskGroup:
 
     def takes(self, check: Check) -> bool:
         """Whether the failure of a member belongs to the group's running one."""
-        return self.down_ns is not None and check.bad_since_ns <= self.down_ns + TOGETHER_NS
+        return self.down_ns is not None and (self.id == OWN_ROUTE or check.bad_since_ns <= self.down_ns + TOGETHER_NS)
 
     def hits(self, check: Check) -> tuple[list[Check], int]:
         """Return the members that began to fail together with one, and how many members there are to see."""
         around: list[Check] = []
         seen = 0
+        ours = self.id == OWN_ROUTE
         for member in self.members:
-            if member.state is State.UNREACHABLE or (member.parents and all(one.failing for one in member.parents)):
+            if not ours and (
+                member.state is State.UNREACHABLE or (member.parents and all(one.failing for one in member.parents))
+            ):
                 continue  # a parent explains it
-            failing = member.bad_count > 1 or member.failed
+            failing = (member.bad_count > 1 or member.failed) and (not ours or member.no_route)
             seen += failing or member.state in WORKING
             if failing and abs(member.failing_since_ns - check.bad_since_ns) <= TOGETHER_NS:
                 around.append(member)
@@ -90,7 +97,7 @@ class SharedRisks:
         Returns:
             the group, or ``None``; and the group's transition when it is found to have failed just now.
         """
-        groups = [self._groups[name] for name in check.risks]
+        groups = [self._groups[name] for name in check.risks if name != OWN_ROUTE or check.no_route]
         for group in groups:
             if group.takes(check):
                 group.failed.add(check.id)
@@ -112,7 +119,8 @@ class SharedRisks:
         since_ns = min(member.failing_since_ns or check.bad_since_ns for member in around)
         group.down_ns = since_ns
         group.failed.add(check.id)
-        reason = f"{len(around)} of {len(group.members)} that share it fail at once"
+        why = "have no route from this machine" if group.id == OWN_ROUTE else "that share it fail at once"
+        reason = f"{len(around)} of {len(group.members)} {why}"
         evidence: dict[str, FieldValue] = {
             "members": len(group.members),
             "failing": len(around),
@@ -123,6 +131,10 @@ class SharedRisks:
             group.id, State.DOWN, None, since_ns, now_ns, reason, None, evidence, members=members
         )  # fmt: skip
         return group.id, [down]
+
+    def down(self, group: CheckId) -> bool:
+        """Tell whether a group has failed."""
+        return group in self._groups and self._groups[group].down_ns is not None
 
     def together(self, check: Check) -> int:
         """Note a failure that nothing explains; return how many others like it began within the same time."""

@@ -121,11 +121,10 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
-        risks = shared_risks(self._configuration)
-        changes = self._watching.apply(plan(self._configuration), risks, known)
+        changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._calendar.start()
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - risks.keys())
+        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)

@@ -57,6 +57,7 @@ class Observation:
         duration_ms: from the first send until the answer was complete or the deadline passed.
         samples: the single tries with their times, oldest first. An ``unknown`` observation may carry
             the tries that are certain and leave out those that are not.
+        no_route: nothing left this machine: it has no route, or its own interface is down.
     """
 
     target: str
@@ -67,6 +68,7 @@ class Observation:
     fields: Mapping[str, FieldValue]
     duration_ms: float
     samples: tuple[Sample, ...] = ()
+    no_route: bool = False
 
 
 @dataclass(frozen=True, slots=True)

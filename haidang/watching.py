@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from availability.health import HealthEngine
+from availability.risks import OWN_ROUTE
 from availability.rule import Rule
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
@@ -75,7 +76,7 @@ class Watching:
         self.snmp = snmp
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
         self._hurried: set[CheckId] = set()
-        self._risks: frozenset[CheckId] = frozenset()
+        self.risks: frozenset[CheckId] = frozenset()
 
     def apply(
         self, plans: Iterable[CheckPlan], risks: Mapping[CheckId, Sequence[CheckId]],
@@ -111,10 +112,12 @@ class Watching:
             if check in self._hurried:
                 self._cadence.hurry(str(check), plan.fast_s)
         self._health.connect({check: plan.parents for check, plan in wanted.items()})
+        own = [check for check, plan in wanted.items() if isinstance(plan.settings, PingSettings)]
+        risks = {**risks, OWN_ROUTE: own}
         down = [group for group, state in (last_known or {}).items() if state is State.DOWN and group in risks]
         self._health.share(risks, down)
-        gone = tuple(group for group in self._risks if group not in risks)
-        self._risks = frozenset(risks)
+        gone = tuple(group for group in self.risks if group not in risks)
+        self.risks = frozenset(risks)
         return Changes(added, (*removed, *gone), changed)
 
     def hurry(self, check: CheckId, fast: bool) -> None:

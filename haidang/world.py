@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from alerting.world import Recipient, Subject, Words
 from availability.objectives import Figures, figures, month_at
+from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.things import Named
@@ -38,6 +39,8 @@ class ConfiguredWorld:
         inventory = self._configuration.inventory
         target = inventory.targets.get(check.target)
         if target is None:
+            if check == OWN_ROUTE:
+                return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
             risk = inventory.risks.get(check.target)
             name = _words(risk) if risk else {"vi": check.target, "en": check.target}
             return Subject(name=name, carrier=check.target if check.probe == "carrier" and not risk else "")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from availability.dependencies import judge
 from availability.health import HealthEngine
+from availability.risks import OWN_ROUTE
 from availability.rule import Rule
 from haidang.model import CheckId, Observation, Sample, State, Status, Transition
 
@@ -19,21 +22,23 @@ class Bench:
 
     def __init__(self, groups: dict[CheckId, list[CheckId]], parents: dict[CheckId, tuple[CheckId, ...]]) -> None:
         self.engine = HealthEngine(judge, lambda _check, _fast: None)
-        self.checks = [*{one for many in parents.values() for one in many}, *LINES]
+        above = [one for many in parents.values() for one in many]
+        self.checks = list(dict.fromkeys([*above, *LINES, *parents]))
         for check in self.checks:
             self.engine.watch(check, Rule())
         self.engine.connect(parents)
         self.engine.share(groups)
         self.transitions: list[Transition] = []
 
-    def live(self, begin: int, end: int, failed: dict[CheckId, int]) -> None:
+    def live(self, begin: int, end: int, failed: dict[CheckId, int], no_route: Sequence[CheckId] = ()) -> None:
         """Let seconds pass, each check answering unless it has failed by then."""
         for second in range(begin, end):
             for check in self.checks:
                 ok = second < failed.get(check, end)
                 at = START + second * S
                 status = Status.UP if ok else Status.DOWN
-                seen = Observation(check.target, check.probe, at, status, "", {}, 1.0, (Sample(at, ok),))
+                cut = check in no_route and not ok
+                seen = Observation(check.target, check.probe, at, status, "", {}, 1.0, (Sample(at, ok),), cut)
                 self.transitions += self.engine.observe(seen, at)
             self.transitions += self.engine.tick(START + second * S)
 
@@ -109,3 +114,36 @@ def test_a_group_whose_members_are_taken_out_of_the_configuration_is_over() -> N
     bench.engine.share({CARRIER: LINES})
     bench.transitions += bench.engine.tick(START + 301 * S)
     assert bench.states(CARRIER) == [State.DOWN, State.UP]
+
+
+def test_without_a_route_of_our_own_everything_is_unknown_and_the_one_failure_is_ours() -> None:
+    gateway, agent = CheckId("gateway", "icmp"), CheckId("line0", "snmp")
+    parents: dict[CheckId, tuple[CheckId, ...]] = dict.fromkeys(LINES, (gateway,))
+    bench = Bench({OWN_ROUTE: [gateway, *LINES]}, {**parents, agent: (LINES[0],)})
+    everything = dict.fromkeys(bench.checks, 100)
+    bench.live(0, 100, {})
+    bench.live(100, 400, everything, no_route=[gateway, *LINES])
+    assert bench.states(OWN_ROUTE) == [State.DOWN]
+    assert {bench.engine.state(check) for check in bench.checks} == {State.UNKNOWN}
+    assert all(State.DOWN not in bench.states(check) for check in bench.checks)
+    assert {one.at_ns for one in bench.transitions if one.state is State.UNKNOWN} == {START + 100 * S}
+    bench.live(400, 460, {})
+    assert bench.states(OWN_ROUTE) == [State.DOWN, State.UP]
+    assert {bench.engine.state(check) for check in bench.checks} == {State.UP}
+
+
+def test_what_stays_away_when_our_route_is_back_is_down_from_then_on() -> None:
+    bench = Bench({OWN_ROUTE: LINES}, {})
+    bench.live(0, 100, {})
+    bench.live(100, 300, dict.fromkeys(LINES, 100), no_route=LINES)
+    bench.live(300, 400, {LINES[3]: 300})
+    assert bench.states(OWN_ROUTE) == [State.DOWN, State.UP]
+    down = [one for one in bench.transitions if one.state is State.DOWN and one.check == LINES[3]]
+    assert [one.at_ns for one in down] == [START + 300 * S]
+
+
+def test_a_single_target_without_a_route_is_down() -> None:
+    bench = Bench({OWN_ROUTE: LINES}, {})
+    bench.live(0, 300, {LINES[0]: 100}, no_route=LINES[:1])
+    assert bench.states(LINES[0]) == [State.UP, State.DOWN]
+    assert bench.states(OWN_ROUTE) == []

@@ -2,6 +2,7 @@
 
 from lab.province.generate import generate
 from lab.province.nouns import Credentials, Link, Offer, Province, Site, Unit
+from lab.province.running import RunningProvince
 from lab.province.shape import Shape
 
-__all__ = ["Credentials", "Link", "Offer", "Province", "Shape", "Site", "Unit", "generate"]
+__all__ = ["Credentials", "Link", "Offer", "Province", "RunningProvince", "Shape", "Site", "Unit", "generate"]

@@ -66,6 +66,4 @@ class Shape:
         least = {"devices": FEWEST_DEVICES, "services": FEWEST_SERVICES}
         counts = ("districts", "communes", "rooms", "cameras", "devices", "services")
         larger = {name: max(least.get(name, 1), round(getattr(self, name) * factor)) for name in counts}
-        return dataclasses.replace(
-            self, **{**larger, "communes": max(larger["communes"], larger["districts"])}
-        )
+        return dataclasses.replace(self, **{**larger, "communes": max(larger["communes"], larger["districts"])})

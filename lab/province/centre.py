@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.province import plan
 from lab.province.draft import Draft
-from lab.province.nouns import Offer, Site
+from lab.province.nouns import Site
 from lab.province.shape import FEWEST_DEVICES
 
 CENTRE = "province"
@@ -34,7 +34,7 @@ def build_centre(draft: Draft) -> None:
     access = []
     for number in range(2, switches + 2):
         access.append(f"dc-switch-{number}")
-        devices.add(access[-1], "switch", "switch", router=True)
+        devices.add(access[-1], "switch", "server-switch", router=True)
         draft.cable(CORE_SWITCH, access[-1])
     for role, kind, count in (("firewall", "firewall", firewalls), ("environment", "environment", sensors)):
         for number in range(1, count + 1):
@@ -42,7 +42,7 @@ def build_centre(draft: Draft) -> None:
     for name in _ups_names(units):
         devices.add(name, "ups", "ups", runtime_min=_RUNTIME_MIN)
     for number in range(1, control + 1):
-        devices.add(f"mcu-{number}", "videoconf", "mcu", system="videoconf", offers=(Offer("sip"),))
+        devices.add(f"mcu-{number}", "videoconf", "mcu", system="videoconf", services=("sip",))
     for number in range(1, servers + 1):
         switch = access[number % len(access)] if access else CORE_SWITCH
         devices.add(
@@ -71,7 +71,7 @@ class _Devices:
 
     def add(
         self, name: str, kind: str, role: str, *, system: str = "datacentre", parent: str = CORE_SWITCH,
-        router: bool = False, access: str = "v2c", runtime_min: int = 0, offers: tuple[Offer, ...] = (),
+        router: bool = False, access: str = "v2c", runtime_min: int = 0, services: tuple[str, ...] = (),
         ipv6: bool = False,
     ) -> None:  # fmt: skip
         """Add a device behind its parent."""
@@ -80,7 +80,7 @@ class _Devices:
         self._draft.add_unit(
             name, kind, role, CENTRE, system, both(address, ipv6_first=ipv6) if router or ipv6 else (address,),
             place="" if router else parent, parents=(parent,) if parent else (), access=access,
-            runtime_min=runtime_min, offers=offers,
+            runtime_min=runtime_min, services=services,
         )  # fmt: skip
 
 
@@ -93,6 +93,6 @@ def _add_services(draft: Draft) -> None:
         draft.add_unit(
             f"{row['id']}{tail}", "server", "service", CENTRE, "datacentre",
             both(address, ipv6_first=True) if number % _IPV6_EACH == _IPV6_EACH - 1 else (address,),
-            place=CORE_SWITCH, parents=(CORE_SWITCH,), offers=(Offer(row["kind"]),),
+            place=CORE_SWITCH, parents=(CORE_SWITCH,), services=(row["kind"],),
             called={language: f"{row[language]}{tail.replace('-', ' ')}" for language in ("vi", "en")},
         )  # fmt: skip

@@ -10,7 +10,7 @@ from lab.province import plan
 from lab.province.centre import CENTRE, CORE_ROUTERS, both
 from lab.province.draft import Draft
 from lab.province.names import District, slug
-from lab.province.nouns import Offer, Site
+from lab.province.nouns import Site
 
 _SITES_PER_FEEDER = 6
 _HUB_MBIT, _COMMUNE_MBIT = (500, 1000), (20, 50, 50, 100)
@@ -80,7 +80,7 @@ class Hub:
         for number in range(cameras):
             draft.add_unit(
                 f"{self.site}-camera-{number + 1}", "camera", "camera", site, system,
-                (plan.camera(self.number, number),), place=switch, parents=(switch,), offers=(Offer("rtsp"),),
+                (plan.camera(self.number, number),), place=switch, parents=(switch,), services=("rtsp",),
             )  # fmt: skip
 
     def add_communes(self, names: Sequence[str], neighbour: Hub) -> None:
@@ -98,7 +98,7 @@ class Hub:
         self._draft.add_unit(
             f"{site}-room-{count + 1}", "videoconf", "room", site, "videoconf",
             (plan.office(self.number, number, plan.ROOMS + count),), place=router, parents=(router,), access="v2c",
-            offers=(Offer("sip"),),
+            services=("sip",),
         )  # fmt: skip
 
     def _add_commune(self, number: int, name: str, neighbour: Hub) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lab.province.names import Names, slug
-from lab.province.nouns import Credentials, Link, Offer, Province, Site, Unit
+from lab.province.nouns import Credentials, Link, Province, Site, Unit
 from lab.province.shape import Shape
 
 _KM_PER_DEGREE = 111.2
@@ -75,7 +75,7 @@ class Draft:
     def add_unit(
         self, name: str, kind: str, role: str, site: str, system: str, addresses: tuple[str, ...], *, place: str = "",
         parents: tuple[str, ...] = (), via: Link | None = None, circuit: str = "", access: str = "",
-        runtime_min: int = 0, offers: tuple[Offer, ...] = (), called: dict[str, str] | None = None,
+        runtime_min: int = 0, services: tuple[str, ...] = (), called: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Add a unit; without a place it is a router itself.
 
@@ -89,7 +89,7 @@ class Draft:
         words = called or {language: text.format(**gaps) for language, text in self.names.roles[role].items()}
         self._units[name] = Unit(
             name, words["vi"], words["en"], kind, role, site, system, addresses, place or name, via.id if via else "",
-            parents, via.id if via else circuit, (), access, runtime_min, offers,
+            parents, via.id if via else circuit, (), access, runtime_min, services,
         )  # fmt: skip
 
     def add_ends(self, router: str, site: str, lines: Iterable[tuple[Link, str]]) -> None:

@@ -15,7 +15,7 @@ from lab.province.centre import CENTRE, CORE_SWITCH, build_centre
 from lab.province.district import Hub
 from lab.province.draft import Draft
 from lab.province.names import District, Names, read_names
-from lab.province.nouns import Offer, Province
+from lab.province.nouns import Province
 from lab.province.shape import Shape
 
 _USUAL_COMMUNES = 21
@@ -71,7 +71,7 @@ def _add_rooms(draft: Draft, hubs: Sequence[Hub]) -> None:
     """Share the conference rooms out: the centre's, one in each district, the rest in communes spread evenly."""
     draft.add_unit(
         f"{CENTRE}-room-1", "videoconf", "room", CENTRE, "videoconf", (plan.centre(plan.CENTRE_ROOMS, 0),),
-        place=CORE_SWITCH, parents=(CORE_SWITCH,), access="v2c", offers=(Offer("sip"),),
+        place=CORE_SWITCH, parents=(CORE_SWITCH,), access="v2c", services=("sip",),
     )  # fmt: skip
     for hub in hubs[: draft.shape.rooms - 1]:
         hub.add_room(0)

@@ -36,6 +36,8 @@ class Names:
         systems, services: rows as in the file.
         roles: what a unit of a role is called, by language, with gaps.
         monitoring: what a monitoring centre is called, with a gap.
+        contacts: who is told, rows as in the file.
+        sender: whom alerts come from.
     """
 
     centre: District
@@ -46,6 +48,8 @@ class Names:
     services: tuple[Mapping[str, Any], ...]
     roles: Mapping[str, Mapping[str, str]]
     monitoring: str
+    contacts: tuple[Mapping[str, Any], ...]
+    sender: str
 
     def invented(self, rng: random.Random) -> Iterator[str]:
         """Give names that none of the list's places has, each once, without end."""
@@ -74,6 +78,8 @@ def read_names() -> Names:
         services=tuple(data["services"]),
         roles=data["roles"],
         monitoring=data["sites"]["monitoring"],
+        contacts=tuple(data["contacts"]),
+        sender=data["sender"],
     )
 
 

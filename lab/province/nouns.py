@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lab.province.shape import Shape
 
+PORTS = {"http": 80, "https": 443, "dns": 53, "smtp": 25, "ntp": 123, "sip": 5060, "rtsp": 554}
+"""The usual port of each kind of service."""
 NO_OPTIONS: Mapping[str, object] = {}
 
 
 class Offer(NamedTuple):
-    """A service that real sockets give on a unit's address.
+    """A service on an address, as ``lab.services.Service`` takes it: ``Service(*offer)``.
 
     Parameters:
-        kind: ``http``, ``https``, ``dns``, ``smtp``, ``ntp``, ``sip`` or ``rtsp``.
-        port: ``None`` for the kind's usual one.
+        kind: one of `PORTS`.
+        address, port: where it listens.
         options: as the kind's server understands them.
     """
 
     kind: str
-    port: int | None = None
+    address: str
+    port: int
     options: Mapping[str, object] = NO_OPTIONS
 
 
@@ -96,7 +99,7 @@ class Unit:
         ports: bits per second of its leased lines, for a router.
         access: how it is polled: ``v2c``, ``v3``, or empty for not at all.
         runtime_min: of a UPS.
-        offers: its services.
+        services: the kinds of service it gives, on all its addresses, each at its usual port.
     """
 
     id: str
@@ -114,7 +117,12 @@ class Unit:
     ports: tuple[int, ...] = ()
     access: str = ""
     runtime_min: int = 0
-    offers: tuple[Offer, ...] = ()
+    services: tuple[str, ...] = ()
+
+    @property
+    def offers(self) -> Iterator[Offer]:
+        """Its services, one for each of its addresses."""
+        return (Offer(kind, address, PORTS[kind]) for kind in self.services for address in self.addresses)
 
     @property
     def forwards(self) -> bool:
@@ -154,9 +162,9 @@ class Province:
     units: Mapping[str, Unit]
     feeders: Mapping[str, tuple[str, ...]]
 
-    def at(self, site: str) -> Iterator[Unit]:
-        """Give the units of a site."""
-        return (unit for unit in self.units.values() if unit.site == site)
+    def offers(self, kinds: Container[str] = PORTS) -> Iterator[Offer]:
+        """Give the services of all units that are of some kinds."""
+        return (offer for unit in self.units.values() for offer in unit.offers if offer.kind in kinds)
 
     def below(self, site: str) -> Iterator[Site]:
         """Give a site and all sites under it."""

@@ -29,15 +29,16 @@ class Register:
             raise _unknown("target", name, self._province.units)
         return found
 
-    def link(self, name: str) -> Link:
-        """Find a line.
+    def line(self, name: str) -> Link | Unit:
+        """Find a line, or the target whose own last bit of line is meant.
 
         Raises:
             ValueError: there is none.
         """
-        found = self._province.links.get(name)
+        province = self._province
+        found = province.links.get(name) or province.units.get(name)
         if found is None:
-            raise _unknown("line", name, self._province.links)
+            raise _unknown("line or target", name, [*province.links, *province.units])
         return found
 
     def sites(self, name: str) -> list[Site]:

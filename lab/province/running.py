@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +19,7 @@ from lab.network.network import OBSERVER
 from lab.province.agenda import Agenda
 from lab.province.build import UPLINK, build_network
 from lab.province.fleet import Fleet
-from lab.province.nouns import Province, Unit
+from lab.province.nouns import Link, Province, Unit
 from lab.province.plan import second
 from lab.province.register import Register
 from lab.province.supply import Supply
@@ -27,8 +28,17 @@ logger = structlog.get_logger(__name__)
 
 SNMP_PORT, TRAP_PORT = 161, 162
 SINKS = tuple(Sink(address) for address in OBSERVER)
+PERFECT = Conditions()
 TURN = 200
 """Moments that are worked off before others on the event loop have their turn."""
+
+
+class Services(Protocol):
+    """What `RunningProvince.service` needs of ``lab.services.Services``."""
+
+    def behave(self, address: str, port: int, **fault: object) -> None:
+        """Let the service at an address and port fail in some way, or be well."""
+        ...
 
 
 class RunningProvince:
@@ -38,13 +48,19 @@ class RunningProvince:
     call `advance`, ask ``network.round_trip`` and ``device(…).receive``.
 
     Every command happens now, by the clock, and has happened when it returns. Targets, lines, sites and feeders are
-    called by their ids; an unknown one raises ValueError with the nearest name.
+    called by their ids; an unknown one raises ValueError with the nearest name. A line may also be a target: then its
+    own last bit of line is meant, with nobody else behind it.
 
     Parameters:
         province: what is there.
         clock: whose time passes; steps of its wall clock leave the lab alone.
         sinks: where traps go, each device's to those of its address family; port 162 of the observer if not given.
-        tell: takes each trap instead of the network: the unit that sends it and the event.
+        tell: takes each trap as it leaves its device, instead of the network: the unit that sends it and the event.
+            Whether it would arrive is then the taker's question.
+
+    Attributes:
+        network: the lines and addresses; start it for real packets.
+        services: what the units' real sockets are behind, for `service`; set it once they are open.
     """
 
     def __init__(
@@ -54,6 +70,7 @@ class RunningProvince:
         self.province = province
         self.network = build_network(province)
         self.register = Register(province)
+        self.services: Services | None = None
         self._usual = {name: line.conditions for name, line in self.network.topology.lines.items()}
         self._timeline = Timeline(clock)
         self._woken = asyncio.Event()
@@ -63,9 +80,11 @@ class RunningProvince:
         self._tell = tell or self._send
         self._dark: set[str] = set()
         for unit in province.units.values():
-            if unit.access:
-                for address in unit.addresses:
-                    host = self.network.host(address)
+            for address in unit.addresses:
+                host = self.network.host(address)
+                if unit.services:
+                    self.network.open_gate(host)
+                if unit.access:
                     host.serve(SNMP_PORT, partial(self._ask, unit, address))
                     host.serve(TRAP_PORT, partial(self._acknowledge, unit))
 
@@ -81,23 +100,26 @@ class RunningProvince:
         Parameters:
             answer: what the router before the break says.
         """
-        self._line(line).cut(Answer(answer))
+        answer = Answer(answer)
+        for one in self._lines(line):
+            one.cut(answer)
         self._turn_ports(line, "down")
 
     def mend(self, line: str) -> None:
         """Give a line its usual conditions back, and end its outage."""
-        found = self._line(line)
-        found.set(**dataclasses.asdict(self._usual[line]))
-        found.mend()
+        for one in self._lines(line):
+            one.set(**dataclasses.asdict(self._usual.get(one.name, PERFECT)))
+            one.mend()
         self._turn_ports(line, "up")
 
-    def set_line(self, line: str, **conditions: object) -> Conditions:
+    def set_line(self, line: str, **conditions: object) -> None:
         """Change some of a line's conditions, see `lab.lines.Conditions`.
 
         Raises:
             ValueError: an unknown condition or a number out of range; nothing is changed then.
         """
-        return self._line(line).set(**conditions)
+        for one in self._lines(line):
+            one.set(**conditions)
 
     # power and devices
 
@@ -119,6 +141,20 @@ class RunningProvince:
         """Let a device's agent treat requests in another way; ``HONEST`` makes it well again."""
         self.device(target).behave(behaviour, self.now_ns())
         self.advance()
+
+    def service(self, target: str, **fault: object) -> None:
+        """Let a target's services fail, see ``lab.services.Services.behave``; without a fault they are well again.
+
+        Raises:
+            ValueError: it has none, the lab runs without services, or there is no such fault.
+        """
+        offers = list(self.register.unit(target).offers)
+        if not offers:
+            raise ValueError(f"{target} has no service")
+        if self.services is None:
+            raise ValueError("this lab has no services open")
+        for offer in offers:
+            self.services.behave(offer.address, offer.port, **fault)
 
     def device(self, target: str) -> Device:
         """Give a target's device, to command it in all other ways; what is planned for it will happen by itself."""
@@ -168,12 +204,14 @@ class RunningProvince:
 
     def describe(self) -> dict[str, object]:
         """Describe what differs from a quiet day, for people and programs."""
+        topology = self.network.topology
         return {
             "sites": self._supply.troubled(),
             "dark": sorted(self._dark),
             "lines": {
-                name: line.describe() for name, line in self.network.topology.lines.items()
-                if line.outage or line.conditions != self._usual[name]
+                line.name: line.describe()
+                for line in [*topology.lines.values(), *(one.private for one in topology.hosts.values() if one.private)]
+                if line.outage or line.conditions != self._usual.get(line.name, PERFECT)
             },
             "devices": len(self._fleet),
         }  # fmt: skip
@@ -207,10 +245,13 @@ class RunningProvince:
             for address in unit.addresses:
                 self.network.switch_host(address, on=on)
 
-    def _line(self, name: str) -> Line:
-        if name != UPLINK:
-            self.register.link(name)
-        return self.network.line(name)
+    def _lines(self, name: str) -> list[Line]:
+        if name == UPLINK:
+            return [self.network.line(name)]
+        found = self.register.line(name)
+        if isinstance(found, Link):
+            return [self.network.line(name)]
+        return [self.network.host(address).access for address in found.addresses]
 
     def _turn_ports(self, line: str, status: str) -> None:
         link = self.province.links.get(line)

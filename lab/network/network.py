@@ -95,6 +95,19 @@ class Network:
         """
         return self.topology.hosts[ipaddress.ip_address(address).packed]
 
+    def switch(self, place: str, *, on: bool) -> None:
+        """Switch a router on or off, see `Topology.switch_place`."""
+        self.topology.switch_place(place, on=on)
+
+    def switch_host(self, address: str, *, on: bool) -> None:
+        """Switch a host on or off, see `Topology.switch_host`.
+
+        Raises:
+            KeyError: there is none.
+            ValueError: that is no address.
+        """
+        self.topology.switch_host(self.host(address), on=on)
+
     def start(self, space: Space) -> None:
         """Bring the network up, in the namespaces this process lives in.
 

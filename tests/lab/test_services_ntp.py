@@ -21,7 +21,7 @@ def request(version: int = 4, mode: int = 3) -> bytes:
 def moment(data: bytes, at: int) -> float:
     """Read a timestamp; gives UTC seconds."""
     seconds, fraction = struct.unpack_from(">II", data, at)
-    return float(seconds - 2_208_988_800) + fraction / 2**32
+    return float(seconds - 2_208_988_800 + fraction / 2**32)
 
 
 @pytest.mark.parametrize("version", [1, 3, 4])
@@ -50,7 +50,8 @@ async def test_its_clock_is_as_wrong_as_told() -> None:
         assert (answer[0] >> 6, answer[1], answer[12:16]) == (3, 0, b"INIT")
         lab.behave("ntp", stratum=5, delay_s=0.1)
         answer = await ask_datagram(lab.port("ntp"), request())
-        assert (answer[1], moment(answer, 40) - moment(answer, 32)) == (5, pytest.approx(0.1, abs=1e-6))
+        assert answer[1] == 5
+        assert moment(answer, 40) - moment(answer, 32) == pytest.approx(0.1, abs=1e-6)
 
 
 async def test_after_february_2036_seconds_begin_at_0_again() -> None:

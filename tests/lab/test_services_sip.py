@@ -35,26 +35,28 @@ async def test_options_get_an_answer_that_copies_what_it_must() -> None:
         port = lab.port("sip")
         answer = await ask_datagram(port, request())
         assert answer.startswith(b"SIP/2.0 200 OK\r\n")
-        assert re.fullmatch(
-            r"SIP/2\.0/UDP 127\.0\.0\.1:9;branch=z9hG4bK77;rport=\d+;received=127\.0\.0\.1", *headers(answer, "Via")
-        )
+        (via,), (to,) = headers(answer, "Via"), headers(answer, "To")
+        assert re.fullmatch(r"SIP/2\.0/UDP 127\.0\.0\.1:9;branch=z9hG4bK77;rport=\d+;received=127\.0\.0\.1", via)
+        assert re.fullmatch(r"<sip:room@lab>;tag=[0-9a-f]{10}", to)
         assert headers(answer, "From") == ["Trực <sip:haidang@lab>;tag=1928301774"]
-        assert re.fullmatch(r"<sip:room@lab>;tag=[0-9a-f]{10}", *headers(answer, "To"))
         assert headers(answer, "Call-ID") == ["a84b4c76e66710"]
         assert headers(answer, "CSeq") == ["63104 OPTIONS"]
         assert headers(answer, "Contact") == [f"<sip:{HOST}:{port}>"]
         assert headers(answer, "Content-Length") == ["0"]
         again = await ask_datagram(port, request())
-        assert headers(again, "To") == headers(answer, "To")  # sent again, the same transaction
+        assert headers(again, "To") == [to]  # sent again, the same transaction
         other = await ask_datagram(port, request(via="SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK78;rport"))
-        assert headers(other, "To") != headers(answer, "To")
+        assert headers(other, "To") != [to]
         kept = await ask_datagram(port, request(To="<sip:room@lab;tag=no>;tag=yes"))
         assert headers(kept, "To") == ["<sip:room@lab;tag=no>;tag=yes"]
 
 
 async def test_all_vias_come_back_in_their_order_and_only_the_first_is_completed() -> None:
     async with opened("sip") as lab:
-        vias = "SIP/2.0/UDP proxy.lab;branch=z9hG4bK1;rport, SIP/2.0/TCP 10.0.0.1;branch=z9hG4bK2\r\nv: SIP/2.0/UDP b;rport"
+        vias = (
+            "SIP/2.0/UDP proxy.lab;branch=z9hG4bK1;rport, SIP/2.0/TCP 10.0.0.1;branch=z9hG4bK2\r\n"
+            "v: SIP/2.0/UDP b;rport"
+        )
         first, second = headers(await ask_datagram(lab.port("sip"), request(via=vias)), "Via")
         assert re.fullmatch(
             r"SIP/2\.0/UDP proxy\.lab;branch=z9hG4bK1;rport=\d+;received=127\.0\.0\.1, "
@@ -143,7 +145,7 @@ async def test_a_room_says_busy_or_nothing_or_is_away_when_told_so() -> None:
         with pytest.raises(ConnectionRefusedError):
             async with lab.connected("sip"):
                 pass
-        with pytest.raises(ValueError, match="sip fault status: must be one of 200, .*, not 299"):
+        with pytest.raises(ValueError, match=r"sip fault status: must be one of 200, .*, not 299"):
             lab.behave("sip", status=299)
 
 

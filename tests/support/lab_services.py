@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -47,11 +47,11 @@ class Opened:
 
 @asynccontextmanager
 async def opened(
-    *wanted: str | tuple[str, dict[str, object]], clock: Clock | None = None, limits: Limits | None = None
+    *wanted: str | tuple[str, Mapping[str, object]], clock: Clock | None = None, limits: Limits | None = None
 ) -> AsyncIterator[Opened]:
     """Open services of the given kinds, or kinds with options, on loopback."""
     services = Services(clock=clock, limits=limits)
-    rows = [(each, {}) if isinstance(each, str) else each for each in wanted]
+    rows = [(each, dict[str, object]()) if isinstance(each, str) else each for each in wanted]
     try:
         await services.open(None, [Service(kind, HOST, 0, options) for kind, options in rows])
         yield Opened(services)
@@ -73,6 +73,13 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: 
             0,
         )
         return head + await reader.readexactly(length)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    """Wait until something is so, at most 10 s."""
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 what is waited for happens in a kernel's buffer
+            await asyncio.sleep(0.01)
 
 
 async def ask_datagram(port: int, data: bytes, timeout_s: float = 5.0) -> bytes:

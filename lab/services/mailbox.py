@@ -74,8 +74,8 @@ class Mailbox:
                 self._count = await asyncio.to_thread(len, self._maildir)
             if self._count >= MOST_LETTERS:
                 raise Full(f"there are {self._count} letters in {self.folder}")
+            self._count += 1  # first: a client that goes away meanwhile does not stop the thread
             await asyncio.to_thread(self._maildir.add, frame(clock.utc_ns(), sender, recipients) + source)
-            self._count += 1
 
     def _source(self, key: str) -> bytes:
         try:

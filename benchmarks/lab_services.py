@@ -68,7 +68,7 @@ def resident_kb() -> float:
 
 async def serve(way: str, count: int) -> None:
     """Listen, ask each service once from another process, print what it took."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))  # not a line on each connection
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     before_kb, begun, used = resident_kb(), time.monotonic(), time.process_time()
     async with AsyncExitStack() as stack:

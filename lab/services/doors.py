@@ -158,7 +158,9 @@ class TcpDoor:
         try:
             async with asyncio.timeout(self._yard.limits.conversation_s):
                 await self._talk(sock)
-        except (OSError, EOFError, TimeoutError) as error:  # it is gone, took too long, or has no TLS
+        except EOFError:  # it has no more to ask
+            pass
+        except (OSError, TimeoutError) as error:  # it is gone, took too long, or has no TLS
             logger.debug("connection ended", address=self._address, port=self.port, reason=str(error))
         except Exception:  # noqa: BLE001 one client must not stop the service for the others
             logger.exception("conversation failed", address=self._address, port=self.port)

@@ -200,10 +200,9 @@ async def test_starttls_with_rubbish_behind_it_leaves_the_mail_server_as_it_was(
 
 
 async def test_what_clients_say_does_not_reach_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
-    async with opened("smtp") as lab:
-        async with lab.connected("smtp") as (reader, writer):
-            writer.write(b"\x1b]0;owned\x07 a\r\n" * 10)
-            await asyncio.wait_for(reader.read(), 5)
+    async with opened("smtp") as lab, lab.connected("smtp") as (reader, writer):
+        writer.write(b"\x1b]0;owned\x07 a\r\n" * 10)
+        await asyncio.wait_for(reader.read(), 5)
     said = capfd.readouterr()
     assert "owned" not in said.out + said.err
 

@@ -158,17 +158,18 @@ class Network:
         now_ns = time.monotonic_ns() if self._pump is None else self._pump.now()
         self.simulator.send(host, target, (source[1], destination[1]), data, now_ns)
 
-    def round_trip(self, address: str, at_ns: int, size: int = 84) -> int | None:
+    def round_trip(self, address: str | Host, at_ns: int, size: int = 84) -> int | None:
         """Tell what an echo would measure, without a packet: for compressed time.
 
         Parameters:
+            address: of a host, or the host itself: who asks often saves the look-up.
             at_ns: when it is sent, in the time all such questions use; it must not run backwards.
             size: of the packet, bytes.
 
         Returns:
             nanoseconds, ``None`` when nothing comes back.
         """
-        host = self.host(address)
+        host = self.host(address) if isinstance(address, str) else address
         route = self.topology.route(host, at_ns)
         if route.broken >= 0:
             return None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import csv
 import math
+import os
+import signal
 import sqlite3
+import sys
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +20,21 @@ import structlog
 from alerting import records
 from collectors.plan import primary
 from config import Configuration, load
-from haidang.clock import Clock, ManualClock
+from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, State
 from haidang.rehearsal import Postbox, rehearse
-from lab.province import Province, RunningProvince, Shape, generate
+from haidang.stages import LiveStage, SimulatedStage, WallClock
+from lab.control import listen
+from lab.network import isolate
+from lab.network.system import die_with_parent
+from lab.process import Lab
+from lab.province import Province, RunningProvince
 from lab.province.configuration import write_configuration
 from lab.scenario import (
     Record,
     Scenario,
     Seen,
+    Stage,
     Truth,
     Verdict,
     Witness,
@@ -51,39 +60,6 @@ class Played:
 
     truth: Truth
     verdict: Verdict
-
-
-class SimulatedStage:
-    """See `lab.scenario.play.Stage`; remembers how the wall clock was moved, so that records can be put right.
-
-    Parameters:
-        clock: simulated time.
-        postbox: takes the mail.
-    """
-
-    def __init__(self, clock: ManualClock, postbox: Postbox) -> None:
-        self._clock = clock
-        self._postbox = postbox
-        self._offset_ns = clock.utc_ns() - clock.monotonic_ns()
-        self._steps: list[tuple[int, int]] = [(0, 0)]
-
-    def mail(self, state: str) -> None:
-        """See `lab.scenario.play.Stage.mail`."""
-        self._postbox.away = state == "away"
-        self._postbox.greylist_s = 300.0 if state == "greylist" else 0.0
-
-    def step_clock(self, seconds: float) -> None:
-        """See `lab.scenario.play.Stage.step_clock`."""
-        self._clock.step(seconds)
-        moved_ns = self._steps[-1][1] + round(seconds * 1e9)
-        self._steps.append((self._clock.monotonic_ns() + self._offset_ns, moved_ns))
-
-    def true_ns(self, at_ns: int) -> int:
-        """Tell what time it truly was when the daemon's clock showed ``at_ns``."""
-        for (since_ns, moved_ns), (until_ns, _) in zip(self._steps, [*self._steps[1:], (math.inf, 0)], strict=True):
-            if since_ns <= at_ns - moved_ns < until_ns:
-                return at_ns - moved_ns
-        return at_ns - self._steps[-1][1]
 
 
 def prepare(
@@ -112,42 +88,90 @@ def prepare(
     return path
 
 
-def simulate(scenario: Scenario, folder: Path, *, scale: float, seed: int, speed: float = math.inf) -> Played:
+def rehearse_scenario(scenario: Scenario, province: Province, folder: Path, *, speed: float = math.inf) -> Played:
     """Play a scenario in simulated time.
 
     Parameters:
         folder: where configuration and records go.
-        scale, seed: of the province.
         speed: at most so many times as fast as real time.
 
     Raises:
         ScenarioInvalid: nobody fits a part of it.
-        ValueError: a step or the scale cannot be.
+        ValueError: a step cannot be.
         ConfigurationInvalid: the scenario's settings are wrong.
     """
-    province = generate(Shape().scaled(scale), seed)
     cast = choose(scenario, province)
     path = prepare(scenario, province, cast, folder, simulated=True)
     clock = ManualClock(BEGIN_NS)
     running = RunningProvince(province, clock, tell=lambda _unit, _event: None)
-    stage: SimulatedStage | None = None
-    truth: Truth | None = None
+    played: list[tuple[Truth, WallClock]] = []
 
     async def script(postbox: Postbox) -> None:
-        nonlocal stage, truth
         stage = SimulatedStage(clock, postbox)
-        truth = await enact(scenario, running, cast, clock, stage)
+        played.append((await enact(scenario, running, cast, clock, stage), stage.wall))
 
     rehearse(path, running.network, clock, script, speed=speed)
-    if truth is None or stage is None:
-        raise RuntimeError("the daemon ended before the scenario")
-    record = recorded(load(path), truth, stage)
-    return Played(truth, judge(scenario.scenario, truth, record))
+    ((truth, wall),) = played
+    return Played(truth, judge(scenario.scenario, truth, recorded(load(path), truth, wall)))
+
+
+def run_live(scenario: Scenario, province: Province, folder: Path) -> Played:
+    """Play a scenario in real time, with real packets and a daemon in a process of its own.
+
+    This process moves into the lab's network for good.
+
+    Parameters:
+        folder: where configuration, records, mail and the daemon's log go.
+
+    Raises:
+        Unavailable: the lab's network cannot be had here.
+        ControlError: a lab of the same name runs.
+        ScenarioInvalid, ValueError, ConfigurationInvalid: as `rehearse_scenario`.
+    """
+    cast = choose(scenario, province)
+    path = prepare(scenario, province, cast, folder, simulated=False)
+    configuration = load(path)
+    name = f"drill-{os.getpid()}"
+    outside = listen(name)
+    space = isolate()
+
+    async def live() -> Truth:
+        clock = SystemClock()
+        lab = Lab(name, province, folder, clock)
+        try:
+            await lab.start(space, outside)
+            async with watched(path, folder / "daemon.log"):
+                return await enact(scenario, lab.running, cast, clock, LiveStage(lab))
+        finally:
+            await lab.close()
+
+    truth = asyncio.run(live())
+    return Played(truth, judge(scenario.scenario, truth, recorded(configuration, truth, WallClock())))
+
+
+@asynccontextmanager
+async def watched(config: Path, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a daemon in this network, in a process of its own that is ended at the end.
+
+    Parameters:
+        log: where its log goes.
+    """
+    with log.open("wb") as sink:
+        daemon = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "haidang", "run", "--config", str(config), stdout=sink, stderr=sink,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+        )  # fmt: skip
+    try:
+        yield daemon
+    finally:
+        if daemon.returncode is None:
+            daemon.terminate()
+        await daemon.wait()
 
 
 async def enact(
     scenario: Scenario, running: RunningProvince, cast: Mapping[str, tuple[str, ...]], clock: Clock,
-    stage: SimulatedStage,
+    stage: Stage,
 ) -> Truth:  # fmt: skip
     """Let a scenario happen and watch what is true meanwhile."""
     province = running.province
@@ -169,19 +193,19 @@ async def enact(
     ).refined()  # fmt: skip
 
 
-def recorded(configuration: Configuration, truth: Truth, stage: SimulatedStage) -> Record:
+def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Record:
     """Read what the daemon put on record of a scenario.
 
     Parameters:
         configuration: the daemon's.
         truth: of the scenario; what began before it does not count.
-        stage: puts the daemon's times right.
+        wall: what the daemon's clock did.
     """
     with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
         found = [
-            _seen(sql, incident, stage)
+            _seen(sql, incident, wall)
             for incident in reversed(records.incidents(sql, resolved=True, limit=1_000_000))
-            if stage.true_ns(incident.opened_ns) >= truth.start_ns
+            if wall.true_ns(incident.opened_ns) >= truth.start_ns
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}
@@ -189,8 +213,8 @@ def recorded(configuration: Configuration, truth: Truth, stage: SimulatedStage) 
         for name, target in configuration.inventory.targets.items():
             away_ns = 0
             for interval in reader.between(primary(target), 0, 2**62):
-                start_ns = max(stage.true_ns(interval.start_ns), truth.start_ns)
-                end_ns = truth.end_ns if interval.end_ns is None else stage.true_ns(interval.end_ns)
+                start_ns = max(wall.true_ns(interval.start_ns), truth.start_ns)
+                end_ns = truth.end_ns if interval.end_ns is None else wall.true_ns(interval.end_ns)
                 if end_ns > start_ns and interval.state in _AWAY:
                     away_ns += min(end_ns, truth.end_ns) - start_ns
                 if end_ns > start_ns and interval.state is State.DEGRADED:
@@ -206,11 +230,11 @@ def recorded(configuration: Configuration, truth: Truth, stage: SimulatedStage) 
     return Record(tuple(found), down, frozenset(degraded), max(per_person.values(), default=0))
 
 
-def _seen(sql: sqlite3.Connection, incident: records.Incident, stage: SimulatedStage) -> Seen:
+def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) -> Seen:
     sent = Counter(one.contact for one in records.deliveries(sql, incident.number) if one.state == "sent")
     checks: list[CheckId] = [incident.check]
     return Seen(
-        incident.number, tuple(map(str, checks)), stage.true_ns(incident.started_ns),
-        stage.true_ns(incident.opened_ns),
-        None if incident.ended_ns is None else stage.true_ns(incident.ended_ns), max(sent.values(), default=0),
+        incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
+        wall.true_ns(incident.opened_ns),
+        None if incident.ended_ns is None else wall.true_ns(incident.ended_ns), max(sent.values(), default=0),
     )  # fmt: skip

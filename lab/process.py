@@ -115,7 +115,7 @@ class Lab:
         return {}
 
     def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"status": {**self.running.network.status(), **self.running.describe()}}
+        return {"status": {"network": self.running.network.status(), **self.running.describe()}}
 
     def _down(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
         asyncio.get_running_loop().call_later(0.05, self.ended.set)  # after the answer has left
@@ -159,5 +159,5 @@ def _word(request: Mapping[str, Any], key: str) -> str:
 def _object(request: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = request.get(key, {})
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"{request.get('do')} needs {key}, an object")  # noqa: TRY004 words for the one who asked
+        raise ValueError(f"{request.get('do')} needs {key}, an object")
     return value

@@ -142,3 +142,16 @@ async def test_the_temporary_folder_goes_away_and_a_given_one_stays(tmp_path: Pa
     services = Services(tmp_path / "lab")
     await services.close()
     assert (tmp_path / "lab" / "mail" / "new").is_dir()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_manual_has_every_option_and_fault_of_a_kind(kind: str) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "lab-services.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in manual.splitlines() if line.startswith("| `")]
+    common = {row[1].strip().strip("`").partition(":")[0] for row in rows if len(row) == 4}
+    row = next(row for row in rows if len(row) == 6 and row[1].strip() == f"`{kind}`")
+    assert int(row[2]) == KINDS[kind].port
+    inherited = next(row for row in rows if row[1].strip() == "`http`") if kind == "https" else ["", "", "", "", ""]
+    for column, model in ((3, KINDS[kind].options), (4, KINDS[kind].fault)):
+        missing = {name for name in model.model_fields if f"`{name}`" not in row[column] + inherited[column]}
+        assert missing <= common if column == 4 else not missing

@@ -164,6 +164,20 @@ async def test_answers_that_nobody_reads_end_at_the_deadline(calm: list[str]) ->
         assert await served(lab, "http")
 
 
+async def test_mail_replies_that_nobody_reads_end_at_the_deadline(calm: list[str]) -> None:
+    async with opened("smtp", limits=Limits(request_s=0.3)) as lab:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.setblocking(False)
+            await loop.sock_connect(sock, (HOST, lab.port("smtp")))
+            with suppress(ConnectionError):
+                async with asyncio.timeout(10):
+                    while True:  # until the server hangs up
+                        await loop.sock_sendall(sock, b"HELP\r\n" * 1_000)
+        assert await served(lab, "smtp")
+
+
 async def test_late_answers_that_pile_up_are_dropped_and_counted(calm: list[str]) -> None:
     async with opened("ntp", limits=Limits(delayed=10)) as lab:
         lab.behave("ntp", delay_s=60)

@@ -151,7 +151,8 @@ class Services:
         try:
             make = known.load()
         except ModuleNotFoundError as missing:
-            what = f"{service.kind} services need {missing.name}, which is not installed"
+            library = (missing.name or "a library").partition(".")[0]
+            what = f"{service.kind} services need {library}, which is not installed"
             raise Unavailable(what, "run: pip install 'haidang[lab]' (in the project's folder: make venv)") from missing
         return make(service.address, service.read_options(), known.fault(), self._around)
 

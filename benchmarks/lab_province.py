@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from lab.control import ControlServer, listen
 from lab.network import Unavailable, inside, isolate
 from lab.province import RunningProvince, Shape, generate
 from lab.province.configuration import MAIN, write_configuration
+from lab.services import Service, Services
 
 WARM_UP_S = 75
 HERE = [sys.executable, "-P", __file__]
@@ -51,7 +53,7 @@ def make(scale: float, folder: Path) -> dict[str, Any]:
     with_devices = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     write_configuration(province, folder)
     times.append(time.perf_counter())
-    generated, built, devices, written = (round(after - before, 3) for before, after in zip(times, times[1:]))
+    generated, built, devices, written = (round(after - before, 3) for before, after in pairwise(times))
     return {
         "scale": scale, "targets": len(province.units), "generate_s": generated, "network_s": built,
         "rss_mb": round(alone), "all_devices_s": devices, "rss_with_all_devices_mb": round(with_devices),
@@ -61,8 +63,6 @@ def make(scale: float, folder: Path) -> dict[str, Any]:
 
 async def serve(name: str, scale: float, folder: Path) -> None:
     """Run the lab until killed."""
-    from lab.services import Service, Services
-
     outside = listen(name)
     space = isolate()
     province = generate(Shape().scaled(scale))
@@ -110,12 +110,10 @@ def live(scale: float, minutes: int, folder: Path) -> dict[str, Any]:
             for name, process in watched.items():
                 shares[name].append(100 * (spent_s(process) - before[name]) / (time.monotonic() - began))
         sizes = {name: round(process.memory_info().rss / 2**20) for name, process in watched.items()}
-        asked = {
-            what: subprocess.run(
-                inside(lab.pid, [*command, *what.split(), *config, "--json"]), check=False, capture_output=True, text=True
-            ).stdout
-            for what in ("status", "incidents --all")
-        }  # fmt: skip
+        asked = {}
+        for what in ("status", "incidents --all"):
+            words = inside(lab.pid, [*command, *what.split(), *config, "--json"])
+            asked[what] = subprocess.run(words, check=False, capture_output=True, text=True).stdout
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(15)
     finally:

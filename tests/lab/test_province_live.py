@@ -63,12 +63,8 @@ def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def province(folder: Path) -> Iterator[ControlClient]:
     """Run a province; skips where this machine gives none."""
-    wanted = {
-        "name": f"test-{os.getpid()}-{secrets.token_hex(4)}",
-        "folder": str(folder),
-        "shape": SHAPE,
-        "settings": FAST,
-    }
+    name = f"test-{os.getpid()}-{secrets.token_hex(4)}"
+    wanted = {"name": name, "folder": str(folder), "shape": SHAPE, "settings": FAST}
     with running([sys.executable, "-B", str(HERE / "province_stage.py"), json.dumps(wanted)]) as process:
         said = hear(process, "ready\n", 30)
         if "ready\n" not in said:
@@ -77,7 +73,7 @@ def province(folder: Path) -> Iterator[ControlClient]:
             if os.environ.get("CI") == "true":
                 pytest.fail(message)
             pytest.skip(message)
-        with ControlClient(wanted["name"]) as client:
+        with ControlClient(name) as client:
             yield client
 
 

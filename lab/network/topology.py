@@ -250,12 +250,17 @@ class Topology:
 
     def route(self, host: Host, now_ns: int) -> Route:
         """Return the way to a host as routers know it at ``now_ns`` (monotonic)."""
-        if self._fresh or self._pending:
-            self._converge(now_ns)
+        version = self.version(now_ns)
         route = host.route
-        if route is None or route.version != self._version:
+        if route is None or route.version != version:
             route = host.route = self._compile(host)
         return route
+
+    def version(self, now_ns: int) -> int:
+        """Count what has changed any way to a host, as routers know it at ``now_ns`` (monotonic)."""
+        if self._fresh or self._pending:
+            self._converge(now_ns)
+        return self._version
 
     def _converge(self, now_ns: int) -> None:
         for name, outage in self._fresh:

@@ -17,13 +17,22 @@ import pytest
 
 from lab.control import ControlClient
 from lab.network import inside
+from lab.province import Shape, generate
 from lab.services import Mailbox
 from probes.snmp import oid
 from tests.support.daemon import Daemon, ask, until
 from tests.support.parts import require
 
 HERE = Path(__file__).parent
-SHAPE = {"districts": 1, "communes": 3, "rooms": 3, "cameras": 2, "devices": 8, "services": 5, "ups_percent": 100}
+SHAPE: dict[str, Any] = {
+    "districts": 1,
+    "communes": 3,
+    "rooms": 3,
+    "cameras": 2,
+    "devices": 8,
+    "services": 5,
+    "ups_percent": 100,
+}
 FAST = {
     "probing": {
         "icmp": {"cadence": "1s", "echoes": 5, "timeout": "500ms"},
@@ -77,36 +86,36 @@ def province(folder: Path) -> Iterator[ControlClient]:
             yield client
 
 
-def states(config: Path, prefix: list[str]) -> dict[str, str]:
-    return {target["target"]: target["state"] for target in ask(config, "status", prefix=prefix)["targets"]}
+def states(daemon: Daemon) -> dict[str, str]:
+    """The newest state of each check, as the daemon has logged it."""
+    return {line["check"]: line["state"] for line in daemon.events("state changed")}
 
 
 def test_the_daemon_finds_all_well_and_one_cut_line_is_one_incident_and_one_mail(tmp_path: Path) -> None:
-    with province(tmp_path) as lab:
-        config, prefix = tmp_path / "haidang.yaml", inside(lab.pid, [])
-        mailbox = Mailbox(tmp_path / "services" / "mail")
-        with Daemon(config, prefix) as daemon:
-            daemon.wait_for("haidang runs")
-            until(lambda: set(states(config, prefix).values()) == {"up"}, 60, "everything is up")
-            assert ask(config, "incidents", "--all", prefix=prefix) == []
-            line = next(name for name in lab.ask("lines")["lines"] if name.endswith("-luc-ngan-chu"))
-            lab.ask("cut", line=line)
-            until(mailbox.letters, 30, "a mail tells of the outage")
-            behind = {name for name in states(config, prefix) if name.startswith("luc-ngan-chu-")}
-            assert len(behind) == 3
-            until(
-                lambda: {name for name, state in states(config, prefix).items() if state != "up"} == behind, 15,
-                "the commune, and nothing else, is away",
-            )  # fmt: skip
-            lab.ask("repair", line=line)
-            until(lambda: len(mailbox.letters()) == 2, 30, "a mail tells of the recovery")
-            until(lambda: set(states(config, prefix).values()) == {"up"}, 30, "everything is up again")
-            (incident,) = ask(config, "incidents", "--all", prefix=prefix)
-            assert incident["target"] == ROUTER
-            hidden = {check.partition("/")[0] for check in incident["hidden"]}
-            assert hidden - {ROUTER} == behind - {ROUTER}  # the router's agent may not have failed often enough
-            assert len(mailbox.letters()) == 2
-            assert daemon.end() == 0
+    units = generate(Shape(**SHAPE)).units.values()
+    checks = (
+        len(units) + len([unit for unit in units if unit.access]) + len([unit for unit in units if unit.id == "dns"])
+    )
+    with province(tmp_path) as lab, Daemon(tmp_path / "haidang.yaml", inside(lab.pid, [])) as daemon:
+        letters = Mailbox(tmp_path / "mail").letters
+        until(lambda: [*states(daemon).values()] == ["up"] * checks, 60, "everything is up")
+        line = next(name for name in lab.ask("names")["names"]["lines"] if name.endswith("-luc-ngan-chu"))
+        lab.ask("break", line=line)
+        until(letters, 60, "a mail tells of the outage")
+        behind = {unit.id for unit in units if unit.site == "luc-ngan-chu"}
+        until(
+            lambda: {check.partition("/")[0] for check, state in states(daemon).items() if state != "up"} == behind, 30,
+            "the commune, and nothing else, is away",
+        )  # fmt: skip
+        lab.ask("mend", line=line)
+        until(lambda: len(letters()) == 2, 60, "a mail tells of the recovery")
+        until(lambda: {*states(daemon).values()} == {"up"}, 60, "everything is up again")
+        (incident,) = ask(daemon.config, "incidents", "--all")
+        assert incident["target"] == ROUTER
+        hidden = {check.partition("/")[0] for check in incident["hidden"]}
+        assert hidden - {ROUTER} == behind - {ROUTER}  # the router's agent may not have failed often enough
+        assert daemon.end() == 0
+        assert len(letters()) == 2
 
 
 def test_traps_reach_the_observer_and_a_services_fault_is_felt(tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_traps_reach_the_observer_and_a_services_fault_is_felt(tmp_path: Path) -
             lab.ask("power", site="luc-ngan-chu", state="off")
             said = hear(traps, oid.encode(ON_BATTERY).hex() + "3", 10)  # its variables follow
             assert {json.loads(line)[0] for line in said.splitlines()} == {"10.1.1.3"}
-        assert lab.ask("describe")["found"]["sites"] == {"luc-ngan-chu": "battery"}
+        assert lab.ask("status")["status"]["sites"] == {"luc-ngan-chu": "battery"}
 
         def fetch() -> str:
             curl = [
@@ -134,9 +143,9 @@ def test_traps_reach_the_observer_and_a_services_fault_is_felt(tmp_path: Path) -
             return subprocess.run(inside(lab.pid, curl), check=False, capture_output=True, text=True).stdout
 
         assert fetch() == "200"
-        lab.ask("fail", target="lgsp", fault={"away": True})
+        lab.ask("service", target="lgsp", fault={"away": True})
         assert fetch() == "000"
-        lab.ask("fail", target="lgsp", fault={})
+        lab.ask("service", target="lgsp", fault={})
         assert fetch() == "200"
 
 
@@ -145,7 +154,7 @@ def test_what_a_scenario_misspells_comes_back_in_words(tmp_path: Path) -> None:
 
     with province(tmp_path) as lab:
         wrong: dict[str, dict[str, Any]] = {
-            "did you mean luc-ngan-chu-router?": {"do": "cut", "line": "luc-ngan-chu-ruoter"},
+            "did you mean luc-ngan-chu-router?": {"do": "break", "line": "luc-ngan-chu-ruoter"},
             "mains is on or off": {"do": "power", "site": "luc-ngan", "state": "half"},
         }
         for words, request in wrong.items():

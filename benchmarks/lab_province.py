@@ -11,7 +11,6 @@ usage: benchmarks/lab_province.py [--minutes N] [--scale S] [--json]   (as root,
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import resource
@@ -28,11 +27,11 @@ from typing import Any
 import psutil
 
 from haidang.clock import SystemClock
-from lab.control import ControlServer, listen
+from lab.control import listen
 from lab.network import Unavailable, inside, isolate
+from lab.process import serve
 from lab.province import RunningProvince, Shape, generate
 from lab.province.configuration import MAIN, write_configuration
-from lab.services import Service, Services
 
 WARM_UP_S = 75
 HERE = [sys.executable, "-P", __file__]
@@ -61,20 +60,12 @@ def make(scale: float, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def serve(name: str, scale: float, folder: Path) -> None:
-    """Run the lab until killed."""
-    outside = listen(name)
-    space = isolate()
+def be_a_lab(name: str, scale: float, folder: Path) -> None:
+    """Run the lab, with all of its services, until killed."""
     province = generate(Shape().scaled(scale))
-    lab = RunningProvince(province, SystemClock())
     write_configuration(province, folder)
-    lab.network.start(space)
-    services = Services(folder / "services")
-    await services.open(space, [Service(*offer) for offer in province.offers(("dns", "smtp"))])
-    await ControlServer(lab.network).start(outside)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await lab.drive()
+    outside = listen(name)
+    serve(name, province, folder, SystemClock(), isolate(), outside, lambda _: print("ready", flush=True))
 
 
 def spent_s(process: psutil.Process) -> float:
@@ -146,7 +137,7 @@ def main() -> int:
         return 0
     if words.serve:
         try:
-            asyncio.run(serve(words.serve, words.scale, Path(words.folder)))
+            be_a_lab(words.serve, words.scale, Path(words.folder))
         except Unavailable as error:
             print(error)
         return 3

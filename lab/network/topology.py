@@ -181,7 +181,7 @@ class Topology:
         broken = next((index for index, line in enumerate(lines) if line.outage), -1)
         answer = lines[broken].answer if broken >= 0 else Answer.SILENT
         dark = next((index for index, place in enumerate(places) if place.dark), 0)
-        if dark and not 0 <= broken < dark - 1:
+        if dark and not 0 <= broken < dark:
             broken, answer = dark - 1, Answer.SILENT
         forth = tuple(line.forth for line in lines if not line.forth.idle)
         back = tuple(line.back for line in reversed(lines) if not line.back.idle)

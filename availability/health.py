@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from availability.check import FAILED, WORKING, Check, Judge, Verdict
 from availability.degradation import measure, troubles, well_since_ns
+from availability.pace import Pace
 from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
 from availability.rule import Rule
 from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
@@ -38,7 +39,7 @@ class HealthEngine:
 
     def __init__(self, judge: Judge, hurry: Callable[[CheckId, bool], None]) -> None:
         self._judge = judge
-        self._hurry = hurry
+        self._pace = Pace(hurry)
         self._checks: dict[CheckId, Check] = {}
         self._pending: dict[CheckId, Check] = {}
         self._flapping: dict[CheckId, Check] = {}
@@ -129,12 +130,12 @@ class HealthEngine:
         check.reason = observation.reason
         if check.no_route and not observation.no_route:
             check.forget_runs()  # nothing is backdated over the time we were cut off
-            out += self._risks.back(check, now_ns, now_ns)
+            out += self._risks.back(check, now_ns, now_ns, (OWN_ROUTE,))
         check.no_route = observation.no_route
         if not observation.samples:
             if observation.status is Status.UNKNOWN:
                 self._not_seen(check, observation, now_ns, out)
-            self._pace(check)
+            self._pace.set(check)
             return out
         check.certain_ns = now_ns
         fresh = observation.samples[-1].at_ns > check.sample_ns
@@ -150,7 +151,7 @@ class HealthEngine:
         if fresh and check.state in WORKING:
             measure(check, observation)
             self._weigh(check, now_ns, out)
-        self._pace(check)
+        self._pace.set(check)
         for child in tuple(check.waiting.values()):
             self._decide(child, now_ns, out)
         return out
@@ -215,7 +216,7 @@ class HealthEngine:
         if check.state is State.DOWN:
             return
         if check.bad_count == 2:
-            self._ask_above(check, check.bad_since_ns)
+            self._pace.ask_above(check, check.bad_since_ns)
         if check.state is State.UNKNOWN and check.before_unknown is State.DOWN:
             self._change(check, State.DOWN, check.bad_since_ns, now_ns, check.reason, None, out)
             return
@@ -226,7 +227,7 @@ class HealthEngine:
                 self._pending[check.id] = check
                 for parent in check.parents:
                     parent.waiting[check.id] = check
-                    self._ask(parent, now_ns)
+                    self._pace.ask(parent, now_ns)
             self._decide(check, now_ns, out)
 
     def _brief(
@@ -255,7 +256,7 @@ class HealthEngine:
             if check.state is not None:
                 reason = f"no longer flapping, {check.state}" + (f": {check.reason}" if check.reason else "")
                 self._say(check, check.state, now_ns, now_ns, reason, None, {}, out)
-            self._pace(check)
+            self._pace.set(check)
 
     def _weigh(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         """Make an answering check degraded or well, by what is wrong with it."""
@@ -296,6 +297,7 @@ class HealthEngine:
                 self._change(check, State.UNKNOWN, since, now_ns, check.reason, OWN_ROUTE, out)
             check.forget_runs()
             return
+        out += self._risks.back(check, now_ns, now_ns, (OWN_ROUTE,))
         reason = check.reason
         if shared is None and (others := self._risks.together(check)) >= FEWEST - 1:
             reason = f"{reason}; unsure: {others} others failed within a minute, nothing known explains them all"
@@ -344,10 +346,10 @@ class HealthEngine:
                 child.released_ns = now_ns
                 # Hidden until its own fresh sample: what failed while the parent was away proves nothing now.
                 child.bad_count = child.bad_since_ns = 0
-                self._ask(child, now_ns)
+                self._pace.ask(child, now_ns)
             elif child.state in WORKING and len(child.parents) > 1:
                 self._weigh(child, now_ns, out)
-        self._pace(check)
+        self._pace.set(check)
 
     def _say(
         self, check: Check, state: State, at_ns: int, now_ns: int, reason: str, cause: CheckId | None,
@@ -367,32 +369,3 @@ class HealthEngine:
             del self._pending[check.id]
             for parent in check.parents:
                 parent.waiting.pop(check.id, None)
-
-    def _ask(self, check: Check, since_ns: int) -> None:
-        """Have a check probed at once unless a sample later than ``since_ns`` is known."""
-        if check.sample_ns <= since_ns:
-            check.asked_ns = since_ns
-            self._pace(check)
-
-    def _ask_above(self, check: Check, since_ns: int) -> None:
-        """Have everything a check hangs on probed at once: the verdict needs the highest of what failed."""
-        waiting, seen = list(check.parents), {check.id}
-        while waiting:
-            parent = waiting.pop()
-            if parent.id in seen or parent.asked_ns >= since_ns:
-                continue  # whoever asked it has asked those above it
-            seen.add(parent.id)
-            self._ask(parent, since_ns)
-            waiting += parent.parents
-
-    def _pace(self, check: Check) -> None:
-        urgent = (
-            check.flapping.active
-            or (check.bad_count > 0 and not check.failed)
-            or (check.good_count > 0 and check.failed)
-            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
-            or check.asked_ns >= check.sample_ns > 0
-        )
-        if urgent != check.urgent:
-            check.urgent = urgent
-            self._hurry(check.id, urgent)

@@ -14,7 +14,6 @@ Flapping lies on top of the states: they go on, confirmed by shorter runs, and t
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from availability.check import FAILED, WORKING, Check, Judge, Verdict
@@ -22,10 +21,8 @@ from availability.degradation import measure, troubles, well_since_ns
 from availability.pace import Pace
 from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
 from availability.rule import Rule
+from availability.silence import Silence
 from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
-
-SILENCE_NS = 1_000_000_000
-"""How soon a check that is silent already is looked at again."""
 
 
 class HealthEngine:
@@ -43,7 +40,7 @@ class HealthEngine:
         self._checks: dict[CheckId, Check] = {}
         self._pending: dict[CheckId, Check] = {}
         self._flapping: dict[CheckId, Check] = {}
-        self._silent: list[tuple[int, CheckId]] = []  # a heap: when to look whether a check has gone silent
+        self._silence = Silence(self._checks.get)
         self._risks = SharedRisks()
 
     def watch(self, check: CheckId, rule: Rule, last_known: State | None = None) -> None:
@@ -60,7 +57,7 @@ class HealthEngine:
             known.rule = rule
             return
         known = self._checks[check] = Check(check, rule)
-        heapq.heappush(self._silent, (0, check))
+        self._silence.watch(check)
         if last_known is not None:
             known.state = State.UNKNOWN
             known.before_unknown = last_known
@@ -163,17 +160,8 @@ class HealthEngine:
             self._decide(check, now_ns, out)
         for check in tuple(self._flapping.values()):
             self._calm(check, now_ns, out)
-        while self._silent and self._silent[0][0] <= now_ns:
-            _, name = heapq.heappop(self._silent)
-            known = self._checks.get(name)
-            if known is None:
-                continue
-            stale_ns = round(known.rule.stale_s * 1e9)
-            silent = known.certain_ns and now_ns - known.certain_ns > stale_ns
-            if silent and known.state not in (None, State.UNKNOWN):
-                self._blind(known, known.sample_ns, now_ns, known.reason or "no measurement any more", out)
-            again_ns = known.certain_ns + stale_ns + 1
-            heapq.heappush(self._silent, (again_ns if again_ns > now_ns else now_ns + SILENCE_NS, name))
+        for check in self._silence.due(now_ns):
+            self._blind(check, check.sample_ns, now_ns, check.reason or "no measurement any more", out)
         out += self._risks.tick(now_ns)
         return out
 
@@ -182,7 +170,7 @@ class HealthEngine:
         for check in self._checks.values():
             check.shift(delta_ns)
         self._risks.shift(delta_ns)
-        self._silent = [(at_ns + delta_ns, check) for at_ns, check in self._silent]  # still a heap
+        self._silence.shift(delta_ns)
 
     def _good(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
         if check.bad_count and check.state in WORKING:

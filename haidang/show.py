@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from alerting import records
 from alerting.world import in_language
-from availability.objectives import figures, month_named
+from availability.objectives import figures
+from availability.periods import month_named
 from collectors.plan import primary
 from config import Configuration
 from haidang.model import CheckId, Interval, State

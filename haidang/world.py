@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerting.world import Recipient, Subject, Words
-from availability.objectives import Figures, figures, month_at
+from availability.objectives import Figures, figures
+from availability.periods import month_at
 from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.things import Named

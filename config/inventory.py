@@ -13,6 +13,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
 from config.schema.settings import Confirmation, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -85,6 +86,7 @@ class Inventory:
     systems: Mapping[str, System]
     circuits: Mapping[str, Circuit]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
 
     def diff(self, new: Inventory) -> Difference:
         """Compare with a newer inventory."""
@@ -145,13 +147,14 @@ class Things:
     circuits: Mapping[str, Circuit]
     targets: Mapping[str, WrittenTarget]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
 
 
 def resolve(things: Things, probing: Probing) -> Inventory:
     """Give every target the settings in force for it. Targets that say nothing share one object of them."""
     plain_dns = TargetDns.model_construct(**dict(probing.dns), port=TargetDns.model_fields["port"].default)
     targets = {name: _target(target, things, probing, plain_dns) for name, target in things.targets.items()}
-    return Inventory(targets, things.sites, things.systems, things.circuits, things.contacts)
+    return Inventory(targets, things.sites, things.systems, things.circuits, things.contacts, things.objectives)
 
 
 def _target(target: WrittenTarget, things: Things, probing: Probing, plain_dns: TargetDns) -> Target:

@@ -9,7 +9,7 @@ from availability.objectives import Figures, figures
 from availability.periods import month_at
 from collectors.plan import primary
 from config import Configuration, Target
-from config.schema.things import Named
+from config.schema.named import Named
 from haidang.model import CheckId
 from storage.ledger import LedgerReader
 

@@ -1,0 +1,93 @@
+"""Maintenance: when it is, what it covers, and what of it does not count.
+
+Maintenance changes no measurement. It keeps people from being woken, and where it is agreed so it is taken out of the
+period that an objective is kept over; overlapping maintenance is taken out once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from availability import recurrence
+from availability.spans import Span, Spans, intersection, merged
+from config import Inventory
+from storage.accounts import Maintenance
+
+LONGEST_S = 366 * 86_400
+"""One occurrence lasts no longer than this."""
+
+
+def occurrences(work: Maintenance, start_ns: int, end_ns: int) -> list[Span]:
+    """Return the occurrences that touch a period, as they were planned and not called off, in order."""
+    lasts = work.end_ns - work.start_ns
+    if work.rule:
+        begins = recurrence.starts(work.rule, work.start_ns, start_ns - lasts + 1, end_ns, ZoneInfo(work.zone))
+    else:
+        begins = [work.start_ns]
+    cut = work.cancelled_from_ns
+    found = [(begin, begin + lasts if cut is None else min(begin + lasts, cut)) for begin in begins]
+    return [(begin, end) for begin, end in found if begin < end and begin < end_ns and end > start_ns]
+
+
+def covered(inventory: Inventory, kind: str, name: str) -> frozenset[str]:
+    """Return the targets that maintenance on something covers.
+
+    Parameters:
+        inventory: what there is.
+        kind: ``target``, ``site`` (with the sites below it), ``circuit``, ``carrier`` or ``system``.
+        name: its id; of a carrier its name, capitals or not.
+    """
+    targets = inventory.targets.values()
+    match kind:
+        case "target":
+            return frozenset({name} & inventory.targets.keys())
+        case "site":
+            return frozenset(target.id for target in targets if name in _sites_above(inventory, target.site))
+        case "circuit":
+            return frozenset(target.id for target in targets if target.circuit == name)
+        case "carrier":
+            lines = {
+                one.id for one in inventory.circuits.values() if (one.carrier or "").casefold() == name.casefold()
+            }  # fmt: skip
+            return frozenset(target.id for target in targets if target.circuit in lines)
+        case _:
+            return frozenset(target.id for target in targets if target.system == name)
+
+
+def excluded(works: Iterable[Maintenance], start_ns: int, end_ns: int, kinds: Iterable[str]) -> Spans:
+    """Return the time that does not count because of maintenance.
+
+    Parameters:
+        works: the maintenance on one target.
+        start_ns, end_ns: the period.
+        kinds: ``planned`` (written down before the occurrence began) and ``retroactive``: what the objective excludes.
+    """
+    wanted = frozenset(kinds)
+    found: list[Span] = []
+    for work in works:
+        if work.excluded:
+            found += [
+                one for one in occurrences(work, start_ns, end_ns)
+                if ("retroactive" if is_retroactive(work, one[0]) else "planned") in wanted
+            ]  # fmt: skip
+    return intersection(merged(found), ((start_ns, end_ns),))
+
+
+def is_retroactive(work: Maintenance, start_ns: int) -> bool:
+    """Tell whether an occurrence had begun before it was written down."""
+    return start_ns < work.created_ns
+
+
+def active(works: Iterable[Maintenance], now_ns: int) -> list[Maintenance]:
+    """Return the maintenance that is under way."""
+    return [work for work in works if occurrences(work, now_ns, now_ns + 1)]
+
+
+def _sites_above(inventory: Inventory, site: str | None) -> list[str]:
+    found: list[str] = []
+    while site is not None and site not in found:
+        found.append(site)
+        known = inventory.sites.get(site)
+        site = known.parent if known else None
+    return found

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from availability import recurrence
 from availability.spans import Span, Spans, intersection, merged
-from config import Inventory
+from config import Inventory, Target
 from storage.accounts import Maintenance
 
 LONGEST_S = 366 * 86_400
@@ -30,29 +30,27 @@ def occurrences(work: Maintenance, start_ns: int, end_ns: int) -> list[Span]:
     return [(begin, end) for begin, end in found if begin < end and begin < end_ns and end > start_ns]
 
 
-def covered(inventory: Inventory, kind: str, name: str) -> frozenset[str]:
-    """Return the targets that maintenance on something covers.
+def covers(inventory: Inventory, kind: str, name: str, target: Target) -> bool:
+    """Tell whether something includes a target.
 
     Parameters:
         inventory: what there is.
         kind: ``target``, ``site`` (with the sites below it), ``circuit``, ``carrier`` or ``system``.
         name: its id; of a carrier its name, capitals or not.
+        target: asked about.
     """
-    targets = inventory.targets.values()
     match kind:
         case "target":
-            return frozenset({name} & inventory.targets.keys())
+            return target.id == name
         case "site":
-            return frozenset(target.id for target in targets if name in _sites_above(inventory, target.site))
+            return name in _sites_above(inventory, target.site)
         case "circuit":
-            return frozenset(target.id for target in targets if target.circuit == name)
+            return target.circuit == name
         case "carrier":
-            lines = {
-                one.id for one in inventory.circuits.values() if (one.carrier or "").casefold() == name.casefold()
-            }  # fmt: skip
-            return frozenset(target.id for target in targets if target.circuit in lines)
+            circuit = inventory.circuits.get(target.circuit or "")
+            return circuit is not None and (circuit.carrier or "").casefold() == name.casefold()
         case _:
-            return frozenset(target.id for target in targets if target.system == name)
+            return target.system == name
 
 
 def excluded(works: Iterable[Maintenance], start_ns: int, end_ns: int, kinds: Iterable[str]) -> Spans:

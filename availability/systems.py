@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,49 +64,52 @@ class Member:
     Parameters:
         name: a target's, a site's or a circuit's id.
         weight: in thousandths, so that sums stay exact.
-        parts: timelines that must all be up for the member to be up.
+        timeline: how good it was; begins when it became a member.
     """
 
     name: str
     weight: int
-    parts: tuple[Timeline, ...]
-
-    def timeline(self) -> Timeline:
-        """Put the parts together."""
-        return all_of(self.parts)
+    timeline: Timeline
 
 
 def all_of(parts: Sequence[Timeline]) -> Timeline:
     """Return the timeline of something that is up while all its parts are."""
-    return parts[0] if len(parts) == 1 else combined([(1, part) for part in parts], lambda up: int(up >= len(parts)))
+    return parts[0] if len(parts) == 1 else combined([(1, part) for part in parts], lambda up, there: int(up >= there))
 
 
 def together(formula: Formula, members: Sequence[Member]) -> Timeline:
-    """Put a system's members together; not for the worst site, whose members are judged one by one.
+    """Put a system's members together.
 
     Raises:
-        ValueError: for the worst site, or without any member or weight.
+        ValueError: for the worst site, whose members are judged one by one.
     """
-    total = sum(member.weight for member in members)
-    if formula.rule is Rule.WORST_SITE or not members or (formula.rule is Rule.WEIGHTED and not total):
-        raise ValueError(f"{formula.rule}: there is nothing to put together")
-    timelines = [member.timeline() for member in members]
-    if formula.rule is Rule.WEIGHTED:
-        weighed = [(member.weight, timeline) for member, timeline in zip(members, timelines, strict=True)]
-        return combined(weighed, lambda up: up / total)
-    needed = {Rule.ALL: len(members), Rule.ANY: 1}.get(formula.rule, formula.k)
-    return combined([(1, timeline) for timeline in timelines], lambda up: int(up >= needed))
+    match formula.rule:
+        case Rule.ALL:
+            return all_of([member.timeline for member in members])
+        case Rule.ANY:
+            return _counted(members, lambda up, _: int(up >= 1))
+        case Rule.K_OF_N:
+            return _counted(members, lambda up, there: int(up >= min(formula.k, there)))
+        case Rule.WEIGHTED:
+            weighed = [(member.weight, member.timeline) for member in members]
+            return combined(weighed, lambda up, there: up / there if there else 1.0)
+        case Rule.WORST_SITE:
+            raise ValueError("the sites of a system by its worst one are not put together but compared")
 
 
-def grouped(targets: Mapping[str, tuple[str, float, Timeline]]) -> list[Member]:
+def _counted(members: Sequence[Member], judge: Callable[[int, int], float]) -> Timeline:
+    return combined([(1, member.timeline) for member in members], judge)
+
+
+def grouped(targets: Iterable[tuple[str, float, Timeline]]) -> list[Member]:
     """Group targets into members.
 
     Parameters:
-        targets: by target: the member it belongs to (its site, its circuit), that member's weight, its own timeline.
+        targets: of each target the member it belongs to (its site, its circuit), that member's weight, its timeline.
     """
     parts: dict[str, list[Timeline]] = {}
     weights: dict[str, float] = {}
-    for member, weight, timeline in targets.values():
+    for member, weight, timeline in targets:
         parts.setdefault(member, []).append(timeline)
         weights[member] = weight
-    return [Member(name, round(weights[name] * 1000), tuple(timelines)) for name, timelines in parts.items()]
+    return [Member(name, round(weights[name] * 1000), all_of(timelines)) for name, timelines in parts.items()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from availability.spans import Spans
+from availability.spans import Spans, intersection
 from haidang.model import Interval, State
 
 DOWN = frozenset({State.DOWN, State.UNREACHABLE})
@@ -78,33 +78,53 @@ def of_check(
     return tuple(out)
 
 
-def combined(members: Sequence[tuple[int, Timeline]], judge: Callable[[int], float]) -> Timeline:
-    """Put the timelines of members together. All of them cover the same time.
+def combined(members: Sequence[tuple[int, Timeline]], judge: Callable[[int, int], float]) -> Timeline:
+    """Put the timelines of members together. All of them end at the same time.
 
     Parameters:
-        members: each with its weight, a whole number. Members that are themselves weighted sums are not taken.
-        judge: from the weight of the members that are up to the quality of the whole; never falls when more are up.
+        members: each with its weight, a whole number. A member whose timeline begins later was none before that.
+            Members that are themselves weighted sums are not taken.
+        judge: from the weight of the members that are up, and of all there are, to the quality of the whole; never
+            falls when more are up.
     """
     changes: dict[int, list[int]] = {}
+    end_ns = 0
     for weight, timeline in members:
         low = high = 0
-        for piece in timeline:
-            change = changes.setdefault(piece.start_ns, [0, 0])
+        for index, piece in enumerate(timeline):
+            change = changes.setdefault(piece.start_ns, [0, 0, 0])
             change[0] += weight * (int(piece.low) - low)
             change[1] += weight * (int(piece.high) - high)
-            low, high = int(piece.low), int(piece.high)
-    end_ns = members[0][1][-1].end_ns if members and members[0][1] else 0
+            change[2] += 0 if index else weight
+            low, high, end_ns = int(piece.low), int(piece.high), piece.end_ns
     times = sorted(changes)
     out: list[Piece] = []
-    low = high = 0
-    for at, until in zip(times, [*times[1:], end_ns], strict=True):
-        low += changes[at][0]
-        high += changes[at][1]
-        quality = judge(low), judge(high)
+    low = high = there = 0
+    for at, until in zip(times, [*times[1:], end_ns], strict=bool(times)):
+        low, high, there = low + changes[at][0], high + changes[at][1], there + changes[at][2]
+        quality = judge(low, there), judge(high, there)
         if out and (out[-1].low, out[-1].high) == quality:
             out[-1] = Piece(out[-1].start_ns, until, *quality)
         else:
             out.append(Piece(at, until, *quality))
+    return tuple(out)
+
+
+def excused(timeline: Timeline, spans: Spans) -> Timeline:
+    """Let downtime within some time not count against a member of a whole: there it is as good as up."""
+    out: list[Piece] = []
+    for piece in timeline:
+        if piece.high >= 1:
+            out.append(piece)
+            continue
+        at = piece.start_ns
+        for start, end in intersection(((piece.start_ns, piece.end_ns),), spans):
+            if at < start:
+                out.append(Piece(at, start, piece.low, piece.high))
+            out.append(Piece(start, end, 1, 1))
+            at = end
+        if at < piece.end_ns:
+            out.append(Piece(at, piece.end_ns, piece.low, piece.high))
     return tuple(out)
 
 

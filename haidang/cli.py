@@ -20,7 +20,7 @@ from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
-from haidang.commands import probing, reading
+from haidang.commands import accounts, probing, reading
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -200,7 +200,7 @@ app.add_typer(reading.store, name="store")
 app.command("poll")(probing.poll)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
-app.command("availability")(reading.availability)
+app.command("availability")(accounts.availability)
 
 
 def main() -> None:

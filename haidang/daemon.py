@@ -94,6 +94,7 @@ class Daemon:
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), known)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._outbox.try_now()
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
@@ -187,6 +188,7 @@ class Daemon:
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
         changes = self._watching.apply(plans)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
         self._names_changed.set()
         logger.info(

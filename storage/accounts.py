@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from haidang.model import CheckId, State
@@ -165,7 +164,9 @@ class AccountsReader:
         rows = self._sql.execute("SELECT at_ns FROM ticket WHERE target = ? ORDER BY at_ns", (target,))
         return [at_ns for (at_ns,) in rows]
 
-    def watched(self) -> Mapping[CheckId, int]:
-        """Return since when each check is watched."""
-        rows = self._sql.execute("SELECT target, probe, since_ns FROM watched")
-        return {CheckId(target, probe): since_ns for target, probe, since_ns in rows}
+    def watched_ns(self, check: CheckId) -> int | None:
+        """Return since when a check is watched; ``None`` when that is not on record."""
+        row = self._sql.execute(
+            "SELECT since_ns FROM watched WHERE target = ? AND probe = ?", (check.target, check.probe)
+        ).fetchone()
+        return int(row[0]) if row else None

@@ -207,10 +207,13 @@ class LedgerReader:
 
     Parameters:
         connection: the writer's, or one of `storage.database.open_reader`.
+
+    Attributes:
+        connection: the same, for the readers of the other tables.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._sql = connection
+        self.connection = self._sql = connection
 
     def running(self) -> list[Interval]:
         """Return the running interval of every check."""

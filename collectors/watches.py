@@ -19,7 +19,7 @@ from haidang.clock import Clock
 from haidang.model import CheckId, Observation, Point, Sample, Status
 from probes import dns
 from probes.host import HostReader
-from probes.icmp import Burst, IcmpEngine, IcmpUnavailable
+from probes.icmp import Burst, IcmpUnavailable, Pinger
 from probes.icmp.probe import observe
 
 logger = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class PingWatch:
     """Pings a target."""
 
     def __init__(
-        self, check: CheckId, name: str, settings: PingSettings, tags: Mapping[str, str], *, engine: IcmpEngine,
+        self, check: CheckId, name: str, settings: PingSettings, tags: Mapping[str, str], *, engine: Pinger,
         addresses: AddressBook, clock: Clock, deliver: Deliver,
     ) -> None:  # fmt: skip
         self.check = check

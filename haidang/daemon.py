@@ -10,10 +10,12 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from alerting.channels.base import Channel
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
@@ -35,10 +37,11 @@ from haidang.pipeline import Pipeline
 from haidang.settings import channels, mail_domain, store_settings
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
-from probes.icmp import IcmpUnavailable
+from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
+from probes.snmp import SnmpEngine
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import open_store
+from storage.metrics import MetricStore, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +55,25 @@ END_S = 2.0
 """How long an end may take to flush what is buffered; the whole end stays under 5 s."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of the daemon touches the world outside; a rehearsal in simulated time puts the lab's parts in their place.
+
+    Parameters:
+        icmp, snmp: make the engines, on the event loop.
+        store: opens the metric store.
+        channels: makes the ways out that a configuration names.
+    """
+
+    icmp: Callable[[], Pinger] = IcmpEngine
+    snmp: Callable[[], SnmpEngine] = SnmpEngine
+    store: Callable[[StoreSettings, Clock], MetricStore] = open_store
+    channels: Callable[[Configuration], dict[str, Channel]] = channels
+
+
+REAL = Parts()
+
+
 class Daemon:
     """Watches what a configuration says until it is told to stop.
 
@@ -59,9 +81,11 @@ class Daemon:
         path: the configuration file, read again on SIGHUP.
         configuration: what it says now.
         clock: everything's time.
+        parts: what touches the outside.
     """
 
-    def __init__(self, path: Path, configuration: Configuration, clock: Clock) -> None:
+    def __init__(self, path: Path, configuration: Configuration, clock: Clock, parts: Parts = REAL) -> None:
+        self._parts = parts
         self._path = path
         self._configuration = configuration
         self._clock = clock
@@ -89,6 +113,10 @@ class Daemon:
         finally:
             self._directory.release()
 
+    def stop(self) -> None:
+        """End soon, in order; `run` returns then."""
+        self._stop.set()
+
     async def _live(self) -> None:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
@@ -100,7 +128,7 @@ class Daemon:
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
@@ -133,15 +161,18 @@ class Daemon:
         self._outbox = Outbox(database, clock, mail_domain(configuration))
         notifier = Notifier(self._outbox, self._world, configuration.timezone)
         self._incidents = Incidents(database, clock, self._world, notifier)
-        self._sender = Sender(self._outbox, clock, channels(configuration))
-        self._store = open_store(store_settings(configuration), clock)
+        self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
+        self._store = self._parts.store(store_settings(configuration), clock)
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
             self._clock_stepped,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
-        self._watching = Watching(clock, self._cadence, self._health, self._addresses, self._pipeline.deliver)
+        self._watching = Watching(
+            clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
+            icmp=self._parts.icmp(), snmp=self._parts.snmp(),
+        )  # fmt: skip
 
     def _try_to_ping(self) -> None:
         """Say once, with the cure, when pings cannot be sent; everything else goes on, pings are *unknown*."""
@@ -184,7 +215,7 @@ class Daemon:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
-        self._sender.use(channels(fresh))
+        self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
         changes = self._watching.apply(plans)

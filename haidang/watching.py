@@ -26,7 +26,7 @@ from collectors.watches import (
 )
 from haidang.clock import Clock
 from haidang.model import CheckId, State
-from probes.icmp import IcmpEngine
+from probes.icmp import Pinger
 from probes.snmp import SnmpEngine
 
 logger = structlog.get_logger(__name__)
@@ -47,18 +47,20 @@ class Watching:
     Parameters:
         clock, cadence, health, addresses: shared with the daemon.
         deliver: takes the observations.
+        icmp, snmp: the engines; closed with it.
     """
 
     def __init__(
-        self, clock: Clock, cadence: Cadence, health: HealthEngine, addresses: AddressBook, deliver: Deliver
-    ) -> None:
+        self, clock: Clock, cadence: Cadence, health: HealthEngine, addresses: AddressBook, deliver: Deliver,
+        *, icmp: Pinger, snmp: SnmpEngine,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._cadence = cadence
         self._health = health
         self._addresses = addresses
         self._deliver = deliver
-        self.icmp = IcmpEngine()
-        self.snmp = SnmpEngine()
+        self.icmp = icmp
+        self.snmp = snmp
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
         self._hurried: set[CheckId] = set()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from probes.icmp.link import Link
@@ -26,24 +27,18 @@ class Burst:
     """
 
     __slots__ = (
-        "address", "answered", "blind", "count", "drops", "dscp", "due_ns", "duplicates", "foreign", "index",
-        "interval_ns", "link", "name", "on_done", "padding", "reason", "rtts_ns", "sent_ns", "timeout_ns", "token",
-        "unsent",
+        "address", "answered", "blind", "count", "duplicates", "foreign", "index", "interval_ns", "on_done", "reason",
+        "rtts_ns", "sent_ns", "timeout_ns", "token", "unsent",
     )  # fmt: skip
 
     def __init__(
-        self, link: Link, name: Address, token: int, count: int, interval_ns: int, timeout_ns: int,
-        padding: bytes, dscp: int, on_done: Callable[[Burst], None],
-    ) -> None:  # fmt: skip
-        self.link = link
-        self.name = name
-        self.address = name[0]
+        self, address: str, token: int, count: int, interval_ns: int, timeout_ns: int, on_done: Callable[[Burst], None]
+    ) -> None:
+        self.address = address
         self.token = token
         self.count = count
         self.interval_ns = interval_ns
         self.timeout_ns = timeout_ns
-        self.padding = padding
-        self.dscp = dscp
         self.on_done = on_done
         self.index = 0
         self.answered = self.unsent = self.duplicates = self.foreign = 0
@@ -51,5 +46,53 @@ class Burst:
         self.reason = ""
         self.sent_ns: list[int] = []
         self.rtts_ns: list[int] = [-1] * count
+
+
+class Flight(Burst):
+    """A burst on its way over a socket.
+
+    Attributes:
+        due_ns: when the next echo is to be sent, monotonic.
+        drops: the link's count of dropped replies when it began.
+    """
+
+    __slots__ = ("drops", "dscp", "due_ns", "link", "name", "padding")
+
+    def __init__(
+        self, link: Link, name: Address, token: int, count: int, interval_ns: int, timeout_ns: int,
+        padding: bytes, dscp: int, on_done: Callable[[Burst], None],
+    ) -> None:  # fmt: skip
+        super().__init__(name[0], token, count, interval_ns, timeout_ns, on_done)
+        self.link = link
+        self.name = name
+        self.padding = padding
+        self.dscp = dscp
         self.due_ns = 0
-        self.drops = 0
+        self.drops = link.drops
+
+
+class Pinger(Protocol):
+    """Something that pings: `probes.icmp.IcmpEngine`, or the lab's in simulated time. See there for the meanings."""
+
+    def open(self, family: socket.AddressFamily) -> object:
+        """Make ready for a family."""
+        ...
+
+    def start(
+        self, address: str, on_done: Callable[[Burst], None], *, count: int = 1, interval_s: float = 1.0,
+        timeout_s: float = 2.0, size: int = 56, dscp: int = 0,
+    ) -> Burst:  # fmt: skip
+        """Send a burst."""
+        ...
+
+    def stop(self, burst: Burst) -> None:
+        """Give up a burst."""
+        ...
+
+    def drops(self) -> int:
+        """Count what was dropped in our own buffers."""
+        ...
+
+    def close(self) -> None:
+        """End; bursts in flight end without a callback."""
+        ...

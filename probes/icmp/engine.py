@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import structlog
 
-from probes.icmp.burst import Address, Burst
+from probes.icmp.burst import Address, Burst, Flight
 from probes.icmp.link import READ_MOST, Link, socket_name
 from probes.icmp.sockets import open_socket
 from probes.sockets import dropped
@@ -44,9 +44,9 @@ class IcmpEngine:
         self._raw = raw
         self._cookie = os.urandom(8)
         self.links: dict[int, Link] = {}
-        self._bursts: dict[int, Burst] = {}
+        self._bursts: dict[int, Flight] = {}
         self._next_token = 1
-        self._ticks: dict[int, list[Burst]] = {}
+        self._ticks: dict[int, list[Flight]] = {}
         self._order: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_tick = 0
@@ -82,10 +82,9 @@ class IcmpEngine:
         padding = self._paddings.get(size)
         if padding is None:
             padding = self._paddings[size] = bytes(size - SMALLEST_PAYLOAD)
-        burst = Burst(
+        burst = Flight(
             link, name, token, count, round(interval_s * 1e9), round(timeout_s * 1e9), padding, dscp, on_done
         )  # fmt: skip
-        burst.drops = link.drops
         self._bursts[token] = burst
         self._advance(burst, time.monotonic_ns())
         return burst
@@ -138,7 +137,7 @@ class IcmpEngine:
                 link.names.clear()
         return link, name
 
-    def _advance(self, burst: Burst, now: int) -> None:
+    def _advance(self, burst: Flight, now: int) -> None:
         """Send what is due of a burst and note when to look at it again."""
         link = burst.link
         interval = burst.interval_ns
@@ -180,7 +179,7 @@ class IcmpEngine:
         now = time.monotonic_ns()
         last = now // TICK_NS
         bursts = self._bursts
-        over: list[Burst] = []
+        over: list[Flight] = []
         while order and order[0] <= last:
             for burst in self._ticks.pop(heapq.heappop(order)):
                 if burst.token not in bursts:
@@ -200,7 +199,7 @@ class IcmpEngine:
         if order and self._timer is None:
             self._arm(order[0])
 
-    def _finish(self, burst: Burst) -> None:
+    def _finish(self, burst: Flight) -> None:
         del self._bursts[burst.token]
         burst.blind = burst.answered < burst.count and burst.link.drops != burst.drops
         try:

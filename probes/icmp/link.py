@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from probes.icmp.burst import Address, Burst
+from probes.icmp.burst import Address, Flight
 from probes.icmp.sockets import SO_TIMESTAMPNS
 from probes.sockets import errors
 
@@ -38,8 +38,8 @@ class Link:
     """
 
     def __init__(
-        self, sock: socket.socket, *, raw: bool, cookie: bytes, bursts: Mapping[int, Burst],
-        finish: Callable[[Burst], None],
+        self, sock: socket.socket, *, raw: bool, cookie: bytes, bursts: Mapping[int, Flight],
+        finish: Callable[[Flight], None],
     ) -> None:  # fmt: skip
         self.sock = sock
         self.raw = raw
@@ -67,7 +67,7 @@ class Link:
         self._loop.remove_reader(self.sock.fileno())
         self.sock.close()
 
-    def send(self, burst: Burst) -> None:
+    def send(self, burst: Flight) -> None:
         """Send a burst's next echo; the last thing before the system call is to read the clock."""
         index = burst.index
         burst.index = index + 1
@@ -98,7 +98,7 @@ class Link:
         else:
             burst.sent_ns.append(now)
 
-    def _send_marked(self, burst: Burst, packet: bytes) -> None:
+    def _send_marked(self, burst: Flight, packet: bytes) -> None:
         level, option = (socket.IPPROTO_IP, socket.IP_TOS) if self.ipv4 else (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
         control = [(level, option, struct.pack("@i", burst.dscp << 2))]
         for last_try in (False, False, True):
@@ -113,7 +113,7 @@ class Link:
                 burst.sent_ns.append(now)
             return
 
-    def _send_again(self, burst: Burst, packet: bytes, error: OSError) -> None:
+    def _send_again(self, burst: Flight, packet: bytes, error: OSError) -> None:
         """Tell a failure to send from the error of another packet, which the socket reports to whom it meets."""
         for _ in range(8):
             if not self._pending(error):
@@ -135,7 +135,7 @@ class Link:
         self.read_errors()
         return True
 
-    def _not_sent(self, burst: Burst, error: OSError) -> None:
+    def _not_sent(self, burst: Flight, error: OSError) -> None:
         if error.errno in _NOT_FROM_HERE:
             # The way to the target begins here: without a route it is as unreachable as behind a cut line.
             burst.sent_ns.append(time.monotonic_ns())

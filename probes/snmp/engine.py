@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from weakref import WeakValueDictionary
 
 import structlog
@@ -18,7 +18,7 @@ from probes.snmp import ber, message, usm
 from probes.snmp.deadlines import Deadlines
 from probes.snmp.errors import BerError, NotAsked
 from probes.snmp.keys import KeyRing
-from probes.snmp.link import Link
+from probes.snmp.link import Link, OnErrors, OnPacket, SocketLink
 from probes.snmp.message import RESPONSE, V3, Bodies
 from probes.snmp.requests import Counters, Opener, Peer, Reply, Request
 from probes.snmp.sockets import Address, parse_address
@@ -39,9 +39,14 @@ class SnmpEngine:
     Parameters:
         most_in_flight: requests of all devices under way at once; the others wait their turn.
         most_per_device: requests of one device under way at once.
+        open_link: opens the socket of a family; the lab's simulated time puts a link without a socket there.
     """
 
-    def __init__(self, *, most_in_flight: int = MOST_IN_FLIGHT, most_per_device: int = MOST_PER_DEVICE) -> None:
+    def __init__(
+        self, *, most_in_flight: int = MOST_IN_FLIGHT, most_per_device: int = MOST_PER_DEVICE,
+        open_link: Callable[[int, OnPacket, OnErrors], Link] = SocketLink,
+    ) -> None:  # fmt: skip
+        self._open_link = open_link
         self.counters = Counters()
         self.keys = KeyRing()
         self.bodies = Bodies()
@@ -70,7 +75,7 @@ class SnmpEngine:
         if peer is None:
             link = self._links.get(family)
             if link is None:
-                link = self._links[family] = Link(family, self._receive, self._note_errors)
+                link = self._links[family] = self._open_link(family, self._receive, self._note_errors)
             peer = self._peers[answers_from] = Peer(link, name, answers_from)
         return peer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from probes.snmp.sockets import Address, open_socket, plain6
 from probes.sockets import dropped, errors
@@ -13,21 +14,42 @@ BATCH = 256  # datagrams taken in one go: about 10 ms of work, then the loop's t
 MOST_BATCHES = 40  # more than the receive buffer holds: a flood must not hold up the deadlines
 
 
-class Link:
+OnPacket = Callable[[bytes, Address], None]
+"""Gets a datagram and where it came from."""
+OnErrors = Callable[[Mapping[str, str]], None]
+"""Gets ICMP errors in words, by the address they are about."""
+
+
+class Link(Protocol):
+    """What the engine asks of a socket."""
+
+    drops: int
+
+    def send(self, packet: bytes, address: Address) -> str:
+        """Hand a packet to the kernel; returns why it would not take it, else nothing."""
+        ...
+
+    def drain(self) -> None:
+        """Take all that lies in the receive buffer, and count what did not fit in ``drops``."""
+        ...
+
+    def close(self) -> None:
+        """Close the socket."""
+        ...
+
+
+class SocketLink:
     """One family's socket.
 
     Parameters:
         family: ``AF_INET`` or ``AF_INET6``.
-        on_packet: gets each datagram and where it came from.
-        on_errors: gets ICMP errors in words, by the address they are about.
+        on_packet, on_errors: called on the event loop.
 
     Raises:
         OSError: this machine has no such family.
     """
 
-    def __init__(
-        self, family: int, on_packet: Callable[[bytes, Address], None], on_errors: Callable[[Mapping[str, str]], None]
-    ) -> None:
+    def __init__(self, family: int, on_packet: OnPacket, on_errors: OnErrors) -> None:
         self._sock = open_socket(family)
         self._plain = family == socket.AF_INET
         self._on_packet = on_packet
@@ -37,7 +59,7 @@ class Link:
         self._loop.add_reader(self._sock.fileno(), self.read)
 
     def send(self, packet: bytes, address: Address) -> str:
-        """Hand a packet to the kernel; returns why it would not take it, else nothing."""
+        """See `Link.send`."""
         for last in (False, True):
             try:
                 self._sock.sendto(packet, address)
@@ -65,7 +87,7 @@ class Link:
         return True
 
     def drain(self) -> None:
-        """Take all that lies in the receive buffer, and count what did not fit."""
+        """See `Link.drain`."""
         for _ in range(MOST_BATCHES):
             if not self.read():
                 break

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -29,6 +30,7 @@ from probes.snmp import (
     walk_table,
 )
 from probes.snmp.ber import Value
+from probes.snmp.link import SocketLink
 from probes.snmp.message import GET_BULK, RESPONSE, Pdu
 from tests.support.snmp_agent import Agent, Misbehaviour, interfaces, serving
 
@@ -40,6 +42,10 @@ QUICK = Access(timeout_s=0.6)
 
 def session_with(engine: SnmpEngine, agent: Agent, access: Access = QUICK) -> Session:
     return Session(engine, "127.0.0.1", replace(access, port=agent.port))
+
+
+def _socket_of(session: Session) -> socket.socket:
+    return cast("SocketLink", session.peer.link)._sock
 
 
 def table(root: str, names: Sequence[str]) -> dict[str, tuple[int, Value]]:
@@ -332,7 +338,7 @@ async def test_an_overflow_of_our_own_buffer_is_unknown_not_down(engine: SnmpEng
     agent = Agent(interfaces(1), misbehave=flood)
     async with serving(agent):
         session = session_with(engine, agent, Access(timeout_s=0.2, tries=1))
-        session.peer.link._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        _socket_of(session).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         observation = await check(session, SystemClock(), "device")
     assert (observation.status, observation.samples) == (Status.UNKNOWN, ())
     assert observation.reason.startswith("our own receive buffer overflowed: no answer from")
@@ -341,7 +347,7 @@ async def test_an_overflow_of_our_own_buffer_is_unknown_not_down(engine: SnmpEng
 async def test_a_loop_that_was_blocked_beyond_the_deadline_still_reads_the_answer_first(engine: SnmpEngine) -> None:
     def late(agent: Agent, _: Pdu, honest: bytes) -> list[bytes]:
         def block() -> None:
-            agent.send(honest, ("127.0.0.1", session.peer.link._sock.getsockname()[1]))
+            agent.send(honest, ("127.0.0.1", _socket_of(session).getsockname()[1]))
             time.sleep(0.3)  # the whole process stands still, past the deadline
 
         asyncio.get_running_loop().call_later(0.1, block)

@@ -77,11 +77,6 @@ def is_retroactive(work: Maintenance, start_ns: int) -> bool:
     return start_ns < work.created_ns
 
 
-def active(works: Iterable[Maintenance], now_ns: int) -> list[Maintenance]:
-    """Return the maintenance that is under way."""
-    return [work for work in works if occurrences(work, now_ns, now_ns + 1)]
-
-
 def _sites_above(inventory: Inventory, site: str | None) -> list[str]:
     found: list[str] = []
     while site is not None and site not in found:

@@ -51,12 +51,13 @@ def _starts(rule: str, first: datetime, begin: datetime, end: datetime) -> list[
     until = parts.get("UNTIL", "")
     try:
         if until:
-            # A day alone means that whole day, by the clock on the wall.
-            last = datetime.strptime(until, _UNTIL.get(len(until), "")) + timedelta(hours=24 if len(until) == 8 else 0)  # noqa: DTZ007
+            last = datetime.strptime(until, _UNTIL.get(len(until), ""))  # noqa: DTZ007 the clock on the wall
+            # A day alone means that whole day.
+            last = last.replace(hour=23, minute=59, second=59) if len(until) == 8 else last
             end = min(end, last)
         text = ";".join(f"{key}={value}" for key, value in parts.items() if key != "UNTIL")
         # Without an end, a rule that never comes true would be searched up to the year 9999.
-        return rrulestr(text, dtstart=first).replace(until=end).between(begin, end, inc=True)  # type: ignore[no-any-return, union-attr]
+        return rrulestr(text, dtstart=first).replace(until=end).between(begin, end, inc=True)  # type: ignore[no-any-return]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ValueError(f'"{rule}" cannot be used as a rule: {error}; for example FREQ=MONTHLY;BYDAY=2SA') from error
 

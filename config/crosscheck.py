@@ -111,7 +111,9 @@ def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], st
 def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     """Find objectives about a carrier that has no line: nothing would ever be counted."""
     carriers = {
-        str(item.raw["carrier"]) for item in items if item.kind == "circuits" and isinstance(item.raw.get("carrier"), str)
+        str(item.raw["carrier"])
+        for item in items
+        if item.kind == "circuits" and isinstance(item.raw.get("carrier"), str)
     }
     folded = {name.casefold() for name in carriers}
     for item in items:

@@ -1,4 +1,4 @@
-"""The books of availability: the configuration's promises held against the ledger, with everything people added to it."""
+"""The books of availability: the configuration's promises against the ledger, with all that people added to it."""
 
 from __future__ import annotations
 

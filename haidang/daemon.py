@@ -31,7 +31,9 @@ from config import Configuration, ConfigurationInvalid, load
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
+from haidang.control import ControlServer
 from haidang.life import DataDirectory, ServiceManager
+from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
 from haidang.settings import channels, mail_domain, store_settings
@@ -126,6 +128,7 @@ class Daemon:
         self._calendar.start()
         self._outbox.try_now()
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
+        await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -163,9 +166,13 @@ class Daemon:
         self._incidents = Incidents(database, clock, self._world, notifier)
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
+        self._maintaining = Maintaining(
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+        )  # fmt: skip
+        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped,
+            self._clock_stepped, self._maintaining.silences,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -181,6 +188,13 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    async def _listen(self) -> None:
+        """Take requests of commands; without, everything else goes on."""
+        try:
+            await self._control.start()
+        except OSError as error:
+            logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -215,6 +229,7 @@ class Daemon:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
+        self._maintaining.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
@@ -237,6 +252,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         self._pipeline.tick()
+        self._maintaining.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -311,6 +327,7 @@ class Daemon:
         began = self._clock.monotonic_ns()
         for task in loops:
             task.cancel()
+        self._control.close()
         self._calendar.close()
         self._watching.close()
         try:

@@ -139,4 +139,3 @@ def incidents(
             }
         )  # fmt: skip
     return found
-

@@ -150,4 +150,3 @@ def _kept(configuration: Configuration, promise: Promise, account: Account | Non
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
-

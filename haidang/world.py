@@ -97,7 +97,9 @@ class ConfiguredWorld:
             intervals = self._reader.between(check, month.start_ns, month.end_ns)
             return figures(intervals, month.start_ns, month.end_ns, at_ns)
         promise = Promise("", "target", target.id, self.objective(target.id) or 0)
-        return Books(self._configuration, self._reader.connection, at_ns, at_ns).of_target(target, month, promise).figures
+        return (
+            Books(self._configuration, self._reader.connection, at_ns, at_ns).of_target(target, month, promise).figures
+        )
 
     def objective(self, target: str) -> float | None:
         """Return the availability that a target's system is to have, in percent."""

@@ -22,7 +22,7 @@ class Maintenance:
         start_ns, end_ns: the first occurrence.
         rule: RFC 5545 RRULE of the repetitions; empty: once.
         zone: IANA name of the wall clock that the rule follows.
-        excluded: whether it is agreed not to count.
+        excluded: 1 when it is agreed not to count, else 0.
         reason, author: why, and who says so.
         created_ns: when it was written down; what began before that is retroactive.
         cancelled_from_ns: what lies after this was called off; ``None``: nothing was.
@@ -36,7 +36,7 @@ class Maintenance:
     end_ns: int
     rule: str
     zone: str
-    excluded: bool
+    excluded: int
     reason: str
     author: str
     created_ns: int
@@ -74,7 +74,7 @@ class Accounts:
                 "INSERT INTO maintenance (kind, name, start_ns, end_ns, rule, zone, excluded, reason, author, "
                 "created_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
-                    work.kind, work.name, work.start_ns, work.end_ns, work.rule, work.zone, int(work.excluded),
+                    work.kind, work.name, work.start_ns, work.end_ns, work.rule, work.zone, work.excluded,
                     work.reason, work.author, work.created_ns,
                 ),
             ).fetchone()  # fmt: skip
@@ -148,7 +148,7 @@ class AccountsReader:
             "from_ns, coalesce(c.author || ': ' || c.reason, '') FROM maintenance m "
             "LEFT JOIN maintenance_cancel c ON c.maintenance = m.id ORDER BY id"
         )
-        return [Maintenance(*row[:7], bool(row[7]), *row[8:]) for row in rows]
+        return [Maintenance(*row) for row in rows]
 
     def corrections(self, check: CheckId) -> list[CorrectionRow]:
         """Return the corrections of a check, in the order they were made."""

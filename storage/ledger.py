@@ -137,7 +137,9 @@ class Ledger:
 
     def _set_back(self, before_ns: int, after_ns: int) -> None:
         with self._database.transaction() as sql:
-            sql.execute("UPDATE watched SET since_ns = since_ns + ? - ? WHERE since_ns > ?", (after_ns, before_ns, after_ns))
+            sql.execute(
+                "UPDATE watched SET since_ns = since_ns + ? - ? WHERE since_ns > ?", (after_ns, before_ns, after_ns)
+            )
             ahead = sql.execute(
                 "SELECT target, probe, min(start_ns + ? - ?), max(CASE WHEN end_ns IS NULL THEN id END) FROM interval "
                 "WHERE retracted_ns IS NULL AND end_ns IS NULL AND start_ns > ? GROUP BY target, probe",

@@ -1,4 +1,4 @@
-"""What availability was promised: over which period, in which hours, by whose clock, and what is agreed not to count."""
+"""What availability was promised: over which period, in which hours, by whose clock, and what does not count."""
 
 from __future__ import annotations
 

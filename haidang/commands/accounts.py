@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -74,7 +73,7 @@ def _one(row: dict[str, Any]) -> None:
     print_table(_HEADS, [_row(row)], right=range(1, 7))
 
 
-def _row(row: dict[str, Any]) -> Iterable[str]:
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
     low, high = row["lowest_percent"], row["highest_percent"]
     bounds = "" if low is None or row["unknown_s"] <= 0 else f"{percent(low, 2)}-{percent(high, 2)}"
     left = row["budget_left_s"]

@@ -179,4 +179,3 @@ def check(story: Story) -> None:
         assert high == 100 * (up + unknown) / (up + down + unknown)
     else:
         assert (low, high) == (None, None)
-

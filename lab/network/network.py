@@ -95,6 +95,19 @@ class Network:
         """
         return self.topology.hosts[ipaddress.ip_address(address).packed]
 
+    def switch(self, place: str, *, on: bool) -> None:
+        """Switch a router on or off, see `Topology.switch_place`."""
+        self.topology.switch_place(place, on=on)
+
+    def switch_host(self, address: str, *, on: bool) -> None:
+        """Switch a host on or off, see `Topology.switch_host`.
+
+        Raises:
+            KeyError: there is none.
+            ValueError: that is no address.
+        """
+        self.topology.switch_host(self.host(address), on=on)
+
     def start(self, space: Space) -> None:
         """Bring the network up, in the namespaces this process lives in.
 
@@ -145,17 +158,18 @@ class Network:
         now_ns = time.monotonic_ns() if self._pump is None else self._pump.now()
         self.simulator.send(host, target, (source[1], destination[1]), data, now_ns)
 
-    def round_trip(self, address: str, at_ns: int, size: int = 84) -> int | None:
+    def round_trip(self, address: str | Host, at_ns: int, size: int = 84) -> int | None:
         """Tell what an echo would measure, without a packet: for compressed time.
 
         Parameters:
+            address: of a host, or the host itself: who asks often saves the look-up.
             at_ns: when it is sent, in the time all such questions use; it must not run backwards.
             size: of the packet, bytes.
 
         Returns:
             nanoseconds, ``None`` when nothing comes back.
         """
-        host = self.host(address)
+        host = self.host(address) if isinstance(address, str) else address
         route = self.topology.route(host, at_ns)
         if route.broken >= 0:
             return None

@@ -22,13 +22,15 @@ class Place:
 
     Attributes:
         addresses: its own, at most one per family; it signs its ICMP errors with them.
+        dark: it forwards nothing and answers nothing, see `Topology.switch_place`.
     """
 
-    __slots__ = ("addresses", "links", "name")
+    __slots__ = ("addresses", "dark", "links", "name")
 
     def __init__(self, name: str, addresses: tuple[bytes, ...]) -> None:
         self.name = name
         self.addresses = addresses
+        self.dark = False
         self.links: list[tuple[Line, Place, int]] = []
 
     def address(self, *, v4: bool) -> bytes | None:
@@ -45,7 +47,9 @@ class Route:
         places: routers on the way, the centre first.
         lines: between them, and the host's own access last where it has one.
         needs: the time to live a packet must leave the sender with to arrive.
-        broken: index of the first line with an outage, -1 if there is none; the router before it has the same index.
+        broken: index of the first line that leads nowhere, -1 if there is none; the router before it has the same
+            index.
+        answer: what the router before the break says.
         forth, back: the directions that do something to packets, in the order they are crossed.
     """
 
@@ -54,13 +58,9 @@ class Route:
     lines: tuple[Line, ...]
     needs: int
     broken: int
+    answer: Answer
     forth: tuple[Direction, ...]
     back: tuple[Direction, ...]
-
-    @property
-    def answer(self) -> Answer:
-        """What the router before the break says."""
-        return self.lines[self.broken].answer
 
 
 _NOWHERE = Line("no line leads there")
@@ -75,11 +75,13 @@ class Host:
         handlers: by UDP port.
         gate: takes packets (TCP, and UDP to ports without a handler) to real sockets; ``None``: nobody listens.
         ttl: that its packets leave with.
+        dark: it answers nothing, see `Topology.switch_host`.
     """
 
     __slots__ = (
         "_topology",
         "address",
+        "dark",
         "gate",
         "handlers",
         "packed",
@@ -103,6 +105,7 @@ class Host:
         self.handlers: dict[int, Handler] = {}
         self.gate: Callable[[bytes], None] | None = None
         self.ttl = 64
+        self.dark = False
         self.private: Line | None = None
         self.route: Route | None = None
 
@@ -217,7 +220,28 @@ class Topology:
         """Follow a change of a line; routers will notice an outage when the next packets come, a while later."""
         self._version += 1
         if outage and line.name in self.lines:
-            self._fresh.append((line.name, line.outage))
+            self._fresh.append((line.name, self._is_broken(line)))
+
+    def switch_host(self, host: Host, *, on: bool) -> None:
+        """Switch a host on or off; without current it answers nothing, and nothing tells so."""
+        host.dark = not on
+        self._version += 1
+
+    def switch_place(self, name: str, *, on: bool) -> None:
+        """Switch a router on or off: with it goes all that is reached through it, unless there is another way.
+
+        Raises:
+            ValueError: there is no such place, or it is the first one, where the observer is.
+        """
+        place = self._place(name)
+        if place is next(iter(self.places.values())):
+            raise ValueError(f"{name} is where the observer is: cut its lines instead")
+        place.dark = not on
+        for line, _, _ in place.links:
+            self.changed(line, outage=True)
+
+    def _is_broken(self, line: Line) -> bool:
+        return line.outage or any(place.dark for place in self._ends[line.name])
 
     def route(self, host: Host, now_ns: int) -> Route:
         """Return the way to a host as routers know it at ``now_ns`` (monotonic)."""
@@ -251,10 +275,16 @@ class Topology:
         needs = len(places) + (0 if host.router else 1)
         if host.private is not None:
             lines += (host.private,)
+        if host.dark:
+            lines += (_NOWHERE,)
         broken = next((index for index, line in enumerate(lines) if line.outage), -1)
+        answer = lines[broken].answer if broken >= 0 else Answer.SILENT
+        dark = next((index for index, place in enumerate(places) if place.dark), 0)
+        if dark and not 0 <= broken < dark - 1:
+            broken, answer = dark - 1, Answer.SILENT
         forth = tuple(line.forth for line in lines if not line.forth.idle)
         back = tuple(line.back for line in reversed(lines) if not line.back.idle)
-        return Route(self._version, places, lines, needs, broken, forth, back)
+        return Route(self._version, places, lines, needs, broken, answer, forth, back)
 
     def _walk(self, target: Place) -> tuple[tuple[Place, ...], tuple[Line, ...]]:
         """Go from a place up to the centre over lines that routers believe in, else over all."""

@@ -69,7 +69,11 @@ def burns(bad_share: Callable[[int, int], float], now_ns: int, objective_percent
     if allowed <= 0:
         return []
     return [
-        Burn(pair, bad_share(now_ns - pair.long_ns, now_ns) / allowed, bad_share(now_ns - pair.short_ns, now_ns) / allowed)
+        Burn(
+            pair,
+            bad_share(now_ns - pair.long_ns, now_ns) / allowed,
+            bad_share(now_ns - pair.short_ns, now_ns) / allowed,
+        )
         for pair in PAIRS
     ]
 

@@ -7,8 +7,8 @@ The parts, each fitted on what is on record:
   Analysis, 3rd ed., §2.6-2.7; the gamma by moments, weighted by exposure).
 - Common causes (a carrier, a hub, a feeder) are processes of their own, with the share of their members that an event
   takes; the outages that one makes are not counted a second time as the targets' own.
-- Durations are drawn from those on record, pooled over the class, the common causes' apart. An outage that runs lasts as
-  long as those did that had lasted as long already (residual life).
+- Durations are drawn from those on record, pooled over the class, the common causes' apart. An outage that runs lasts
+  as long as those did that had lasted as long already (residual life).
 
 With fewer than `FEWEST` pooled outages, or less than `SHORTEST_S` of history, nothing is foretold.
 """

@@ -20,7 +20,7 @@ from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
-from haidang.commands import accounts, maintenance, probing, reading
+from haidang.commands import accounts, forecast, maintenance, probing, reading
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -201,6 +201,8 @@ app.add_typer(maintenance.app, name="maintenance")
 app.command("poll")(probing.poll)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
+app.command("forecast")(forecast.forecast)
+maintenance.app.command("what-if")(forecast.what_if)
 app.command("availability")(accounts.availability)
 
 

@@ -156,9 +156,10 @@ def main() -> None:
     print(f"{len(found)} forecasts of undecided months in {took:.0f} s ({1e3 * took / len(found):.1f} ms each)")
     for day in (0, *ORIGINS):
         of = [one for one in found if day in (0, one.day)]
+        misses = sum(one.missed for one in of) / len(of)
         print(
-            f"day {day or 'all':>3}: {len(of):6} forecasts, {sum(one.missed for one in of) / len(of):6.1%} missed, "
-            f"calibration error {calibration_error(of):.3f}, skill {skill(of):+.3f}, linear {skill(of, linear=True):+.3f}"
+            f"day {day or 'all':>3}: {len(of):6} forecasts, {misses:6.1%} missed, calibration error "
+            f"{calibration_error(of):.3f}, skill {skill(of):+.3f}, linear extrapolation {skill(of, linear=True):+.3f}"
         )
     for said, came, number in reliability(found):
         print(f"said {said:.2f}: came {came:.2f} ({number})")

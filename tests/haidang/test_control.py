@@ -106,7 +106,7 @@ async def test_a_socket_left_by_a_killed_daemon_is_replaced(tmp_path: Path) -> N
 
 
 def test_without_a_daemon_the_cure_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ControlError, match="no daemon runs .* haidang run"):
+    with pytest.raises(ControlError, match=r"no daemon runs .* haidang run"):
         ask(tmp_path, "double", {})
 
 

@@ -73,11 +73,11 @@ class Bench:
             self.pipeline.tick()
             self.maintaining.tick()
 
-    def plan(self, seconds: int, kind: str = "site", name: str = "north", **words: object) -> int:
+    def plan(self, seconds: int, **words: object) -> int:
         """Plan maintenance from now on and return its number."""
         now = self.clock.utc_ns()
         request = {
-            "kind": kind, "name": name, "start_ns": now, "end_ns": now + seconds * S, "reason": "power works",
+            "kind": "site", "name": "north", "start_ns": now, "end_ns": now + seconds * S, "reason": "power works",
             "author": "an", "excluded": True, **words,
         }  # fmt: skip
         number = self.verbs["maintenance.add"](request)["number"]

@@ -1,0 +1,200 @@
+"""The commands about availability as a person types them: what they print, what they refuse, how they end."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from haidang.cli import app
+from haidang.control import ask
+from tests.support.daemon import Daemon, until
+from tests.support.history import write
+from tests.support.netns import Namespace
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+DAY = 86_400
+CONFIG = """\
+haidang: 1
+timezone: Asia/Ho_Chi_Minh
+language: vi
+data_dir: ./data
+systems:
+  - {id: wan, name: {vi: Mạng WAN, en: WAN}, objective: 99.9}
+  - {id: video, formula: weighted, weight: people, objective: 99}
+  - {id: portals, formula: worst-site}
+sites: [{id: north, people: 900}, {id: south, people: 100}]
+circuits: [{id: line, carrier: VNPT, system: wan}]
+objectives:
+  - {id: contract, carrier: VNPT, percent: 99.9, view: contractual, clock: ticket, month_minutes: 43200}
+  - {id: quarter, system: wan, percent: 99.9, period: quarter}
+  - {id: office, target: a, percent: 99, hours: [{days: [mon, tue, wed, thu, fri], from: "07:30", to: "17:00"}]}
+targets:
+  - {id: a, name: {vi: Trạm A, en: Station A}, address: 192.0.2.1, circuit: line}
+  - {id: b, address: 192.0.2.2, site: north, system: video}
+  - {id: c, address: 192.0.2.3, site: south, system: video}
+  - {id: d, address: 192.0.2.4, site: north, system: portals}
+  - {id: e, address: 192.0.2.5, site: south, system: portals}
+"""
+
+
+def at(text: str) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=HANOI).timestamp())
+
+
+def haidang(*words: str) -> Result:
+    return CliRunner().invoke(app, words)
+
+
+def said(done: Result, status: int = 0) -> Any:
+    assert done.exit_code == status, f"{done.exit_code}\n{done.stdout}\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A configuration whose October 2026 is on record: a was down for an hour, c for a day, e for two hours."""
+    path = tmp_path / "haidang.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    outages = [
+        ("a", at("2026-10-05T10:00"), at("2026-10-05T11:00")),
+        ("c", at("2026-10-10T00:00"), at("2026-10-11T00:00")),
+        ("e", at("2026-10-31T23:00"), at("2026-11-01T01:00")),
+    ]
+    write(tmp_path / "data", "abcde", at("2026-09-30T00:00"), at("2026-11-02T00:00"), outages)
+    return str(path)
+
+
+def test_a_month_is_told_by_targets_systems_and_objectives(config: str) -> None:
+    found = said(haidang("availability", "--month", "2026-10", "--config", config, "--json"), 1)
+    targets = {row["target"]: row for row in found["targets"]}
+    assert targets["a"]["down_s"] == 3600
+    assert targets["a"]["verdict"] == "missed"
+    assert targets["e"]["down_s"] == 3600, "the other hour is November's"
+    systems = {row["system"]: row for row in found["systems"]}
+    assert systems["video"]["down_s"] == DAY / 10, "a tenth of the people for a day"
+    assert systems["video"]["members_formula"] == "share of people served that is up, over 2 members"
+    assert systems["portals"]["worst_site"] == "south"
+    objectives = {row["objective"]: row for row in found["objectives"]}
+    assert objectives["wan"]["verdict"] == "missed"
+    assert objectives["video"]["verdict"] == "met"
+    assert objectives["contract"]["down_s"] == 0, "nobody opened a ticket"
+    assert objectives["contract"]["budget_s"] == pytest.approx(2592)
+    assert "43200 min, contractual" in objectives["contract"]["formula"].replace(")", "")
+    assert objectives["office"]["down_s"] == 3600
+    assert objectives["office"]["period_s"] == 22 * 9.5 * 3600
+
+
+def test_quarters_years_and_rolling_windows_have_their_own_objectives(config: str) -> None:
+    quarter = said(haidang("availability", "--quarter", "2026-Q4", "--config", config, "--json"), 0)
+    assert [row["objective"] for row in quarter["objectives"]] == ["quarter"]
+    assert quarter["from"] == "2026-09-30T17:00:00Z"
+    year = said(haidang("availability", "--year", "2026", "--system", "wan", "--config", config, "--json"))
+    assert year["objectives"] == []
+    assert year["targets"][0]["watched_since"] == "2026-09-29T17:00:00Z"
+    assert said(haidang("availability", "--last", "90d", "--config", config, "--json"))["period"] == "90d"
+    for words in (
+        ("--month", "2026-10", "--year", "2026"),
+        ("--quarter", "2026-Q5"),
+        ("--last", "30"),
+        ("--year", "x"),
+    ):
+        assert haidang("availability", *words, "--config", config).exit_code == 2
+
+
+def test_everything_is_readable_at_eighty_columns(config: str) -> None:
+    done = haidang("availability", "--month", "2026-10", "--config", config)
+    assert "Trạm A" in done.stdout
+    assert "share of people served that is up, over 2 members" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if "%" in line and "A =" not in line]
+    assert rows
+    assert max(map(len, rows)) <= 80
+
+
+def test_without_a_daemon_nothing_is_changed_and_the_cure_is_named(config: str) -> None:
+    words = ("--from", "2026-10-05T10:00", "--for", "1h", "--reason", "power", "--config", config)
+    done = haidang("maintenance", "add", "target:a", *words)
+    assert done.exit_code == 1
+    assert "no daemon runs on this data directory" in done.stderr
+    assert said(haidang("maintenance", "list", "--all", "--config", config, "--json")) == []
+
+
+def test_what_a_person_adds_through_the_daemon_changes_the_figures_and_not_the_record(
+    config: str, space: Namespace
+) -> None:
+    with Daemon(Path(config), space.command()) as daemon:
+        daemon.wait_for("haidang runs", 30)
+        half_past = ("--from", "2026-10-05T10:30", "--for", "90m", "--reason", "Bảo trì nguồn", "--author", "an")
+        added = said(haidang("maintenance", "add", "circuit:line", *half_past, "--config", config, "--json"))
+        assert added == {"ok": True, "number": 1, "retroactive": True}
+        [listed] = said(haidang("maintenance", "list", "--all", "--config", config, "--json"))
+        assert (listed["retroactive"], listed["author"], listed["reason"]) == (True, "an", "Bảo trì nguồn")
+        assert down(config, "a") == 1800, "only the overlap is taken away"
+        done = haidang("maintenance", "ticket", "a", "VNPT-77", "--at", "2026-10-05T10:20", "--config", config)
+        assert done.exit_code == 0, done.stderr
+        contract = next(row for row in october(config)["objectives"] if row["objective"] == "contract")
+        assert contract["down_s"] == 600, "from the ticket to the maintenance"
+        wrong = (
+            "--from",
+            "2026-10-05T10:05",
+            "--to",
+            "2026-10-05T10:15",
+            "--reason",
+            "our own cable",
+            "--config",
+            config,
+        )
+        assert haidang("maintenance", "correct", "a", "up", *wrong).exit_code == 0
+        assert down(config, "a") == 1200
+        assert (
+            haidang("maintenance", "cancel", "1", "--whole", "--reason", "wrong line", "--config", config).exit_code
+            == 0
+        )
+        assert down(config, "a") == 3000
+        refused = haidang("maintenance", "add", "site:nowhere", *half_past, "--config", config)
+        assert refused.exit_code == 1
+        assert "no target on the site nowhere" in refused.stderr
+        assert daemon.end() == 0
+    assert not (Path(config).parent / "data" / "control").exists()
+
+
+def test_maintenance_through_the_daemon_is_quiet_and_pages_when_it_ends(space: Namespace, tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(
+        "haidang: 1\ndata_dir: ./data\nprobing: {icmp: {cadence: 1s, echoes: 5, timeout: 500ms}}\n"
+        "confirmation: {failures: 5, span: 2s, fast_cadence: 1s, clear_span: 3s, clear_samples: 3}\n"
+        "targets: [{id: away, address: 192.0.2.1}]\n",
+        encoding="utf-8",
+    )
+    config = str(path)
+    with Daemon(path, space.command()) as daemon:
+        daemon.wait_for("haidang runs", 30)
+        now_ns = time.time_ns()
+        ask(
+            tmp_path / "data", "maintenance.add",
+            {
+                "kind": "target", "name": "away", "start_ns": now_ns, "end_ns": now_ns + 3600 * 10**9,
+                "reason": "moving", "author": "an",
+            },
+        )  # fmt: skip
+        daemon.wait_for("state changed", 30)
+        assert said(haidang("incidents", "--config", config, "--json")) == []
+        assert haidang("maintenance", "cancel", "1", "--reason", "done", "--config", config).exit_code == 0
+        open_ = until(lambda: json.loads(haidang("incidents", "--config", config, "--json").stdout), 10, "an incident")
+        assert [one["target"] for one in open_] == ["away"]
+        assert daemon.end() == 0
+
+
+def october(config: str) -> Any:
+    return said(haidang("availability", "--month", "2026-10", "--config", config, "--json"), 1)
+
+
+def down(config: str, target: str) -> float:
+    return float(next(row["down_s"] for row in october(config)["targets"] if row["target"] == target))

@@ -20,7 +20,7 @@ from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
-from haidang.commands import accounts, forecast, maintenance, probing, reading
+from haidang.commands import accounts, forecast, maintenance, probing, reading, replay
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -203,6 +203,7 @@ app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
 app.command("forecast")(forecast.forecast)
 maintenance.app.command("what-if")(forecast.what_if)
+app.command("replay")(replay.replay_file)
 app.command("availability")(accounts.availability)
 
 

@@ -127,7 +127,7 @@ def _told(one: Foretold) -> dict[str, Any]:
     return {
         "objective": one.promise.id, "about": f"{one.promise.kind} {one.promise.name}", "period": one.period.name,
         "miss": one.miss, "pooled_outages": one.pooled,
-        "history": "enough" if one.miss is not None else "too little history", "down_s": one.down_s,
+        "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
         "lost_at": show.utc(one.lost_at_ns),
         "burning": [
             {

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from config import load
+from haidang import statements
 from haidang.cli import app
 from haidang.control import ask
+from haidang.foretelling import Foretelling
+from storage.database import open_reader
 from tests.support.daemon import Daemon, until
 from tests.support.history import write
 from tests.support.netns import Namespace
@@ -198,3 +202,67 @@ def october(config: str) -> Any:
 
 def down(config: str, target: str) -> float:
     return float(next(row["down_s"] for row in october(config)["targets"] if row["target"] == target))
+
+
+def flaky(start_s: int, every_days: int, lasting_s: int, count: int) -> list[tuple[str, int, int]]:
+    days = [start_s + number * every_days * DAY for number in range(1, count)]
+    return [("a", day, day + lasting_s) for day in days]
+
+
+def test_the_outlook_names_what_runs_out_and_when(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    now = int(time.time())
+    start = now - 300 * DAY
+    outages = [*flaky(start, 10, 900, 29), ("a", now - 600, now + DAY)]
+    write(tmp_path / "data", "abcde", start, now, outages)
+    done = haidang("forecast", "--config", str(path), "--json")
+    found = {(row["objective"], row["about"]): row for row in json.loads(done.stdout)["forecasts"]}
+    assert json.loads(done.stdout)["kept"] is False
+    assert found["wan", "target a"]["pooled_outages"] == 29
+    assert found["wan", "target a"]["running_s"] is None, "without a daemon nobody knows whether it still is down"
+    assert found["video", "target b"]["miss"] < 0.5
+    assert found["video", "system video"]["history"] == "too little history"
+    text = haidang("forecast", "--all", "--config", str(path)).stdout
+    assert "too little history" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_an_outage_that_runs_has_a_clock_and_many_short_ones_burn(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(CONFIG.replace("percent: 99, hours", "percent: 90, hours"), encoding="utf-8")
+    now = at("2026-11-25T12:00")
+    outages = [
+        *flaky(now - 300 * DAY, 10, 60, 29),
+        *[("a", now - 3000 + 400 * n, now - 2900 + 400 * n) for n in range(7)],
+    ]
+    write(tmp_path / "data", "abcde", now - 300 * DAY, now, [*outages, ("a", now - 60, now + DAY)])
+    configuration = load(path)
+    with closing(open_reader(tmp_path / "data" / "haidang.db")) as sql:
+        books = statements.books(configuration, sql, now * 10**9, running=True)
+        outlook = {one.promise.id: one for one in Foretelling(configuration, books, now * 10**9).targets("wan")}["wan"]
+    left = outlook.figures.budget_left_s
+    assert left is not None
+    assert outlook.down_s == 60
+    assert outlook.lost_at_ns == pytest.approx((now + left) * 10**9, abs=1000)
+    assert [burn.pair.name for burn in outlook.burning] == ["1h", "6h", "3d"]
+    assert outlook.miss is not None
+    assert 0.2 < outlook.miss < 1
+
+
+def test_planned_work_is_weighed_against_every_objective_it_touches(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    now = int(time.time())
+    write(tmp_path / "data", "abcde", now - 300 * DAY, now, flaky(now - 300 * DAY, 20, 600, 14))
+    soon = datetime.fromtimestamp(now + 60, HANOI).replace(tzinfo=None).isoformat()
+    short = ("maintenance", "what-if", "target:a", "--from", soon, "--for", "1m", "--config", str(path), "--json")
+    rows = {row["objective"]: row for row in json.loads(haidang(*short).stdout)}
+    assert set(rows) == {"wan", "contract", "quarter", "office"}
+    assert rows["quarter"]["costs_s"] == 60
+    long = ("maintenance", "what-if", "target:a", "--from", soon, "--for", "2d", "--config", str(path), "--json")
+    done = haidang(*long)
+    assert done.exit_code == 1
+    assert {row["miss_after"] for row in json.loads(done.stdout) if not row["affordable"]} == {1.0}
+    past = ("maintenance", "what-if", "target:a", "--from", "2020-01-01", "--for", "2h", "--config", str(path))
+    assert "work to come" in haidang(*past).stderr

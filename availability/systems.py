@@ -45,16 +45,16 @@ class Formula:
         """Write the formula as it is printed with a figure."""
         match self.rule:
             case Rule.ALL:
-                return f"up while all {members} members are up"
+                return f"all of {members}: up while each member is up"
             case Rule.ANY:
-                return f"up while any of {members} members is up"
+                return f"any of {members}: up while one member is up"
             case Rule.K_OF_N:
-                return f"up while at least {self.k} of {members} members are up"
+                return f"{self.k} of {members}: up while at least {self.k} members are up"
             case Rule.WEIGHTED:
                 what = {"people": "people served", "sites": "sites", "capacity": "contracted Mbit/s"}[self.weight]
-                return f"share of {what} that is up, over {members} members"
+                return f"weighted, {members} members: the share of {what} that is up"
             case Rule.WORST_SITE:
-                return f"the worst of {members} sites, each up while all of its targets are up"
+                return f"worst of {members} sites, each up while all of its targets are up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from datetime import datetime
 from typing import Annotated, Any
@@ -53,29 +54,35 @@ def availability(
 
 def _show(found: dict[str, Any]) -> None:
     so_far = "" if found["complete"] else ", so far"
-    typer.echo(f"{found['period']} ({found['timezone']}){so_far}: {found['formula']}")
+    _say(f"{found['period']} ({found['timezone']}){so_far}: {found['formula']}")
     print_table(_HEADS, (_row(row) for row in found["targets"]), right=range(1, 7))
+    promised = {row["about"] for row in found["objectives"]}
     for row in found["systems"]:
-        typer.echo(f"\nsystem {clean(row['name'])}: {clean(row['members_formula'])}")
-        _one(row)
+        if f"system {row['system']}" not in promised:
+            typer.echo(f"\nsystem {clean(row['name'])}")
+            _one(row)
     for row in found["objectives"]:
-        typer.echo(f"\nobjective {clean(row['name'])} ({clean(row['about'])}): {row['formula']}")
+        typer.echo(f"\nobjective {clean(row['name'])} ({clean(row['about'])})")
+        _say(row["formula"])
         _one(row)
-    typer.echo("\nleft: of the whole period's budget; the accrued one, coverage and all seconds are in --json.")
+    typer.echo(
+        "\nbounds: unknown time all down, all up. left: of the whole period's budget;\n"
+        "the accrued one, coverage and all seconds are in --json."
+    )
 
 
 def _one(row: dict[str, Any]) -> None:
     if not row["members"]:
         typer.echo("nothing in it was watched in this period")
         return
-    if row["worst_site"]:
-        typer.echo(f"worst site: {clean(row['worst_site'])}")
+    worst = f"; the worst is {row['worst_site']}" if row["worst_site"] else ""
+    _say(clean(row["members_formula"] + worst))
     print_table(_HEADS, [_row(row)], right=range(1, 7))
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     low, high = row["lowest_percent"], row["highest_percent"]
-    bounds = "" if low is None or row["unknown_s"] <= 0 else f"{percent(low, 2)}-{percent(high, 2)}"
+    bounds = "" if low is None or row["unknown_s"] <= 0 else f"{_cut(low, 2)}-{_cut(high, 2)}"
     left = row["budget_left_s"]
     return (
         row["name"], percent(row["availability_percent"], 4), bounds, show.span(row["down_s"]), str(row["outages"]),
@@ -85,4 +92,12 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
 
 def percent(value: float | None, digits: int) -> str:
     """Write a percentage, cut and not rounded: 99.99996 is not 100."""
-    return "" if value is None else f"{math.floor(value * 10**digits) / 10**digits:.{digits}f} %"
+    return "" if value is None else f"{_cut(value, digits)} %"
+
+
+def _cut(value: float, digits: int) -> str:
+    return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"
+
+
+def _say(text: str) -> None:
+    typer.echo(textwrap.fill(text, 80))

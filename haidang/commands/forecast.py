@@ -41,7 +41,7 @@ def forecast(
         foretelling = _foretelling(configuration, sql, now_ns, running=running)
         found = [*foretelling.promises(system), *foretelling.targets(system)]
     kept = _keep(configuration, found) if running else False
-    rows = [_told(one) for one in found]
+    rows = [_told(configuration, one) for one in found]
     if as_json:
         print_json({"at": show.utc(now_ns), "timezone": str(configuration.timezone), "kept": kept, "forecasts": rows})
     else:
@@ -123,8 +123,17 @@ def _keep(configuration: Configuration, found: list[Foretold]) -> bool:
     return True
 
 
-def _told(one: Foretold) -> dict[str, Any]:
+def _name(configuration: Configuration, one: Foretold) -> str:
+    inventory, promise = configuration.inventory, one.promise
+    if promise.kind == "target" and promise.id not in inventory.objectives:
+        return inventory.targets[one.target].label(configuration.language)
+    named = inventory.objectives.get(promise.id) or inventory.systems.get(promise.id)
+    return named.label(configuration.language) if named else promise.id
+
+
+def _told(configuration: Configuration, one: Foretold) -> dict[str, Any]:
     return {
+        "name": _name(configuration, one),
         "objective": one.promise.id, "about": f"{one.promise.kind} {one.promise.name}", "period": one.period.name,
         "miss": one.miss, "pooled_outages": one.pooled,
         "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
@@ -154,9 +163,10 @@ def _show(configuration: Configuration, found: list[Foretold], *, everything: bo
     for one in shown:
         left_s = one.figures.budget_left_s
         burning = ", ".join(f"{burn.pair.name} {burn.long_rate:.0f}x" for burn in one.burning)
+        left = "" if left_s is None else show.span(left_s)
         rows.append(
             (
-                one.target, one.period.name, "" if left_s is None else show.span(left_s), _chance(one.miss),
+                _name(configuration, one), one.period.name, left, _chance(one.miss),
                 "" if one.down_s is None else show.span(one.down_s), show.since(one.lost_at_ns, zone, now_ns), burning,
             )
         )  # fmt: skip

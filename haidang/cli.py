@@ -20,7 +20,7 @@ from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
-from haidang.commands import accounts, forecast, maintenance, probing, reading, replay
+from haidang.commands import accounts, forecast, lab, maintenance, probing, reading, replay
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -198,6 +198,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
 app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(lab.app, name="lab")
 app.command("poll")(probing.poll)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)

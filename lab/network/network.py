@@ -52,9 +52,9 @@ class Network:
         self._tuns: list[Tun] = []
         self._services_fd = -1
 
-    def add_place(self, name: str, *addresses: str) -> Place:
+    def add_place(self, name: str, *addresses: str, stub: bool = False) -> Place:
         """See `Topology.add_place`."""
-        return self.topology.add_place(name, *addresses)
+        return self.topology.add_place(name, *addresses, stub=stub)
 
     def add_line(
         self, name: str, upper: str, lower: str, conditions: Conditions | None = None, *, cost: int = 1

@@ -22,14 +22,16 @@ class Place:
 
     Attributes:
         addresses: its own, at most one per family; it signs its ICMP errors with them.
+        stub: packets to other places do not pass through it: an office with two lines is no way between its hubs.
         dark: it forwards nothing and answers nothing, see `Topology.switch_place`.
     """
 
-    __slots__ = ("addresses", "dark", "links", "name")
+    __slots__ = ("addresses", "dark", "links", "name", "stub")
 
-    def __init__(self, name: str, addresses: tuple[bytes, ...]) -> None:
+    def __init__(self, name: str, addresses: tuple[bytes, ...], *, stub: bool = False) -> None:
         self.name = name
         self.addresses = addresses
+        self.stub = stub
         self.dark = False
         self.links: list[tuple[Line, Place, int]] = []
 
@@ -143,8 +145,11 @@ class Topology:
         self._ways: dict[str, tuple[Place, Line] | None] = {}
         self._all_ways: dict[str, tuple[Place, Line] | None] = {}
 
-    def add_place(self, name: str, *addresses: str) -> Place:
+    def add_place(self, name: str, *addresses: str, stub: bool = False) -> Place:
         """Add a router; the first one is the centre, where the observer is.
+
+        Parameters:
+            stub: see `Place`.
 
         Raises:
             ValueError: the name or an address is taken, or there are two addresses of one family.
@@ -154,7 +159,7 @@ class Topology:
         packed = tuple(ipaddress.ip_address(one).packed for one in addresses)
         if len({len(one) for one in packed}) < len(packed):
             raise ValueError(f"{name}: a place has at most one address of each family")
-        place = self.places[name] = Place(name, packed)
+        place = self.places[name] = Place(name, packed, stub=stub)
         for address in addresses:
             self._add_host(address, place, None, router=True)
         self._ways.clear()
@@ -245,12 +250,17 @@ class Topology:
 
     def route(self, host: Host, now_ns: int) -> Route:
         """Return the way to a host as routers know it at ``now_ns`` (monotonic)."""
-        if self._fresh or self._pending:
-            self._converge(now_ns)
+        version = self.version(now_ns)
         route = host.route
-        if route is None or route.version != self._version:
+        if route is None or route.version != version:
             route = host.route = self._compile(host)
         return route
+
+    def version(self, now_ns: int) -> int:
+        """Count what has changed any way to a host, as routers know it at ``now_ns`` (monotonic)."""
+        if self._fresh or self._pending:
+            self._converge(now_ns)
+        return self._version
 
     def _converge(self, now_ns: int) -> None:
         for name, outage in self._fresh:
@@ -316,6 +326,8 @@ class Topology:
             if place.name in best:
                 continue
             best[place.name] = step
+            if place.stub:
+                continue
             for line, other, cost in place.links:
                 if other.name not in best and line.name not in without:
                     number += 1

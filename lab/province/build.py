@@ -22,7 +22,7 @@ def build_network(province: Province) -> Network:
     network.add_place(OBSERVER, _PORT)
     for unit in province.units.values():
         if unit.forwards:
-            network.add_place(unit.id, *unit.addresses)
+            network.add_place(unit.id, *unit.addresses, stub=unit.role == "router")
     network.add_line(UPLINK, OBSERVER, CORE_SWITCH, Conditions(delay_ms=0.2, jitter_ms=0.02))
     for link in province.links.values():
         usual = Conditions(delay_ms=link.delay_ms, jitter_ms=link.jitter_ms, correlation=0.3)

@@ -107,9 +107,11 @@ def _circuits(province: Province) -> Iterator[dict[str, Any]]:
 
 def _target(unit: Unit, *, ipv6: bool) -> tuple[str, ...]:
     address = next(one for one in unit.addresses if ipv6 or ":" not in one)
+    role = _ROLES.get(unit.role, unit.kind)
+    dns = "." if "dns" in unit.services else ""
     return (
-        unit.id, unit.vi, unit.en, address, unit.site, unit.system, _ROLES.get(unit.role, unit.kind), " ".join(unit.parents), unit.circuit,
-        unit.access, "." if "dns" in unit.services else "",
+        unit.id, unit.vi, unit.en, address, unit.site, unit.system, role, " ".join(unit.parents), unit.circuit,
+        unit.access, dns,
     )  # fmt: skip
 
 

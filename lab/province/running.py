@@ -29,6 +29,8 @@ logger = structlog.get_logger(__name__)
 SNMP_PORT, TRAP_PORT = 161, 162
 SINKS = tuple(Sink(address) for address in OBSERVER)
 PERFECT = Conditions()
+RETRY_NS = 1_000_000_000
+"""When a device is looked after again that failed: later than now, or it would stop the others after all."""
 TURN = 200
 """Moments that are worked off before others on the event loop have their turn."""
 
@@ -227,7 +229,9 @@ class RunningProvince:
                     self._tell(unit, event)
             except Exception:  # noqa: BLE001 one device's mistake must not stop the province
                 logger.exception("device failed", unit=name)
-            met.append((unit, device))
+                self._agenda.add(name, self.now_ns() + RETRY_NS)
+            else:
+                met.append((unit, device))
         for unit, device in met:
             self._switch(unit, on=device.alive)
             self._supply.watch(unit, at_ns)

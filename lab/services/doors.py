@@ -11,14 +11,14 @@ import asyncio
 import errno
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 
-from lab.network import Unavailable
+from lab.network import Space, Unavailable
 from lab.services.limits import Limits
+from lab.services.sockets import bind
 
 logger = structlog.get_logger(__name__)
 
@@ -40,14 +40,14 @@ class Yard:
 
     Parameters:
         limits: how many may come in.
-        enter: the network namespace sockets are opened in.
+        space: whose services' namespace sockets are opened in; ``None`` for the current one.
 
     Attributes:
         connections: open now, behind all doors.
     """
 
     limits: Limits
-    enter: Callable[[], AbstractContextManager[None]]
+    space: Space | None = None
     connections: int = field(default=0, init=False)
 
 
@@ -109,7 +109,8 @@ class TcpDoor:
     def open(self) -> None:
         """See `Door.open`."""
         if self._listener is None:
-            self._listener = _bind(self._yard, socket.SOCK_STREAM, self._address, self.port)
+            self._listener = _open(self._yard, socket.SOCK_STREAM, self._address, self.port)
+            self._listener.listen(BACKLOG)
             self.port = self._listener.getsockname()[1]
             self._watch(self._listener)
 
@@ -157,7 +158,9 @@ class TcpDoor:
         try:
             async with asyncio.timeout(self._yard.limits.conversation_s):
                 await self._talk(sock)
-        except (OSError, EOFError, TimeoutError) as error:  # it is gone, took too long, or has no TLS
+        except EOFError:  # it has no more to ask
+            pass
+        except (OSError, TimeoutError) as error:  # it is gone, took too long, or has no TLS
             logger.debug("connection ended", address=self._address, port=self.port, reason=str(error))
         except Exception:  # noqa: BLE001 one client must not stop the service for the others
             logger.exception("conversation failed", address=self._address, port=self.port)
@@ -200,7 +203,7 @@ class UdpDoor:
     def open(self) -> None:
         """See `Door.open`."""
         if self._socket is None:
-            self._socket = _bind(self._yard, socket.SOCK_DGRAM, self._address, self.port)
+            self._socket = _open(self._yard, socket.SOCK_DGRAM, self._address, self.port)
             self.port = self._socket.getsockname()[1]
             self._loop.add_reader(self._socket, self._receive, self._socket)
 
@@ -248,21 +251,12 @@ class UdpDoor:
             self.refused += 1
 
 
-def _bind(yard: Yard, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with yard.enter():
-        sock = socket.socket(family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+def _open(yard: Yard, kind: socket.SocketKind, address: str, port: int) -> socket.socket:
     try:
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((address, port))
-        if kind == socket.SOCK_STREAM:
-            sock.listen(BACKLOG)
+        return bind(yard.space, kind, address, port)
     except OSError as error:
-        sock.close()
         name = "TCP" if kind == socket.SOCK_STREAM else "UDP"
         raise Unavailable(f"{address} {name} port {port} cannot be opened ({error.strerror})", _cure(error)) from error
-    return sock
 
 
 def _cure(error: OSError) -> str:

@@ -7,6 +7,7 @@ import email
 import email.header
 import email.message
 import mailbox
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from haidang.clock import Clock
 
 MOST_LETTERS = 50_000
 _ARRIVED, _SENDER, _RECIPIENT = "X-Lab-Arrived", "Return-Path", "Delivered-To"
+_BREAK = re.compile(r"[\r\n]")
 
 
 class Full(Exception):
@@ -57,7 +59,7 @@ class Mailbox:
 
     def letters(self) -> list[Letter]:
         """Read all letters, oldest first."""
-        found = [_read(source) for key in self._maildir.keys() if (source := self._source(key))]  # noqa: SIM118 no dict
+        found = [read(source) for key in self._maildir.keys() if (source := self._source(key))]  # noqa: SIM118 no dict
         return sorted(found, key=lambda letter: letter.arrived_ns)
 
     async def put(self, clock: Clock, sender: str, recipients: Sequence[str], source: bytes) -> None:
@@ -72,11 +74,8 @@ class Mailbox:
                 self._count = await asyncio.to_thread(len, self._maildir)
             if self._count >= MOST_LETTERS:
                 raise Full(f"there are {self._count} letters in {self.folder}")
-            head = [f"{_ARRIVED}: {clock.utc_ns()}", f"{_SENDER}: <{_line(sender)}>"]
-            head += [f"{_RECIPIENT}: {_line(recipient)}" for recipient in recipients]
-            whole = "".join(f"{line}\n" for line in head).encode() + source
-            await asyncio.to_thread(self._maildir.add, whole)
-            self._count += 1
+            self._count += 1  # first: a client that goes away meanwhile does not stop the thread
+            await asyncio.to_thread(self._maildir.add, frame(clock.utc_ns(), sender, recipients) + source)
 
     def _source(self, key: str) -> bytes:
         try:
@@ -85,23 +84,29 @@ class Mailbox:
             return b""
 
 
-def _line(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\r", " ").replace("\n", " ")
+def frame(arrived_ns: int, sender: str, recipients: Sequence[str]) -> bytes:
+    """Write what is put before a letter: its envelope and, last, when it came."""
+    rows = [*((_RECIPIENT, one) for one in recipients), (_SENDER, f"<{sender}>"), (_ARRIVED, str(arrived_ns))]
+    lines = (f"{name}: {_BREAK.sub(' ', value)}\n" for name, value in rows)
+    return "".join(lines).encode("utf-8", "replace")
 
 
-def _read(whole: bytes) -> Letter:
+def read(whole: bytes) -> Letter:
     """Read a letter as it lies in the folder; whatever its sender wrote must not make this fail."""
-    head, source = [], whole
-    while source.startswith((f"{_ARRIVED}:".encode(), f"{_SENDER}:".encode(), f"{_RECIPIENT}:".encode())):
+    ours: dict[str, list[str]] = {_RECIPIENT: [], _SENDER: [], _ARRIVED: []}
+    source = whole
+    while source and not ours[_ARRIVED]:  # what its sender may have written under the same names comes behind that
         line, _, source = source.partition(b"\n")
-        head.append(line.decode("utf-8", "replace").partition(": ")[::2])
-    ours = [(name, value.rstrip("\r")) for name, value in head]
+        name, _, value = line.decode("utf-8", "replace").partition(": ")
+        ours.get(name, []).append(value)
+    if not ours[_ARRIVED]:
+        ours, source = {_RECIPIENT: [], _SENDER: ["<>"], _ARRIVED: ["0"]}, whole
     message = email.message_from_bytes(source)
-    arrived = next((value for name, value in ours if name == _ARRIVED), "0")
+    arrived = ours[_ARRIVED][0]
     return Letter(
-        int(arrived) if arrived.isdecimal() else 0,
-        next((value[1:-1] for name, value in ours if name == _SENDER), ""),
-        tuple(value for name, value in ours if name == _RECIPIENT),
+        int(arrived) if re.fullmatch(r"[0-9]{1,20}", arrived) else 0,
+        "".join(ours[_SENDER])[1:-1],
+        tuple(ours[_RECIPIENT]),
         _decoded(message, "Subject"),
         _decoded(message, "Message-ID").strip(),
         _text(message),

@@ -21,6 +21,7 @@ from lab.services.words import Fault, Words
 Wrong = TypeVar("Wrong", bound=Fault)
 Set = TypeVar("Set", bound=Words)
 _TRIES = 8
+_LINGER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,11 @@ class Server(Generic[Set, Wrong]):
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
             yield reader, writer
+            if writer.can_write_eof():  # what is unread at a close makes the kernel throw our last answer away
+                writer.write_eof()
+                async with asyncio.timeout(_LINGER_S):
+                    while await reader.read(limits.head_bytes):
+                        pass
             writer.close()
             async with self.deadline():
                 await writer.wait_closed()

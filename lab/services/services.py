@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import resource
 import tempfile
@@ -46,7 +45,7 @@ class Services:
         self._clock = clock or SystemClock()
         self._authority: Authority | None = None
         self._mailbox = Mailbox(self.folder / "mail")
-        self._yard = Yard(limits or Limits(), contextlib.nullcontext)
+        self._yard = Yard(limits or Limits())
         self._around = Around(self._clock, self._yard, self._get_authority, self._mailbox)
         self._servers: dict[tuple[str, int], tuple[Service, Server[Any, Any]]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -68,8 +67,7 @@ class Services:
             Unavailable: the kernel refuses a socket, or a library is missing; says which and the cure.
             ValueError: two services want the same port of an address.
         """
-        if space is not None:
-            self._yard.enter = space.in_services
+        self._yard.space = space
         services = list(wanted)
         self._require_free(services)
         made: list[tuple[Service, Server[Any, Any]]] = []

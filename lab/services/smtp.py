@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from typing import Any, AnyStr
@@ -24,6 +25,7 @@ class SmtpServer(Server[SmtpOptions, SmtpFault]):
 
     def __init__(self, address: str, options: SmtpOptions, fault: SmtpFault, around: Around) -> None:
         super().__init__(address, options, fault, around)
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd would write what clients say, as they say it
         self._greylist = Greylist(0)
         self._context: ssl.SSLContext | None = None
         if options.security != "none":
@@ -48,6 +50,7 @@ class SmtpServer(Server[SmtpOptions, SmtpFault]):
         session = _Session(
             self, data_size_limit=limits.mail_bytes, enable_SMTPUTF8=True, hostname=options.hostname,
             ident="Haidang lab", tls_context=starttls, timeout=limits.request_s, loop=asyncio.get_running_loop(),
+            auth_exclude_mechanism=("LOGIN", "PLAIN"),
         )  # fmt: skip
         context = self.context()
         handshake_s = None if context is None else limits.request_s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import re
 import socket
@@ -16,6 +15,7 @@ import structlog
 
 from haidang.clock import Clock, SystemClock
 from lab.network import Address, Space
+from lab.services.sockets import bind
 
 logger = structlog.get_logger(__name__)
 
@@ -110,7 +110,7 @@ class SyslogSource:
         self._address = address
         self._receiver = receiver
         self._transport = transport
-        self._enter = contextlib.nullcontext if space is None else space.in_services
+        self._space = space
         self._clock = clock or SystemClock()
         self._socket: socket.socket | None = None
         self._turn = asyncio.Lock()
@@ -155,11 +155,8 @@ class SyslogSource:
         if self._socket is not None and self._transport == "tcp" and self._ended(self._socket):
             self.close()
         if self._socket is None:
-            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
             kind = socket.SOCK_STREAM if self._transport == "tcp" else socket.SOCK_DGRAM
-            with self._enter():
-                self._socket = socket.socket(family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-            self._socket.bind((self._address, 0))
+            self._socket = bind(self._space, kind, self._address, 0)
             await loop.sock_connect(self._socket, self._receiver)
         await loop.sock_sendall(self._socket, message)
 

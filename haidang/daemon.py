@@ -32,6 +32,7 @@ from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
+from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
@@ -176,6 +177,7 @@ class Daemon:
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
+        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(),
@@ -195,6 +197,11 @@ class Daemon:
             await self._control.start()
         except OSError as error:
             logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
+
+    async def _foretell(self) -> None:
+        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)

@@ -8,6 +8,7 @@ together of several from its own, with its lost share of time where its formula 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 from availability import spans
@@ -22,10 +23,15 @@ from collectors.plan import primary
 from config import Configuration, Target
 from haidang.books import Account, Books
 from haidang.model import State
+from storage.accounts import ForecastRow
+from storage.database import open_reader
 
 HISTORY_DAYS = 730
 FLAPS = 2
 """So many outages in the long window make it flapping: one plain outage has the budget clock."""
+
+KEPT_FROM = 0.01
+"""What is less likely of a single target is not kept: ten thousand noughts a day would fill the ledger's disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,25 @@ class Foretold:
     lost_at_ns: int | None
     burning: tuple[Burn, ...]
     cost_s: float = 0.0
+
+    def row(self) -> ForecastRow | None:
+        """Return it as it is kept; ``None`` for one that says nothing, or nearly nothing of a single target."""
+        left_s = self.figures.budget_left_s
+        if self.miss is None or left_s is None or (self.promise.kind == "target" and self.miss < KEPT_FROM):
+            return None
+        return ForecastRow(self.promise.id, self.target, self.period.name, self.miss, left_s, self.pooled)
+
+
+def rows_now(configuration: Configuration, now_ns: int) -> list[ForecastRow]:
+    """Make the day's forecasts through a connection of their own, as a thread beside the daemon's loop needs it.
+
+    Raises:
+        DatabaseError: the ledger cannot be read.
+    """
+    with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
+        foretelling = Foretelling(configuration, Books(configuration, sql, now_ns, now_ns), now_ns)
+        found = [*foretelling.promises(), *foretelling.targets()]
+    return [row for one in found if (row := one.row()) is not None]
 
 
 class Foretelling:

@@ -6,7 +6,7 @@ down is looked at anew, as if it had failed at that moment with its true start: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -19,7 +19,7 @@ from config import Configuration
 from haidang.clock import Clock
 from haidang.control import Verb
 from haidang.model import CheckId, State, Transition
-from storage.accounts import KINDS, Accounts, AccountsReader, CorrectionRow, Maintenance
+from storage.accounts import KINDS, Accounts, AccountsReader, CorrectionRow, ForecastRow, Maintenance
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
 
@@ -199,11 +199,15 @@ class Maintaining:
         if not isinstance(rows, list) or len(rows) > 1000:
             raise ValueError("forecast.keep needs rows, at most 1000 at a time")
         kept = [
-            (str(row[0])[:64], str(row[1])[:64], str(row[2])[:20], float(row[3]), float(row[4]), int(row[5]))
+            ForecastRow(str(row[0])[:64], str(row[1])[:64], str(row[2])[:20], float(row[3]), float(row[4]), int(row[5]))
             for row in rows
         ]  # fmt: skip
-        self._accounts.foretold(self._clock.utc_ns(), kept)
+        self.keep(kept)
         return {"kept": len(kept)}
+
+    def keep(self, rows: Iterable[ForecastRow]) -> None:
+        """Keep forecasts made now, so that they can be held against what comes."""
+        self._accounts.foretold(self._clock.utc_ns(), rows)
 
     def _target(self, request: Mapping[str, Any]) -> CheckId:
         name = _text(request, "target", 64)

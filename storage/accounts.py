@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 
 from haidang.model import CheckId, State
 from storage.database import Database
@@ -55,6 +56,26 @@ class CorrectionRow:
     reason: str
     author: str
     created_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRow:
+    """One forecast that was made.
+
+    Parameters:
+        objective, target: what of; the target's id, or what else the objective is about.
+        period: its name, e.g. ``2026-11``.
+        miss: the probability of a miss.
+        left_s: seconds left of the budget then.
+        outages: pooled ones it was made from.
+    """
+
+    objective: str
+    target: str
+    period: str
+    miss: float
+    left_s: float
+    outages: int
 
 
 class Accounts:
@@ -116,18 +137,13 @@ class Accounts:
                 (target, at_ns, reference, author, now_ns),
             )
 
-    def foretold(self, made_ns: int, rows: list[tuple[str, str, str, float, float, int]]) -> None:
-        """Keep forecasts.
-
-        Parameters:
-            made_ns: when they were made.
-            rows: objective, target, period, P(miss), seconds left of the budget, pooled outages.
-        """
+    def foretold(self, made_ns: int, rows: Iterable[ForecastRow]) -> None:
+        """Keep forecasts that were made at a time."""
         with self._database.transaction() as sql:
             sql.executemany(
                 "INSERT INTO forecast (made_ns, objective, target, period, miss, left_s, outages) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(made_ns, *row) for row in rows],
+                [(made_ns, *astuple(row)) for row in rows],
             )
 
 
@@ -158,6 +174,11 @@ class AccountsReader:
             (check.target, check.probe),
         )
         return [CorrectionRow(check, row[0], row[1], State(row[2]), *row[3:]) for row in rows]
+
+    def forecasts(self) -> Iterator[ForecastRow]:
+        """Yield every forecast that was kept, in the order they were made."""
+        rows = self._sql.execute("SELECT objective, target, period, miss, left_s, outages FROM forecast ORDER BY id")
+        return (ForecastRow(*row) for row in rows)
 
     def tickets(self, target: str) -> list[int]:
         """Return when outages of a target were reported, in order."""

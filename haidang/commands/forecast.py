@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from dataclasses import asdict, astuple
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +12,14 @@ import typer
 from availability.maintenance import covers
 from availability.promises import promises
 from config import Configuration
-from haidang import show, statements
+from haidang import calibration, show, statements
+from haidang.books import Books
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.commands.maintenance import For, From, On, To, bounds
 from haidang.commands.reading import holder, ledger
 from haidang.control import ControlError, ask
 from haidang.foretelling import Foretelling, Foretold
+from storage.accounts import AccountsReader
 
 AT_A_TIME = 500
 LIKELY = 0.01
@@ -26,6 +29,7 @@ LIKELY = 0.01
 def forecast(
     system: Annotated[str | None, typer.Option(help="Only this system and its targets.")] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also what is in no danger.")] = False,
+    past: Annotated[bool, typer.Option("--past", help="How good the forecasts of past periods were.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,6 +41,9 @@ def forecast(
     if system is not None and system not in configuration.inventory.systems:
         fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
     now_ns, running = time.time_ns(), holder(configuration) is not None
+    if past:
+        _show_past(configuration, now_ns, as_json=as_json)
+        return
     with ledger(configuration) as sql:
         foretelling = _foretelling(configuration, sql, now_ns, running=running)
         found = [*foretelling.promises(system), *foretelling.targets(system)]
@@ -109,11 +116,7 @@ def _foretelling(configuration: Configuration, sql: sqlite3.Connection, now_ns: 
 
 
 def _keep(configuration: Configuration, found: list[Foretold]) -> bool:
-    rows = [
-        [one.promise.id, one.target, one.period.name, one.miss, one.figures.budget_left_s, one.pooled]
-        for one in found
-        if one.miss is not None
-    ]
+    rows = [astuple(row) for one in found if (row := one.row()) is not None]
     try:
         for first in range(0, len(rows), AT_A_TIME):
             ask(configuration.data_dir, "forecast.keep", {"rows": rows[first : first + AT_A_TIME]})
@@ -174,6 +177,21 @@ def _show(configuration: Configuration, found: list[Foretold], *, everything: bo
     if any(one.miss is None for one in shown):
         typer.echo("?: too little history, under 5 pooled outages or 3 months")
     typer.echo(clean(f"{len(found)} objectives looked at"))
+
+
+def _show_past(configuration: Configuration, now_ns: int, *, as_json: bool) -> None:
+    with ledger(configuration) as sql:
+        books = Books(configuration, sql, now_ns, now_ns)
+        rows = calibration.tenths(calibration.held(configuration, books, AccountsReader(sql).forecasts(), now_ns))
+    off = calibration.error(rows)
+    if as_json:
+        print_json({"calibration_error": round(off, 4), "tenths": [asdict(row) for row in rows]})
+    elif not rows:
+        typer.echo("no forecast was kept of a period that is over")
+    else:
+        shown = [(_chance(row.said), _chance(row.came), str(row.count)) for row in rows]
+        print_table(("said", "came", "forecasts"), shown, right=range(3))
+        typer.echo(f"calibration error {off:.3f}")
 
 
 def _chance(miss: float | None) -> str:

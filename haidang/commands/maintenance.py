@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import time
 from datetime import datetime
@@ -48,7 +49,7 @@ def add(
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     answer = _ask(
         configuration, "maintenance.add", kind=kind, name=name, start_ns=start_ns, end_ns=end_ns, rule=every,
-        excluded=not counted, reason=reason, author=author or getpass.getuser(),
+        excluded=not counted, reason=reason, author=author or _user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -68,7 +69,7 @@ def cancel(
     """Call maintenance off from now on; what is still down pages then."""
     answer = _ask(
         read_config(config), "maintenance.cancel", number=number, whole=whole, reason=reason,
-        author=author or getpass.getuser(),
+        author=author or _user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -92,7 +93,7 @@ def correct(
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     _ask(
         configuration, "maintenance.correct", target=target, state=state, start_ns=start_ns, end_ns=end_ns,
-        reason=reason, author=author or getpass.getuser(),
+        reason=reason, author=author or _user(),
     )  # fmt: skip
     typer.echo(f"{target}: {state} from {show.local(start_ns, configuration.timezone)}")
 
@@ -110,7 +111,7 @@ def ticket(
     at_ns = time.time_ns() if at is None else moment(at, configuration.timezone)
     _ask(
         configuration, "maintenance.ticket", target=target, reference=reference, at_ns=at_ns,
-        author=author or getpass.getuser(),
+        author=author or _user(),
     )  # fmt: skip
     typer.echo(f"{target}: ticket {reference} from {show.local(at_ns, configuration.timezone)}")
 
@@ -191,6 +192,14 @@ def moment(text: str, zone: ZoneInfo) -> int:
         return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()) * 10**9
     except (ValueError, OverflowError):
         fail(f'"{text}" is not a time: write 2026-11-30T02:00')
+
+
+def _user() -> str:
+    """Return who asks: with sudo the one who typed it."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def _ask(configuration: Configuration, do: str, **words: object) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from config import load
 from haidang import statements
 from haidang.cli import app
 from haidang.control import ask
-from haidang.foretelling import Foretelling
-from storage.database import open_reader
+from haidang.foretelling import Foretelling, rows_now
+from storage.accounts import Accounts, ForecastRow
+from storage.database import Database, open_reader
 from tests.support.daemon import Daemon, until
 from tests.support.history import write
 from tests.support.netns import Namespace
@@ -244,8 +245,7 @@ def test_an_outage_that_runs_has_a_clock_and_many_short_ones_burn(tmp_path: Path
     assert outlook.down_s == 60
     assert outlook.lost_at_ns == pytest.approx((now + left) * 10**9, abs=1000)
     assert [burn.pair.name for burn in outlook.burning] == ["1h", "6h", "3d"]
-    assert outlook.miss is not None
-    assert 0.2 < outlook.miss < 1
+    assert outlook.miss == 0, "so short ones cannot use half an hour up in five days"
 
 
 def test_planned_work_is_weighed_against_every_objective_it_touches(tmp_path: Path) -> None:
@@ -264,3 +264,29 @@ def test_planned_work_is_weighed_against_every_objective_it_touches(tmp_path: Pa
     assert {row["miss_after"] for row in json.loads(done.stdout) if not row["affordable"]} == {1.0}
     past = ("maintenance", "what-if", "target:a", "--from", "2020-01-01", "--for", "2h", "--config", str(path))
     assert "work to come" in haidang(*past).stderr
+
+
+def test_forecasts_that_were_kept_are_held_against_what_came(config: str, tmp_path: Path) -> None:
+    assert "no forecast was kept" in haidang("forecast", "--past", "--config", config).stdout
+    database = Database(tmp_path / "data" / "haidang.db", "haidang")
+    rows = [
+        ("wan", "wan", "2026-10", 0.8), ("wan", "a", "2026-10", 0.9), ("video", "video", "2026-10", 0.1),
+        ("video", "c", "2026-10", 0.12), ("gone", "gone", "2026-10", 0.5), ("wan", "wan", "2099-01", 0.5),
+        ("wan", "wan", "30d", 0.5), ("quarter", "wan", "2026-Q3", 0.5),
+    ]  # fmt: skip
+    Accounts(database).foretold(1, [ForecastRow(*row, 0.0, 9) for row in rows])
+    database.close()
+    found = said(haidang("forecast", "--past", "--config", config, "--json"))
+    assert [(row["came"], row["count"]) for row in found["tenths"]] == [(0.5, 2), (0.0, 1), (1.0, 1), (1.0, 1)]
+    assert found["calibration_error"] == pytest.approx((2 * abs(0.11 - 0.5) + 0.5 + 0.2 + 0.1) / 5)
+    assert "calibration error 0.316" in haidang("forecast", "--past", "--config", config).stdout
+
+
+def test_the_days_forecasts_leave_out_what_is_all_but_impossible(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    now = int(time.time())
+    write(tmp_path / "data", "abcde", now - 300 * DAY, now, flaky(now - 300 * DAY, 10, 2000, 29))
+    kept = rows_now(load(path), now * 10**9)
+    assert ("wan", "a") in {(row.objective, row.target) for row in kept}
+    assert all(row.miss >= 0.01 for row in kept if row.target in "bcde")

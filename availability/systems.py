@@ -92,7 +92,7 @@ def together(formula: Formula, members: Sequence[Member]) -> Timeline:
             return _counted(members, lambda up, there: int(up >= min(formula.k, there)))
         case Rule.WEIGHTED:
             weighed = [(member.weight, member.timeline) for member in members]
-            return combined(weighed, lambda up, there: up / there if there else 1.0)
+            return combined(weighed, lambda up, there: up / there)
         case Rule.WORST_SITE:
             raise ValueError("the sites of a system by its worst one are not put together but compared")
 

@@ -102,7 +102,8 @@ def combined(members: Sequence[tuple[int, Timeline]], judge: Callable[[int, int]
     low = high = there = 0
     for at, until in zip(times, [*times[1:], end_ns], strict=bool(times)):
         low, high, there = low + changes[at][0], high + changes[at][1], there + changes[at][2]
-        quality = judge(low, there), judge(high, there)
+        # Where nothing weighs anything, nothing is known of the whole.
+        quality: tuple[float, float] = (judge(low, there), judge(high, there)) if there else (0, 1)
         if out and (out[-1].low, out[-1].high) == quality:
             out[-1] = Piece(out[-1].start_ns, until, *quality)
         else:

@@ -15,7 +15,7 @@ from availability.spans import Spans
 from availability.systems import Formula, Member, Rule, Weight, grouped, together
 from availability.timeline import Correction, Timeline, excused, from_ticket, of_check
 from collectors.plan import primary
-from config import Configuration, Target
+from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval
 from storage.accounts import AccountsReader
 from storage.ledger import LedgerReader
@@ -102,7 +102,7 @@ class Books:
                 parts.append((target, excused(timeline, own)))
         if not parts:
             return None
-        members = grouped((*self._member(target, formula), timeline) for target, timeline in parts)
+        members = grouped((*_member(inventory, target, formula), timeline) for target, timeline in parts)
         service = service_time(period, promise.hours, self._configuration.timezone)
         accounts = [
             self._account(promise, period, formula, group, service, out or ())
@@ -138,17 +138,25 @@ class Books:
         works = [work for work in self._works if covers(inventory, work.kind, work.name, target)]
         return excluded(works, period.start_ns, period.end_ns, promise.exclude)
 
-    def _member(self, target: Target, formula: Formula) -> tuple[str, float]:
-        """Return the member a target belongs to, and that member's weight."""
-        inventory = self._configuration.inventory
-        if formula.rule is Rule.WORST_SITE or (formula.rule is Rule.WEIGHTED and formula.weight is not Weight.CAPACITY):
-            site = inventory.sites.get(target.site or "")
-            people = float(site.people or 0) if site else 0.0
-            return target.site or target.id, people if formula.weight is Weight.PEOPLE else 1.0
-        if formula.rule is Rule.WEIGHTED:
-            circuit = inventory.circuits.get(target.circuit or "")
-            return target.circuit or target.id, (circuit.mbps or 0.0) if circuit else 0.0
-        return target.id, 1.0
+
+def weights(configuration: Configuration, system: str) -> list[float]:
+    """Return what each member of a weighted system weighs."""
+    inventory = configuration.inventory
+    formula = formula_of(inventory.systems[system])
+    return [_member(inventory, target, formula)[1] for target in inventory.targets.values() if target.system == system]
+
+
+def _member(inventory: Inventory, target: Target, formula: Formula) -> tuple[str, float]:
+    """Return the member a target belongs to, and that member's weight."""
+    weighted = formula.rule is Rule.WEIGHTED
+    if weighted and formula.weight is Weight.CAPACITY:
+        circuit = inventory.circuits.get(target.circuit or "")
+        return target.circuit or target.id, (circuit.mbps or 0.0) if circuit else 0.0
+    if weighted or formula.rule is Rule.WORST_SITE:
+        site = inventory.sites.get(target.site or "")
+        people = float(site.people or 0) if site else 0.0
+        return target.site or target.id, people if formula.weight is Weight.PEOPLE else 1.0
+    return target.id, 1.0
 
 
 def _rank(figures: Figures) -> tuple[float, float]:

@@ -19,6 +19,7 @@ import typer
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
+from haidang.books import weights
 from haidang.clock import SystemClock
 from haidang.commands import accounts, forecast, lab, maintenance, probing, reading, replay
 from haidang.commands.common import (
@@ -136,6 +137,9 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             secret.read()
         except SecretUnavailable as error:
             yield f"{name}: {error} (as seen by this user, now)"
+    for system in configuration.inventory.systems.values():
+        if system.formula == "weighted" and not any(weights(configuration, system.id)):
+            yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
     storage = configuration.storage

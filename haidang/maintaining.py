@@ -109,9 +109,15 @@ class Maintaining:
     def _look_anew(self, targets: frozenset[str], now_ns: int) -> None:
         if not targets:
             return
-        running = [one for one in LedgerReader(self._database.connection).running() if one.check.target in targets]
-        failed = [one for one in running if one.state is State.DOWN]
-        failed += [one for one in running if one.state is State.UNREACHABLE]  # after what they are hidden behind
+        running = LedgerReader(self._database.connection).running()
+        failed = [one for one in running if one.state is State.DOWN and one.check.target in targets]
+        # After what they are hidden behind, which may have been in maintenance alone.
+        failed += [
+            one
+            for one in running
+            if one.state is State.UNREACHABLE
+            and (one.check.target in targets or (one.cause is not None and one.cause.target in targets))
+        ]
         with self._database.transaction():
             open_ = self._incidents.open_checks()
             for one in failed:

@@ -128,6 +128,16 @@ async def test_what_is_still_down_when_maintenance_ends_pages_once_with_its_true
     assert bench.messages() == [("hub", "opened"), ("hub", "resolved")]
 
 
+async def test_what_hid_behind_a_device_in_maintenance_is_named_in_its_incident_afterwards(bench: Bench) -> None:
+    bench.plan(120, kind="target", name="hub")
+    bench.live(118, hub=False, spoke=False)
+    assert bench.messages() == []
+    bench.live(5)
+    assert bench.messages() == [("hub", "opened")]
+    members = bench.database.connection.execute("SELECT target FROM incident_event WHERE kind = 'hidden'").fetchall()
+    assert members == [("spoke",)]
+
+
 async def test_others_page_as_ever_while_a_site_is_in_maintenance(bench: Bench) -> None:
     bench.plan(600)
     bench.live(60, other=False)

@@ -18,10 +18,13 @@ from alerting.notifier import Notifier
 from alerting.outbox import Outbox
 from availability.dependencies import judge
 from availability.health import HealthEngine, Rule
+from availability.objectives import Verdict
+from availability.promises import promises
 from availability.spans import Span, merged
 from availability.timeline import DOWN
 from collectors.plan import CheckPlan, plan, primary
 from config import Configuration
+from haidang.books import Books
 from haidang.clock import ManualClock
 from haidang.history import Happened
 from haidang.model import Observation, Sample, Status
@@ -51,6 +54,16 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """An objective that today's rules find missed by this history, of a whole calendar period's budget."""
+
+    objective: str
+    period: str
+    down_s: float
+    budget_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """What came of a replay.
 
@@ -58,12 +71,14 @@ class Replayed:
         start_ns, end_ns: of the history.
         alarms: the incidents, in order.
         down: by target, when it was down or unreachable by today's rules.
+        misses: the objectives that were missed.
     """
 
     start_ns: int
     end_ns: int
     alarms: tuple[Alarm, ...]
     down: dict[str, tuple[Span, ...]]
+    misses: tuple[Miss, ...]
 
 
 def replay(configuration: Configuration, happened: Happened) -> Replayed:
@@ -121,7 +136,9 @@ class _Stage:
                 self._pipeline.deliver(observation, ())
             self._move_to(self._end_ns)
             self._pipeline.tick()
-            return Replayed(self._start_ns, self._end_ns, tuple(self._alarms()), self._down())
+            return Replayed(
+                self._start_ns, self._end_ns, tuple(self._alarms()), self._down(), tuple(self._misses())
+            )  # fmt: skip
         finally:
             self._database.close()
 
@@ -165,6 +182,19 @@ class _Stage:
                 tuple(member.target for member in records.members(sql, incident.number)),
                 len(records.deliveries(sql, incident.number)),
             )  # fmt: skip
+
+    def _misses(self) -> Iterator[Miss]:
+        books = Books(self._configuration, self._database.connection, self._end_ns, self._end_ns)
+        for promise in promises(self._configuration):
+            # A rolling period ends where it is asked for: it is looked at once, at the history's end.
+            at_ns = self._end_ns if promise.period.endswith("d") else self._start_ns
+            while at_ns <= self._end_ns:
+                period = promise.period_at(at_ns, self._configuration.timezone)
+                account = books.of_promise(promise, period)
+                if account is not None and account.figures.verdict is Verdict.MISSED:
+                    figures = account.figures
+                    yield Miss(promise.id, period.name, figures.down_s, figures.budget_s or 0.0)
+                at_ns = period.end_ns + (1 if promise.period.endswith("d") else 0)
 
     def _down(self) -> dict[str, tuple[Span, ...]]:
         reader = LedgerReader(self._database.connection)

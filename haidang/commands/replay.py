@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,6 +68,7 @@ def _compared(configuration: Configuration, happened: Happened, found: Replayed)
             for one in found.alarms
         ],
         "pages": len(found.alarms), "messages": sum(one.messages for one in found.alarms), "targets": rows,
+        "misses": [asdict(one) for one in found.misses],
     }  # fmt: skip
 
 
@@ -96,5 +98,8 @@ def _show(configuration: Configuration, found: dict[str, Any]) -> None:
         ),
         right=range(1, 6),
     )  # fmt: skip
+    for one in found["misses"]:
+        used, budget = show.span(one["down_s"]), show.span(one["budget_s"])
+        typer.echo(f"objective {one['objective']} missed in {one['period']}: {used} down, {budget} allowed")
     if found["not_configured"]:
         typer.echo(f"not configured, left out: {', '.join(found['not_configured'])}")

@@ -21,8 +21,10 @@ haidang: 1
 data_dir: ./data
 contacts: [{id: oncall, email: oncall@example.org}]
 alerting: {to: [oncall], mail: {from: h@example.org, servers: [{host: 127.0.0.1, security: none}]}}
+systems: [{id: wan, objective: 99.9}]
+objectives: [{id: short, target: hub, percent: 99, period: rolling, days: 1}]
 targets:
-  - {id: hub, name: {vi: Trạm trung tâm, en: Hub}, address: 192.0.2.1}
+  - {id: hub, system: wan, name: {vi: Trạm trung tâm, en: Hub}, address: 192.0.2.1}
   - {id: spoke, address: 192.0.2.2, parents: [hub]}
 """
 
@@ -82,6 +84,15 @@ def test_weeks_between_two_outages_cost_nothing_and_are_not_blindness(folder: Pa
     found = json.loads(done.stdout)
     assert found["pages"] == 2
     assert abs(found["targets"][0]["measured_down_s"] - 600) <= 4
+
+
+def test_an_objective_is_missed_in_the_month_in_which_its_budget_was_used(folder: Path) -> None:
+    done = run(folder, outage("hub", -2000, 4200))  # 43 minutes of October and 60 of November
+    assert [(row["objective"], row["period"]) for row in json.loads(done.stdout)["misses"]] == [
+        ("wan", "2026-11"),
+        ("short", "1d"),
+    ]
+    assert json.loads(run(folder, outage("hub", 0, 800)).stdout)["misses"] == []
 
 
 def test_recorded_observations_are_judged_as_they_were(folder: Path) -> None:

@@ -66,10 +66,11 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("circuit",), "circuits"),
         (("target",), "targets"),
     ),
+    "risks": ((("targets",), "targets"), (("sites",), "sites"), (("circuits",), "circuits")),
 }
 _ONE = {
     "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
-    "credentials": "credential", "objectives": "objective",
+    "credentials": "credential", "objectives": "objective", "risks": "risk",
 }  # fmt: skip
 
 

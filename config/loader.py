@@ -17,7 +17,7 @@ from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
 from config.schema.objectives import Objective
-from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
+from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
 
@@ -74,7 +74,7 @@ class _Loading:
             probing=settings.probing,
             confirmation=settings.confirmation,
             alerting=settings.alerting,
-            inventory=resolve(self._things(), settings.probing),
+            inventory=resolve(self._things(), settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -156,6 +156,7 @@ class _Loading:
             targets=self._of(Target),
             contacts=self._of(Contact),
             objectives=self._of(Objective),
+            risks=self._of(Risk),
         )
 
     def _of(self, model: type[AnySection]) -> dict[str, AnySection]:

@@ -14,6 +14,7 @@ import structlog
 from alerting.incidents import Incidents
 from availability import recurrence
 from availability.maintenance import LONGEST_S, covers, occurrences
+from availability.timeline import DOWN
 from collectors.plan import primary
 from config import Configuration
 from haidang.clock import Clock
@@ -72,9 +73,11 @@ class Maintaining:
 
     def silences(self, transition: Transition) -> bool:
         """Tell whether nobody is to hear of a change: in maintenance, and not told of before it began."""
+        # What several share is quiet while all are that fail because of it.
+        concerned = {member.target for member in transition.members} or {transition.check.target}
         return (
             transition.state in _BAD_NEWS
-            and transition.check.target in self._quiet
+            and concerned <= self._quiet
             and transition.check not in self._incidents.open_checks()
         )
 
@@ -109,25 +112,27 @@ class Maintaining:
     def _look_anew(self, targets: frozenset[str], now_ns: int) -> None:
         if not targets:
             return
-        running = LedgerReader(self._database.connection).running()
-        failed = [one for one in running if one.state is State.DOWN and one.check.target in targets]
-        # After what they are hidden behind, which may have been in maintenance alone.
-        failed += [
-            one
-            for one in running
-            if one.state is State.UNREACHABLE
-            and (one.check.target in targets or (one.cause is not None and one.cause.target in targets))
-        ]
+        failed = [one for one in LedgerReader(self._database.connection).running() if one.state in DOWN]
+        anew = [
+            one for one in failed
+            if one.check.target in targets or (one.cause is not None and one.cause.target in targets)
+        ]  # fmt: skip
+        causes = {one.cause for one in anew if one.cause is not None}
+        anew += [one for one in failed if one.check in causes and one not in anew]
+        # Causes first, so that what is hidden behind them or shares them finds their incident.
+        anew.sort(key=lambda one: (one.check not in causes, one.state is State.UNREACHABLE, one.check))
         with self._database.transaction():
-            open_ = self._incidents.open_checks()
-            for one in failed:
-                if one.check in open_:
+            for one in anew:
+                if one.check in self._incidents.open_checks():
                     continue
-                again = Transition(one.check, one.state, one.state, one.start_ns, now_ns, one.reason, one.cause)
+                members = tuple(other.check for other in anew if other.cause == one.check)
+                again = Transition(
+                    one.check, one.state, one.state, one.start_ns, now_ns, one.reason, one.cause, members=members
+                )  # fmt: skip
                 incident = self._incidents.on_transition(again)
                 if incident is not None:
                     self._ledger.attach(one.check, incident)
-        if failed:
+        if anew:
             self._told()
 
     def verbs(self) -> dict[str, Verb]:

@@ -17,12 +17,12 @@ from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
 from availability.dependencies import judge
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
 from availability.objectives import Verdict
 from availability.promises import promises
 from availability.spans import Span, merged
 from availability.timeline import DOWN
-from collectors.plan import CheckPlan, plan, primary
+from collectors.plan import plan, primary, shared_risks
 from config import Configuration
 from haidang.books import Books
 from haidang.clock import ManualClock
@@ -30,6 +30,7 @@ from haidang.history import Happened
 from haidang.model import Observation, Sample, Status
 from haidang.pipeline import Pipeline
 from haidang.settings import mail_domain
+from haidang.watching import rule
 from haidang.world import ConfiguredWorld
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
@@ -120,8 +121,9 @@ class _Stage:
         first = set(self._primaries.values())
         plans = [one for one in plan(configuration) if happened.observations or one.check in first]
         for one in plans:
-            health.watch(one.check, _rule(one))
+            health.watch(one.check, rule(one))
         health.connect({one.check: one.parents for one in plans})
+        health.share(shared_risks(configuration), ())
         self._pipeline = Pipeline(
             self._clock, self._database, health, self._ledger, incidents, InMemoryStore(), lambda: None,
             self._ledger.clock_stepped,
@@ -222,15 +224,8 @@ def _away(down: dict[str, tuple[Span, ...]], parents: dict[str, tuple[str, ...]]
 
 def _margin_ns(configuration: Configuration) -> int:
     """Return for how long after a change every verdict on it has been given: confirmation, parents, clearing."""
-    rule = configuration.confirmation
-    return round((max(rule.span_s, rule.clear_span_s) + 120) * S)
-
-
-def _rule(one: CheckPlan) -> Rule:
-    return Rule(
-        one.confirmation.failures, one.confirmation.span_s, one.confirmation.clear_samples,
-        one.confirmation.clear_span_s, stale_s=max(60.0, 3 * one.cadence_s + 10),
-    )  # fmt: skip
+    rules = [target.confirmation for target in configuration.inventory.targets.values()]
+    return round((max(max(one.span_s, one.clear_span_s) for one in rules) + 120) * S)
 
 
 def noticed(truth: Iterable[Span], found: Sequence[Span]) -> int:

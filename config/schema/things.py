@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from config.schema.named import Named
 from config.schema.network import Address, Mailbox, Port
 from config.schema.objectives import Objective
-from config.schema.settings import DnsSettings, HostSettings, IcmpSettings, SnmpSettings
+from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
@@ -135,6 +135,7 @@ class Target(Named):
     snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
     dns: TargetDns | None = Field(None, description="instead of probing.dns")
     host: HostSettings | None = Field(None, description="instead of probing.host")
+    confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
     notes: Annotated[str, note()] = Field("", description="shown to whoever is on call")
@@ -167,6 +168,15 @@ class Contact(Named):
     language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
 
 
+class Risk(Named):
+    """A shared-risk group: several failures in it at once are one incident that names it."""
+
+    kind: Literal["carrier", "power", "ring", "building", "group"] = Field("group", description="what it is")
+    targets: tuple[Slug, ...] = Field((), description="targets that share it, and")
+    sites: tuple[Slug, ...] = Field((), description="all targets at these sites, and")
+    circuits: tuple[Slug, ...] = Field((), description="all targets at the ends of these circuits")
+
+
 LISTS: dict[str, type[Section]] = {
     "credentials": Credential,
     "systems": System,
@@ -175,6 +185,7 @@ LISTS: dict[str, type[Section]] = {
     "targets": Target,
     "contacts": Contact,
     "objectives": Objective,
+    "risks": Risk,
 }
 """The list sections and what each holds."""
 
@@ -182,7 +193,13 @@ LISTS: dict[str, type[Section]] = {
 def table_columns() -> frozenset[str]:
     """Return the columns a CSV file of targets may have."""
     names = set(Target.model_fields)
-    for section, model in (("icmp", IcmpSettings), ("snmp", TargetSnmp), ("dns", TargetDns), ("host", HostSettings)):
+    for section, model in (
+        ("icmp", IcmpSettings),
+        ("snmp", TargetSnmp),
+        ("dns", TargetDns),
+        ("host", HostSettings),
+        ("confirmation", Confirmation),
+    ):
         names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
         names -= {section}
     return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential"})

@@ -164,7 +164,7 @@ def set_line(
     conditions: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="e.g. loss_percent=5 delay_ms=80")],
     name: NameOption = "lab",
 ) -> None:
-    """Change a line's delay, jitter, loss, rate …"""
+    """Change how a line treats packets: delay, jitter, loss, rate and more."""
     wanted: dict[str, float | str] = {}
     for one in conditions:
         key, equals, value = one.partition("=")

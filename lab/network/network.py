@@ -11,9 +11,10 @@ import structlog
 
 from lab.lines import Conditions, Line
 from lab.network.namespace import Space
+from lab.network.places import Address, Host, Place
 from lab.network.pump import Pump
 from lab.network.simulator import Simulator, Work, cross
-from lab.network.topology import Address, Host, Place, Topology
+from lab.network.topology import Topology
 from lab.network.tun import Tun, prepare_observer, prepare_services
 
 logger = structlog.get_logger(__name__)

@@ -162,7 +162,7 @@ class RunningProvince:
         """Give a target's device, to command it in all other ways; what is planned for it will happen by itself."""
         unit = self.register.unit(target)
         if not unit.is_device:
-            raise ValueError(f"{target} is an address of {unit.place}, not a device of its own")
+            raise ValueError(f"{target} is the carrier's, not a device of ours")
         return self._fleet.device(unit)
 
     # time

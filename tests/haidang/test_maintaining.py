@@ -11,7 +11,8 @@ from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
 from availability.dependencies import judge
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
+from availability.rule import Rule
 from config import load
 from haidang.clock import ManualClock
 from haidang.maintaining import Maintaining

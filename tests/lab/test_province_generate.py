@@ -143,15 +143,15 @@ def test_a_lines_end_is_reached_over_that_line_only() -> None:
     province = generate(SMALL)
     network = build_network(province)
     moments = hours()
-    ends = [unit for unit in province.units.values() if unit.via]
+    ends = [unit for unit in province.units.values() if unit.role == "circuit-end"]
     assert len(ends) >= 2 * SMALL.districts
     for end in ends:
-        network.line(end.via).cut()
+        network.line(end.circuit).cut()
         network.round_trip(end.addresses[0], next(moments))
         at_ns = next(moments)
         assert not reached(network, end, at_ns)
-        assert reached(network, province.units[end.place], at_ns)
-        network.line(end.via).mend()
+        assert reached(network, province.units[province.links[end.circuit].lower], at_ns)
+        network.line(end.circuit).mend()
 
 
 def test_round_trips_are_a_few_milliseconds_and_longer_further_out() -> None:

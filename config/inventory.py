@@ -13,6 +13,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -88,6 +89,7 @@ class Inventory:
     systems: Mapping[str, System]
     circuits: Mapping[str, Circuit]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
     def diff(self, new: Inventory) -> Difference:
@@ -149,6 +151,7 @@ class Things:
     circuits: Mapping[str, Circuit]
     targets: Mapping[str, WrittenTarget]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
 
@@ -163,7 +166,9 @@ def resolve(things: Things, probing: Probing, confirmation: Confirmations) -> In
         name: _target(target, things, probing, plain_dns, by_role[target.role])
         for name, target in things.targets.items()
     }
-    return Inventory(targets, things.sites, things.systems, things.circuits, things.contacts, things.risks)
+    return Inventory(
+        targets, things.sites, things.systems, things.circuits, things.contacts, things.objectives, things.risks
+    )  # fmt: skip
 
 
 def _target(

@@ -16,6 +16,7 @@ from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
+from config.schema.objectives import Objective
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
@@ -140,6 +141,7 @@ class _Loading:
         self._errors += crosscheck.circles(self._items, "targets", "parents")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
+            self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck.alerting(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)
@@ -153,6 +155,7 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            objectives=self._of(Objective),
             risks=self._of(Risk),
         )
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from config.errors import quoted
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Refusal, Section, line
@@ -60,6 +61,7 @@ class Part(Section):
     circuits: tuple[Circuit, ...] = Field((), description="leased lines")
     targets: tuple[Target, ...] = Field((), description="what is probed")
     contacts: tuple[Contact, ...] = Field((), description="people")
+    objectives: tuple[Objective, ...] = Field((), description="availability promised, beside systems' own objective")
     risks: tuple[Risk, ...] = Field((), description="what several targets share and can lose together")
 
 

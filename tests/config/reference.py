@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
+from config.schema.objectives import Objective, ServiceHours
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -65,6 +66,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "objectives[]": Objective,
+    "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
 }
@@ -94,6 +97,8 @@ def default(name: str, field: FieldInfo) -> str:
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):
         return f"`{value // 1024**3}GiB`"
+    if isinstance(value, tuple):
+        return " ".join(f"`{word}`" for word in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

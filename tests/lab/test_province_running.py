@@ -196,6 +196,14 @@ def test_a_site_without_a_ups_is_gone_at_once_and_its_router_gasps(stage: Stage)
     assert stage.down() == set()
 
 
+def test_a_ups_that_was_off_before_the_mains_failed_carries_nothing(stage: Stage) -> None:
+    stage.running.device(UPS).power("off", stage.running.now_ns())
+    stage.running.advance()
+    assert stage.down() == {UPS}
+    stage.running.power("luc-ngan", "off")
+    assert stage.down() == stage.behind(HUB)
+
+
 def test_of_two_ups_units_the_last_one_keeps_the_centre_up(stage: Stage) -> None:
     two = Stage(generate(Shape(districts=1, communes=2, rooms=1, cameras=1, devices=40, services=5)))
     one, other = two.province.sites["province"].ups

@@ -60,10 +60,11 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("notify",), "contacts"),
         (("snmp", "credential"), "credentials"),
     ),
+    "risks": ((("targets",), "targets"), (("sites",), "sites"), (("circuits",), "circuits")),
 }
 _ONE = {
     "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
-    "credentials": "credential",
+    "credentials": "credential", "risks": "risk",
 }  # fmt: skip
 
 

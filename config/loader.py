@@ -16,7 +16,7 @@ from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
-from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
+from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
 
@@ -73,7 +73,7 @@ class _Loading:
             probing=settings.probing,
             confirmation=settings.confirmation,
             alerting=settings.alerting,
-            inventory=resolve(self._things(), settings.probing),
+            inventory=resolve(self._things(), settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -153,6 +153,7 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            risks=self._of(Risk),
         )
 
     def _of(self, model: type[AnySection]) -> dict[str, AnySection]:

@@ -24,7 +24,7 @@ from availability.dependencies import judge
 from availability.health import HealthEngine
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
-from collectors.plan import plan
+from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid, load
@@ -121,10 +121,10 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
-        changes = self._watching.apply(plan(self._configuration), known)
+        changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._calendar.start()
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
+        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -208,7 +208,7 @@ class Daemon:
             self._service.say("READY=1", self._status())
 
     def _take(self, fresh: Configuration) -> None:
-        plans = plan(fresh)  # whatever can fail does so before anything is exchanged
+        plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
             logger.warning("data_dir, storage and timezone change only with a restart")
@@ -217,7 +217,7 @@ class Daemon:
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
-        changes = self._watching.apply(plans)
+        changes = self._watching.apply(plans, risks)
         self._forget(changes.removed)
         self._names_changed.set()
         logger.info(

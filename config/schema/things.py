@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.schema.network import Address, Mailbox, Port
-from config.schema.settings import DnsSettings, HostSettings, IcmpSettings, SnmpSettings
+from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, Text, line, note, number
 from config.secrets import Secret
 
@@ -127,6 +127,7 @@ class Target(Named):
     snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
     dns: TargetDns | None = Field(None, description="instead of probing.dns")
     host: HostSettings | None = Field(None, description="instead of probing.host")
+    confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
     notes: Annotated[str, note()] = Field("", description="shown to whoever is on call")
@@ -159,6 +160,15 @@ class Contact(Named):
     language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
 
 
+class Risk(Named):
+    """A shared-risk group: several failures in it at once are one incident that names it."""
+
+    kind: Literal["carrier", "power", "ring", "building", "group"] = Field("group", description="what it is")
+    targets: tuple[Slug, ...] = Field((), description="targets that share it, and")
+    sites: tuple[Slug, ...] = Field((), description="all targets at these sites, and")
+    circuits: tuple[Slug, ...] = Field((), description="all targets at the ends of these circuits")
+
+
 LISTS: dict[str, type[Section]] = {
     "credentials": Credential,
     "systems": System,
@@ -166,6 +176,7 @@ LISTS: dict[str, type[Section]] = {
     "circuits": Circuit,
     "targets": Target,
     "contacts": Contact,
+    "risks": Risk,
 }
 """The list sections and what each holds."""
 
@@ -173,7 +184,13 @@ LISTS: dict[str, type[Section]] = {
 def table_columns() -> frozenset[str]:
     """Return the columns a CSV file of targets may have."""
     names = set(Target.model_fields)
-    for section, model in (("icmp", IcmpSettings), ("snmp", TargetSnmp), ("dns", TargetDns), ("host", HostSettings)):
+    for section, model in (
+        ("icmp", IcmpSettings),
+        ("snmp", TargetSnmp),
+        ("dns", TargetDns),
+        ("host", HostSettings),
+        ("confirmation", Confirmation),
+    ):
         names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
         names -= {section}
     return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential"})

@@ -14,8 +14,8 @@ from lab.services.certificates import Certificate
 from lab.services.pages import HttpFault, HttpOptions, HttpsFault, HttpsOptions, Page
 from lab.services.server import Around, Server
 
-Set = TypeVar("Set", bound=HttpOptions)
-Wrong = TypeVar("Wrong", bound=HttpFault)
+OptionsT = TypeVar("OptionsT", bound=HttpOptions)
+FaultT = TypeVar("FaultT", bound=HttpFault)
 _METHODS = frozenset((b"GET", b"HEAD", b"POST"))
 
 
@@ -23,7 +23,7 @@ class _TooLarge(Exception):
     """A request's body is longer than the server takes."""
 
 
-class _Pages(Server[Set, Wrong]):
+class _Pages(Server[OptionsT, FaultT]):
     """What both kinds do."""
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

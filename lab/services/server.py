@@ -18,10 +18,10 @@ from lab.services.limits import Limits
 from lab.services.mailbox import Mailbox
 from lab.services.words import Fault, Words
 
-Wrong = TypeVar("Wrong", bound=Fault)
-Set = TypeVar("Set", bound=Words)
-_TRIES = 8
-_LINGER_S = 2.0
+OptionsT = TypeVar("OptionsT", bound=Words)
+FaultT = TypeVar("FaultT", bound=Fault)
+_TRIES = 8  # to find a port that is free for both transports
+_LINGER_S = 2.0  # for a client to take the last answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Around:
         return self.yard.limits
 
 
-class Server(Generic[Set, Wrong]):
+class Server(Generic[OptionsT, FaultT]):
     """One service at one address; each kind has a class of its own that answers.
 
     Parameters:
@@ -63,7 +63,7 @@ class Server(Generic[Set, Wrong]):
 
     transports: ClassVar[tuple[Literal["tcp", "udp"], ...]] = ("tcp",)
 
-    def __init__(self, address: str, options: Set, fault: Wrong, around: Around) -> None:
+    def __init__(self, address: str, options: OptionsT, fault: FaultT, around: Around) -> None:
         self.address = address
         self.options = options
         self.fault = fault
@@ -119,18 +119,17 @@ class Server(Generic[Set, Wrong]):
             door.open()
             port = door.port
 
-    def behave(self, fault: Wrong) -> list[asyncio.Task[None]]:
+    def behave(self, fault: FaultT) -> list[asyncio.Task[None]]:
         """Have something wrong from now on; returns the conversations that end by it.
 
         Raises:
-            Unavailable: it was away, and its port has been taken meanwhile.
+            Unavailable: it was away, and its port has been taken meanwhile; it stays away.
         """
+        if not fault.away:
+            for door in self._doors:
+                door.open()
         self.fault = fault
-        if fault.away:
-            return self.close()
-        for door in self._doors:
-            door.open()
-        return []
+        return self.close() if fault.away else []
 
     def close(self) -> list[asyncio.Task[None]]:
         """Close its sockets and connections; returns the conversations that are still ending."""

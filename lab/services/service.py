@@ -34,8 +34,8 @@ class Service:
         object.__setattr__(self, "address", str(ipaddress.ip_address(self.address)))
         if self.port is None:
             object.__setattr__(self, "port", known.port)
-        elif not 0 <= self.port <= 65535:
-            raise ValueError(f"a port is 0 to 65535, not {self.port}")
+        elif not isinstance(self.port, int) or not 0 <= self.port <= 65535:
+            raise ValueError(f"a port is 0 to 65535, not {self.port!r}")
         self.read_options()
 
     def read_options(self) -> Words:

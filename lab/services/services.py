@@ -39,8 +39,11 @@ class Services:
     """
 
     def __init__(self, folder: Path | None = None, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="haidang-lab-") if folder is None else None
-        self.folder = Path(self._temporary.name) if self._temporary is not None else Path(folder or "")
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="haidang-lab-", ignore_cleanup_errors=True)
+            folder = Path(self._temporary.name)
+        self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self._clock = clock or SystemClock()
         self._authority: Authority | None = None
@@ -148,7 +151,8 @@ class Services:
         try:
             make = known.load()
         except ModuleNotFoundError as missing:
-            what = f"{service.kind} services need {missing.name}, which is not installed"
+            library = (missing.name or "a library").partition(".")[0]
+            what = f"{service.kind} services need {library}, which is not installed"
             raise Unavailable(what, "run: pip install 'haidang[lab]' (in the project's folder: make venv)") from missing
         return make(service.address, service.read_options(), known.fault(), self._around)
 

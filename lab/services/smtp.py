@@ -68,7 +68,9 @@ class SmtpServer(Server[SmtpOptions, SmtpFault]):
         await self.say(writer, f"421 4.3.2 {self.options.hostname} is not available\r\n".encode())
 
     async def pause(self) -> None:
-        """Wait as long as a line has to wait."""
+        """Wait as long as a line has to wait; for ever in a silent server, the session's end cancels it."""
+        if self.fault.silent:
+            await asyncio.Event().wait()
         wait_s = self.fault.tarpit_s + self.fault.delay_s
         if wait_s:
             await asyncio.sleep(wait_s)
@@ -137,8 +139,11 @@ class _Session(SMTP):
     async def push(self, status: AnyStr) -> None:
         """Say a line."""
         await self._sink.pause()
-        async with self._sink.deadline():
-            await super().push(status)
+        try:
+            async with self._sink.deadline():
+                await super().push(status)
+        except TimeoutError:  # nobody reads
+            self.abort()
 
     def abort(self) -> None:
         """End the connection at once."""

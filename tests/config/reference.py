@@ -11,6 +11,7 @@ from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.settings import (
     Confirmation,
+    Confirmations,
     DnsSettings,
     HostSettings,
     IcmpSettings,
@@ -27,6 +28,7 @@ from config.schema.things import (
     Contact,
     Credential,
     Priv,
+    Risk,
     Site,
     System,
     Target,
@@ -47,7 +49,7 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.snmp": SnmpSettings,
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
-    "confirmation": Confirmation,
+    "confirmation": Confirmations,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -57,7 +59,9 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
+    "risks[]": Risk,
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
@@ -84,7 +88,7 @@ def default(name: str, field: FieldInfo) -> str:
         return "**needed**"
     if isinstance(value, BaseModel):
         return "see below"
-    if value is None or value in ((), ""):
+    if value is None or value in ((), "", {}):
         return "–"
     if name.endswith("_s"):
         return f"`{say_seconds(value)}`"

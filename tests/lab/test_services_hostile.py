@@ -17,7 +17,7 @@ from haidang.clock import ManualClock
 from lab.services import Limits, textual
 from lab.services.certificates import Authority
 from lab.services.dns import DnsFault, DnsOptions, DnsServer
-from lab.services.doors import Yard
+from lab.services.doors import TcpDoor, Yard
 from lab.services.mailbox import Mailbox
 from lab.services.ntp import NtpFault, NtpOptions, NtpServer
 from lab.services.server import Around
@@ -162,6 +162,25 @@ async def test_answers_that_nobody_reads_end_at_the_deadline(calm: list[str]) ->
             writer.write(GOOD["http"][0])
             await until(lambda: lab.count("http", "answered") == 1 and lab.count("http", "connections") == 0)
         assert await served(lab, "http")
+
+
+async def test_mail_replies_that_nobody_reads_end_at_the_deadline(calm: list[str]) -> None:
+    async with opened("smtp", limits=Limits(request_s=0.3)) as lab:
+        loop = asyncio.get_running_loop()
+        (server,) = (server for _, server in lab.services._servers.values())
+        (door,) = server._doors
+        assert isinstance(door, TcpDoor)
+        assert door._listener is not None
+        door._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # its connections inherit that
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.setblocking(False)
+            await loop.sock_connect(sock, (HOST, lab.port("smtp")))
+            with suppress(ConnectionError):
+                async with asyncio.timeout(30):
+                    while True:  # until the server hangs up
+                        await loop.sock_sendall(sock, b"HELP\r\n" * 100)
+        assert await served(lab, "smtp")
 
 
 async def test_late_answers_that_pile_up_are_dropped_and_counted(calm: list[str]) -> None:

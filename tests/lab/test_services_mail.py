@@ -144,12 +144,18 @@ async def test_tls_is_that_of_the_labs_authority(security: str, how: dict[str, A
         assert len(lab.services.mailbox().letters()) == 1
 
 
-async def test_away_in_the_middle_of_a_conversation_ends_it() -> None:
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [({"away": True}, aiosmtplib.SMTPServerDisconnected), ({"silent": True}, aiosmtplib.SMTPReadTimeoutError)],
+)
+async def test_a_fault_in_the_middle_of_a_conversation_is_felt_at_once(
+    fault: dict[str, object], error: type[Exception]
+) -> None:
     async with opened("smtp") as lab:
-        client = aiosmtplib.SMTP(hostname=HOST, port=lab.port("smtp"), timeout=5, start_tls=False)
+        client = aiosmtplib.SMTP(hostname=HOST, port=lab.port("smtp"), timeout=0.5, start_tls=False)
         await client.connect()
-        lab.behave("smtp", away=True)
-        with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        lab.behave("smtp", **fault)
+        with pytest.raises(error):
             await client.noop()
         client.close()
 

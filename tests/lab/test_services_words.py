@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 
 import pytest
 
 from lab.network import Unavailable
 from lab.services import KINDS, Limits, Service, Services
-from lab.services import kinds as table
 from tests.support.lab_services import HOST, opened
 
 
@@ -107,21 +107,20 @@ async def test_a_foreign_address_is_said_so() -> None:
         await services.close()
 
 
-async def test_a_missing_library_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load() -> None:
-        raise ModuleNotFoundError("No module named 'aiosmtpd'", name="aiosmtpd")
-
-    monkeypatch.setitem(table.KINDS, "smtp", table.Kind(25, *_models("smtp"), load))  # type: ignore[arg-type]
-    services = Services()
-    try:
-        with pytest.raises(Unavailable, match=r"smtp services need aiosmtpd, .*; run: pip install 'haidang\[lab\]'"):
-            await services.open(None, [Service("smtp", HOST, 0)])
-    finally:
-        await services.close()
-
-
-def _models(kind: str) -> tuple[object, object]:
-    return KINDS[kind].options, KINDS[kind].fault
+@pytest.mark.parametrize(("kind", "library", "part"), [("smtp", "aiosmtpd", "smtp"), ("https", "h11", "http")])
+async def test_a_missing_library_is_named_with_its_cure_and_the_others_work(
+    kind: str, library: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(f"{library}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"lab.services.{part}", raising=False)
+    async with opened("rtsp") as lab:
+        with pytest.raises(
+            Unavailable, match=rf"{kind} services need {library}, .*; run: pip install 'haidang\[lab\]'"
+        ):
+            await lab.services.open(None, [Service(kind, HOST, 0)])
+        assert len(lab.services.status()) == 1
 
 
 async def test_more_files_are_allowed_when_many_services_come() -> None:
@@ -142,3 +141,16 @@ async def test_the_temporary_folder_goes_away_and_a_given_one_stays(tmp_path: Pa
     services = Services(tmp_path / "lab")
     await services.close()
     assert (tmp_path / "lab" / "mail" / "new").is_dir()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_manual_has_every_option_and_fault_of_a_kind(kind: str) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "lab-services.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in manual.splitlines() if line.startswith("| `")]
+    common = {row[1].strip().strip("`").partition(":")[0] for row in rows if len(row) == 4}
+    row = next(row for row in rows if len(row) == 6 and row[1].strip() == f"`{kind}`")
+    assert int(row[2]) == KINDS[kind].port
+    inherited = next(row for row in rows if row[1].strip() == "`http`") if kind == "https" else ["", "", "", "", ""]
+    for column, model in ((3, KINDS[kind].options), (4, KINDS[kind].fault)):
+        missing = {name for name in model.model_fields if f"`{name}`" not in row[column] + inherited[column]}
+        assert missing <= common if column == 4 else not missing

@@ -87,6 +87,14 @@ def test_targets_hang_together_as_the_network_does(tmp_path: Path) -> None:
     assert {target.snmp.credential for target in inventory.targets.values() if target.snmp} == {"v2c", "v3"}
 
 
+def test_sites_on_one_feeder_share_its_risk(tmp_path: Path) -> None:
+    province = generate(Shape().scaled(0.1))
+    risks = loaded(tmp_path, province).inventory.risks
+    (feeder,) = (risk for risk in risks.values() if risk.id == "luc-ngan-feeder-2")
+    assert feeder.kind == "power"
+    assert {province.units[name].site for name in feeder.targets} == set(province.feeders["luc-ngan-feeder-2"])
+
+
 def test_without_ipv6_every_unit_is_watched_by_its_other_address(tmp_path: Path) -> None:
     province = generate(Shape().scaled(0.3))
     both = loaded(tmp_path / "both", province).inventory.targets

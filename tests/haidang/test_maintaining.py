@@ -199,3 +199,18 @@ async def test_what_is_no_maintenance_is_refused_in_words(bench: Bench, words: d
         bench.plan(60, **words)
     (rows,) = bench.database.connection.execute("SELECT count(*) FROM maintenance").fetchone()
     assert rows == 0
+
+
+async def test_a_carrier_that_is_still_away_when_its_maintenance_ends_is_one_incident(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    carrier = CheckId("viettel", "carrier")
+    bench.health.connect({})
+    bench.health.share({carrier: [CheckId("spoke", "icmp"), CheckId("other", "icmp"), CheckId("hub", "icmp")]})
+    bench.live(5)
+    for name in ("hub", "spoke", "other"):
+        bench.plan(150, kind="target", name=name)
+    bench.live(140, hub=False, spoke=False, other=False)
+    assert bench.messages() == []
+    bench.live(20)
+    assert bench.messages() == [("viettel", "opened")]
+    bench.database.close()

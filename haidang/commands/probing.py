@@ -14,6 +14,7 @@ import typer
 
 from collectors.names import is_address
 from collectors.plan import snmp_access
+from collectors.profiles import library as profiles
 from config import SecretUnavailable
 from haidang.clock import SystemClock
 from haidang.commands.common import (
@@ -257,7 +258,7 @@ def poll(
             version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
         )  # fmt: skip
         address = _numeric(device.address or "" if device else target)
-    result = _run(poll_device(address, access))
+    result = _run(poll_device(address, access, library=profiles()))
     if as_json:
         print_json(result)
     else:

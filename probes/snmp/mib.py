@@ -12,14 +12,6 @@ HR_SYSTEM_UPTIME = encode("1.3.6.1.2.1.25.1.1.0")
 SNMP_ENGINE_BOOTS = encode("1.3.6.1.6.3.10.2.1.2.0")
 SNMP_ENGINE_TIME = encode("1.3.6.1.6.3.10.2.1.3.0")
 
-HR_PROCESSOR_LOAD = encode("1.3.6.1.2.1.25.3.3.1.2")
-_HR_STORAGE = encode("1.3.6.1.2.1.25.2.3.1")
-HR_STORAGE_TYPE = _HR_STORAGE + b"\x02"
-HR_STORAGE_DESCR = _HR_STORAGE + b"\x03"
-HR_STORAGE_SIZE = _HR_STORAGE + b"\x05"
-HR_STORAGE_USED = _HR_STORAGE + b"\x06"
-HR_STORAGE_TYPES = encode("1.3.6.1.2.1.25.2.1")
-
 _IF = encode("1.3.6.1.2.1.2.2.1")
 _IFX = encode("1.3.6.1.2.1.31.1.1.1")
 

@@ -1,22 +1,25 @@
-"""A poll: who the device is, its interfaces and what HOST-RESOURCES says, inside one time budget."""
+"""A poll: who the device is, its interfaces, and the sensors its profile knows, inside one time budget."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from probes.snmp import ber, host_resources, interfaces, mib, values
+from probes.snmp import ber, interfaces, mib, values
 from probes.snmp import oid as oids
 from probes.snmp.ber import Value, VarBind
 from probes.snmp.errors import SnmpError
-from probes.snmp.host_resources import Sensor
+from probes.snmp.identify import fact_roots, facts, identify
 from probes.snmp.interfaces import Interface
+from probes.snmp.profile import Library, Profile
+from probes.snmp.sensors import Sensor, sensors, table
 from probes.snmp.session import Session
 from probes.snmp.walk import Column, walk_table
 
 TICKS_WRAP = 1 << 32
+NO_PROFILES = Library()
 _WHO = (
     mib.SYS_UP_TIME, mib.SYS_OBJECT_ID, mib.SYS_DESCR, mib.SYS_NAME, mib.HR_SYSTEM_UPTIME, mib.SNMP_ENGINE_BOOTS,
     mib.SNMP_ENGINE_TIME,
@@ -28,6 +31,8 @@ class Identity:
     """Who a device says it is.
 
     Parameters:
+        vendor, profile, device_class: by its profile; ``None`` when none fits.
+        model, serial, software: as far as the profile knows where to look.
         uptime_s: since the machine started, as far as it tells; an agent's restart alone does not change it.
         agent_ticks: sysUpTime, 1/100 s since the agent started, wrapping at 2**32: the clock of its counters.
         engine_boots: snmpEngineBoots.
@@ -39,6 +44,9 @@ class Identity:
     vendor: str | None = None
     profile: str | None = None
     device_class: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    software: str | None = None
     uptime_s: float | None = None
     agent_ticks: int | None = None
     engine_boots: int | None = None
@@ -78,12 +86,13 @@ class PollResult:
         }
 
 
-async def poll(session: Session, *, budget_s: float = 30.0) -> PollResult:
+async def poll(session: Session, *, budget_s: float = 30.0, library: Library = NO_PROFILES) -> PollResult:
     """Poll a device.
 
     Parameters:
         session: whom.
         budget_s: seconds for everything; what was read until then is kept.
+        library: the profiles, one of which says what else than interfaces is read; without any there are no sensors.
 
     Raises:
         SnmpError: the device does not answer at all, or refuses the first question.
@@ -93,23 +102,40 @@ async def poll(session: Session, *, budget_s: float = 30.0) -> PollResult:
     deadline = began + budget_s
     errors: list[str] = []
     identity = read_identity(await session.get(_WHO, deadline=deadline))
+    found = await _interfaces(session, deadline, errors)
+    ended = loop.time()
+    match = await identify(session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline)
+    read: tuple[Sensor, ...] = ()
+    if match is not None:
+        identity = replace(
+            identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class
+        )  # fmt: skip
+        identity, read = await _profiled(session, match.profile, identity, deadline, errors)
+    return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended)
+
+
+async def _interfaces(session: Session, deadline: float, errors: list[str]) -> tuple[Interface, ...]:
     names = {**mib.IF_TABLE, **mib.IF_X_TABLE}
     columns = await _columns(session, names, deadline, errors)
-    table = interfaces.rows(columns, names)
-    if table and interfaces.lacks_64_bit(table):
+    rows = interfaces.rows(columns, names)
+    if rows and interfaces.lacks_64_bit(rows):
         narrow = await _columns(session, mib.IF_32_BIT, deadline, errors)
         for index, row in interfaces.rows(narrow, mib.IF_32_BIT).items():
-            table.setdefault(index, {}).update(row)
-    ended = loop.time()
-    host = await _columns(session, host_resources.COLUMNS, deadline, errors)
-    return PollResult(
-        identity,
-        tuple(interfaces.build(index, table[index]) for index in sorted(table)),
-        tuple(host_resources.sensors(host)),
-        tuple(dict.fromkeys(errors)),
-        began,
-        ended,
-    )
+            rows.setdefault(index, {}).update(row)
+    return tuple(interfaces.build(index, rows[index]) for index in sorted(rows))
+
+
+async def _profiled(
+    session: Session, profile: Profile, identity: Identity, deadline: float, errors: list[str]
+) -> tuple[Identity, tuple[Sensor, ...]]:
+    """Read what a profile knows: facts about the device and its sensors."""
+    roots = tuple(dict.fromkeys((*profile.roots(), *fact_roots(profile.facts))))
+    cells = table(await _columns(session, roots, deadline, errors)) if roots else {}
+    told = facts(profile.facts, cells, identity.sys_descr)
+    identity = replace(
+        identity, model=told.get("model"), serial=told.get("serial"), software=told.get("software")
+    )  # fmt: skip
+    return identity, sensors(profile.rules, cells)
 
 
 async def _columns(session: Session, roots: Iterable[bytes], deadline: float, errors: list[str]) -> list[Column]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from config import Configuration
 from config.profile_files import DeviceProfile, load
 from config.schema.profile import (
     RANGES,
@@ -48,6 +49,16 @@ def library(own: Iterable[Path] = ()) -> Library:
     for device in load(own).values():
         matches += compile_matches(device)
     return Library.of(matches)
+
+
+def device_profiles(configuration: Configuration) -> Library:
+    """Load what a configuration needs: nothing where no target is polled by SNMP.
+
+    Raises:
+        ConfigurationInvalid: an own profile was changed since the configuration was checked, and cannot be used.
+    """
+    polled = any("snmp" in target.probes for target in configuration.inventory.targets.values())
+    return library(configuration.profiles) if polled else Library()
 
 
 def compile_matches(device: DeviceProfile) -> list[Match]:
@@ -139,7 +150,7 @@ class _Names:
 
     def fact(self, text: FactText) -> Fact:
         return Fact(
-            self.named(text.object) if text.object else None,
+            self.named(text.source) if text.source else None,
             re.compile(text.pattern) if text.pattern else None,
             self._conditions(text.where),
         )

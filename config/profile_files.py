@@ -1,7 +1,6 @@
 """Loads device profiles: the shipped ones and an operator's own, each error at its place.
 
-`load` reads all of them, `read` one file for a check by hand. What is returned fits together: every name means an
-object, every extended profile is there.
+What is returned fits together: every name means an object, every extended profile is there.
 """
 
 from __future__ import annotations
@@ -31,11 +30,13 @@ class DeviceProfile:
     """A profile with what it extends.
 
     Parameters:
-        text: its own file.
+        path: its file.
+        text: what is written there.
         objects: names → objects, those of the extended profiles too.
-        sensors, facts: its own first; of two that give the same the first counts.
+        lineage: itself and then what it extends, nearest first; of two rules that give the same the first counts.
     """
 
+    path: Path
     text: ProfileText
     objects: Mapping[str, SourceText]
     lineage: tuple[ProfileText, ...]
@@ -77,8 +78,8 @@ class _Loading:
         try:
             text = ProfileText.model_validate(root)
         except ValidationError as invalid:
-            for error in invalid.errors(include_url=False):
-                finding = explain(error, ProfileText, root, (), self._hints)
+            for detail in invalid.errors(include_url=False):
+                finding = explain(detail, ProfileText, root, (), self._hints)
                 if finding is not None:
                     mark, where, message, hint = finding
                     self._errors.append(ConfigError(path, mark.line, mark.column, where, message, hint))
@@ -110,7 +111,7 @@ class _Loading:
         for name in text.objects:
             if self._goes_round(name, objects):
                 self._errors.append(source.error(["objects", name], "this object is defined by itself"))
-        return DeviceProfile(text, objects, tuple(lineage.values()))
+        return DeviceProfile(source.path, text, objects, tuple(lineage.values()))
 
     def _gather(
         self, source: Source, text: ProfileText, lineage: dict[str, ProfileText], above: tuple[str, ...]
@@ -173,8 +174,8 @@ def _references(text: ProfileText) -> Iterator[tuple[_Place, str]]:
     for key in FactsText.model_fields:
         for index, fact in enumerate(getattr(text.facts, key)):
             place: _Place = ["facts", key, index]
-            if fact.object is not None:
-                yield [*place, "object"], fact.object
+            if fact.source is not None:
+                yield [*place, "object"], fact.source
             yield from (([*place, "where", name], name) for name in fact.where if name != "index")
 
 

@@ -21,6 +21,7 @@ from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
 from haidang.commands import probing, reading
+from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -197,6 +198,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
+app.add_typer(profiling.profile, name="profile")
 app.command("poll")(probing.poll)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)

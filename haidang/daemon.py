@@ -26,6 +26,7 @@ from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan
 from collectors.points import series
+from collectors.profiles import device_profiles
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid, load
 from haidang import __version__, logs
@@ -38,7 +39,7 @@ from haidang.settings import channels, mail_domain, store_settings
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
-from probes.snmp import SnmpEngine
+from probes.snmp import Library, SnmpEngine
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
 from storage.metrics import MetricStore, StoreSettings, open_store
@@ -170,7 +171,7 @@ class Daemon:
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
-            icmp=self._parts.icmp(), snmp=self._parts.snmp(),
+            icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -197,17 +198,21 @@ class Daemon:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = await in_thread(lambda: load(self._path), "load")  # thousands of targets take a second
+            fresh, profiles = await in_thread(self._read, "load")  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error
             logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
         else:
-            self._take(fresh)
+            self._take(fresh, profiles)
         finally:
             self._service.say("READY=1", self._status())
 
-    def _take(self, fresh: Configuration) -> None:
+    def _read(self) -> tuple[Configuration, Library]:
+        fresh = load(self._path)
+        return fresh, device_profiles(fresh)
+
+    def _take(self, fresh: Configuration, profiles: Library) -> None:
         plans = plan(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
@@ -217,6 +222,7 @@ class Daemon:
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
+        self._watching.use(profiles)
         changes = self._watching.apply(plans)
         self._forget(changes.removed)
         self._names_changed.set()

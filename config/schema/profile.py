@@ -29,8 +29,8 @@ UNITS: dict[str, str] = {
 RANGES: dict[str, tuple[float, float | None]] = {
     "temperature": (-60, 250), "humidity": (0, 100), "fan": (0, 100_000), "cpu": (0, 100), "memory": (0, 100),
     "storage": (0, 1_000), "ups_charge": (0, 100), "ups_load": (0, 300), "ups_runtime": (0, 100_000),
-    "ups_on_battery": (0, 1_000_000), "frequency": (0, 1_000), "optical_power": (-60, 30), "voltage": (-1_000, 1_000_000),
-    "current": (-10_000, 10_000), "power": (-10_000_000, 10_000_000),
+    "ups_on_battery": (0, 1_000_000), "frequency": (0, 1_000), "optical_power": (-60, 30),
+    "voltage": (-1_000, 1_000_000), "current": (-10_000, 10_000), "power": (-10_000_000, 10_000_000),
 }  # fmt: skip
 """What a kind can be; anything else is a fault of the device or of the rule, and unknown."""
 
@@ -220,7 +220,7 @@ class RuleText(Section):
 class FactText(Section):
     """Where a device tells a fact about itself."""
 
-    object: Reference | None = Field(None, description="object; left out: sysDescr")
+    source: Reference | None = Field(None, alias="object", description="object; left out: sysDescr")
     pattern: Pattern | None = Field(None, description="its first group is the fact; left out: the whole text")
     where: dict[str, ConditionText] = Field(default_factory=dict, description="what must hold for the row")
 

@@ -5,8 +5,8 @@ from probes.snmp.errors import BerError, NoAnswer, NotAsked, Refused, Reported, 
 from probes.snmp.interfaces import Interface
 from probes.snmp.keys import User
 from probes.snmp.poll import Identity, PollResult, poll
-from probes.snmp.profile import Library
 from probes.snmp.probe import check, check_by_poll, poll_device, probe_snmp
+from probes.snmp.profile import Library
 from probes.snmp.sensors import Sensor
 from probes.snmp.session import Access, Session
 from probes.snmp.walk import Column, walk, walk_table

@@ -72,15 +72,3 @@ def _fact(fact: Fact, cells: Mapping[bytes, Mapping[bytes, Cell]], sys_descr: st
         if found:
             return found[:LONGEST_NAME]
     return None
-
-
-def fact_roots(wanted: Mapping[str, Iterable[Fact]]) -> tuple[bytes, ...]:
-    """Name the columns that facts need."""
-    sources = [
-        source
-        for several in wanted.values()
-        for fact in several
-        for source in (fact.source, *(condition.source for condition in fact.where))
-        if source is not None
-    ]
-    return tuple(dict.fromkeys(root for source in sources for root in source.roots()))

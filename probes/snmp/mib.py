@@ -46,3 +46,10 @@ IF_32_BIT = {
     _IFX + b"\x05": "ifOutBroadcastPkts",
 }
 """Asked for only where an interface has no 64-bit octets."""
+
+IF_LIVE = frozenset(
+    root
+    for root, name in {**IF_TABLE, **IF_X_TABLE, **IF_32_BIT}.items()
+    if name not in ("ifIndex", "ifDescr", "ifType", "ifMtu", "ifPhysAddress", "ifName", "ifAlias")
+)
+"""Those that change from poll to poll."""

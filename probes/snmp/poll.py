@@ -10,17 +10,16 @@ from typing import Any
 from probes.snmp import ber, interfaces, mib, values
 from probes.snmp import oid as oids
 from probes.snmp.ber import Value, VarBind
-from probes.snmp.errors import SnmpError
-from probes.snmp.identify import fact_roots, facts, identify
+from probes.snmp.identify import facts, identify
 from probes.snmp.interfaces import Interface
-from probes.snmp.profile import Library, Profile
+from probes.snmp.memory import Memory
+from probes.snmp.profile import Library
 from probes.snmp.sensors import Sensor, sensors, table
 from probes.snmp.session import Session
-from probes.snmp.walk import Column, walk_table
 
 TICKS_WRAP = 1 << 32
 NO_PROFILES = Library()
-_WHO = (
+WHO = (
     mib.SYS_UP_TIME, mib.SYS_OBJECT_ID, mib.SYS_DESCR, mib.SYS_NAME, mib.HR_SYSTEM_UPTIME, mib.SNMP_ENGINE_BOOTS,
     mib.SNMP_ENGINE_TIME,
 )  # fmt: skip
@@ -86,13 +85,16 @@ class PollResult:
         }
 
 
-async def poll(session: Session, *, budget_s: float = 30.0, library: Library = NO_PROFILES) -> PollResult:
+async def poll(
+    session: Session, *, budget_s: float = 30.0, library: Library = NO_PROFILES, memory: Memory | None = None
+) -> PollResult:
     """Poll a device.
 
     Parameters:
         session: whom.
         budget_s: seconds for everything; what was read until then is kept.
         library: the profiles, one of which says what else than interfaces is read; without any there are no sensors.
+        memory: what earlier polls of the same device found; without it everything is walked.
 
     Raises:
         SnmpError: the device does not answer at all, or refuses the first question.
@@ -101,59 +103,37 @@ async def poll(session: Session, *, budget_s: float = 30.0, library: Library = N
     began = loop.time()
     deadline = began + budget_s
     errors: list[str] = []
-    identity = read_identity(await session.get(_WHO, deadline=deadline))
-    found = await _interfaces(session, deadline, errors)
+    identity = read_identity(await session.get(WHO, deadline=deadline))
+    memory = memory or Memory()
+    new = memory.begin((identity.sys_object_id, identity.sys_descr), identity.engine_boots, identity.agent_ticks)
+    found = await _interfaces(session, memory, deadline, errors)
     ended = loop.time()
-    match = await identify(session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline)
-    read: tuple[Sensor, ...] = ()
-    if match is not None:
-        identity = replace(
-            identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class
+    if new:
+        memory.match = await identify(
+            session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline
         )  # fmt: skip
-        identity, read = await _profiled(session, match.profile, identity, deadline, errors)
+    read: tuple[Sensor, ...] = ()
+    match = memory.match
+    if match is not None:
+        roots = match.profile.roots()
+        cells = table(await memory.columns(session, roots, match.profile.live(), deadline, errors)) if roots else {}
+        told = facts(match.profile.facts, cells, identity.sys_descr)
+        identity = replace(
+            identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class,
+            model=told.get("model"), serial=told.get("serial"), software=told.get("software"),
+        )  # fmt: skip
+        read = sensors(match.profile.rules, cells)
     return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended)
 
 
-async def _interfaces(session: Session, deadline: float, errors: list[str]) -> tuple[Interface, ...]:
+async def _interfaces(session: Session, memory: Memory, deadline: float, errors: list[str]) -> tuple[Interface, ...]:
     names = {**mib.IF_TABLE, **mib.IF_X_TABLE}
-    columns = await _columns(session, names, deadline, errors)
-    rows = interfaces.rows(columns, names)
+    rows = interfaces.rows(await memory.columns(session, names, mib.IF_LIVE, deadline, errors), names)
     if rows and interfaces.lacks_64_bit(rows):
-        narrow = await _columns(session, mib.IF_32_BIT, deadline, errors)
+        narrow = await memory.columns(session, mib.IF_32_BIT, mib.IF_LIVE, deadline, errors)
         for index, row in interfaces.rows(narrow, mib.IF_32_BIT).items():
             rows.setdefault(index, {}).update(row)
     return tuple(interfaces.build(index, rows[index]) for index in sorted(rows))
-
-
-async def _profiled(
-    session: Session, profile: Profile, identity: Identity, deadline: float, errors: list[str]
-) -> tuple[Identity, tuple[Sensor, ...]]:
-    """Read what a profile knows: facts about the device and its sensors."""
-    roots = tuple(dict.fromkeys((*profile.roots(), *fact_roots(profile.facts))))
-    cells = table(await _columns(session, roots, deadline, errors)) if roots else {}
-    told = facts(profile.facts, cells, identity.sys_descr)
-    identity = replace(
-        identity, model=told.get("model"), serial=told.get("serial"), software=told.get("software")
-    )  # fmt: skip
-    return identity, sensors(profile.rules, cells)
-
-
-async def _columns(session: Session, roots: Iterable[bytes], deadline: float, errors: list[str]) -> list[Column]:
-    """Walk columns; a fault becomes a sentence and never ends the poll."""
-    wanted = tuple(roots)
-    try:
-        columns = await walk_table(session, wanted, deadline=deadline)
-    except SnmpError as error:
-        errors.append(str(error))
-        return [Column(root, fault=str(error)) for root in wanted]
-    faults: dict[str, list[bytes]] = {}
-    for column in columns:
-        if column.fault:
-            faults.setdefault(column.fault, []).append(column.root)
-    for fault, about in faults.items():
-        more = f" and {len(about) - 1} more columns" if len(about) > 1 else ""
-        errors.append(f"{oids.decode(about[0])}{more}: {fault}")
-    return columns
 
 
 def read_identity(varbinds: Iterable[VarBind]) -> Identity:

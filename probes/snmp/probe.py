@@ -16,6 +16,7 @@ from haidang.model import FieldValue, Observation, Sample, Status
 from probes.snmp import mib, values
 from probes.snmp.engine import SnmpEngine
 from probes.snmp.errors import NoAnswer, NotAsked, Refused, SnmpError
+from probes.snmp.memory import Memory
 from probes.snmp.poll import NO_PROFILES, PollResult, poll
 from probes.snmp.profile import Library
 from probes.snmp.session import Access, Session
@@ -58,10 +59,12 @@ async def check_by_poll(
     slot_ns: int | None = None,
     budget_s: float = 30.0,
     library: Library = NO_PROFILES,
+    memory: Memory | None = None,
 ) -> tuple[Observation, PollResult | None]:
     """Poll a device and judge it by that.
 
-    Parameters: as `check`; ``budget_s`` seconds for everything; ``library`` the profiles.
+    Parameters: as `check`; ``budget_s`` seconds for everything; ``library`` the profiles; ``memory`` what
+    earlier polls of it found.
 
     Returns:
         the observation, and what was found when the device answered.
@@ -72,7 +75,7 @@ async def check_by_poll(
     result: PollResult | None = None
     fault: SnmpError | None = None
     try:
-        result = await poll(session, budget_s=budget_s, library=library)
+        result = await poll(session, budget_s=budget_s, library=library, memory=memory)
     except SnmpError as error:
         fault = error
     else:

@@ -146,19 +146,24 @@ class Rule:
     where: tuple[Condition, ...] = ()
     valid: tuple[Condition, ...] = ()
 
-    def roots(self) -> Iterator[bytes]:
-        """Name the columns that have to be read for it."""
-        sources: list[Source | None] = [*self.values, *self.minus, self.total, self.free, self.prefix, self.digits]
-        sources += [self.ratio, self.status, *(condition.source for condition in (*self.where, *self.valid))]
-        sources += [limit for _, _, limit in self.limits.each() if isinstance(limit, Source)]
-        sources += [
-            piece
-            for name in self.names
-            for piece in name
-            if isinstance(piece, Source) and piece not in (INDEX, POSITION)
-        ]
+    def live(self) -> Iterator[bytes]:
+        """Name the columns that change from poll to poll."""
+        sources = [*self.values, *self.minus, self.total, self.free, self.status]
+        sources += [condition.source for condition in self.valid]
         for source in sources:
             if source is not None:
+                yield source.root
+                if source.high is not None:
+                    yield source.high
+
+    def roots(self) -> Iterator[bytes]:
+        """Name the columns that have to be read for it."""
+        sources = [*self.values, *self.minus, self.total, self.free, self.prefix, self.digits, self.ratio, self.status]
+        sources += [condition.source for condition in (*self.where, *self.valid)]
+        sources += [limit for _, _, limit in self.limits.each() if isinstance(limit, Source)]
+        sources += [piece for name in self.names for piece in name if isinstance(piece, Source)]
+        for source in sources:
+            if source is not None and source not in (INDEX, POSITION):
                 yield from source.roots()
 
 
@@ -192,8 +197,24 @@ class Profile:
     facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
 
     def roots(self) -> tuple[bytes, ...]:
-        """Name the columns that have to be read for the sensors, each once."""
-        return tuple(dict.fromkeys(root for rule in self.rules for root in rule.roots()))
+        """Name the columns that have to be read, each once."""
+        sources = [
+            source
+            for fact in self.all_facts()
+            for source in (fact.source, *(condition.source for condition in fact.where))
+            if source is not None
+        ]
+        found = [root for rule in self.rules for root in rule.roots()]
+        return tuple(dict.fromkeys([*found, *(root for source in sources for root in source.roots())]))
+
+    def live(self) -> frozenset[bytes]:
+        """Name those of them that change from poll to poll."""
+        return frozenset(root for rule in self.rules for root in rule.live())
+
+    def all_facts(self) -> Iterator[Fact]:
+        """Go through the facts."""
+        for several in self.facts.values():
+            yield from several
 
 
 @dataclass(frozen=True, slots=True)

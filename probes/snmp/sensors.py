@@ -227,7 +227,8 @@ def _row(rule: Rule, row: Row) -> Iterator[Outcome]:
 
 
 def _said(condition: Condition, row: Row) -> str:
-    return f"{row.text(condition.source or INDEX)[:60]!r} is not what is asked for"
+    what = "index" if condition.source is None else oids.decode(condition.source.root)
+    return f"{what} is {row.text(condition.source or INDEX)[:60]!r}"
 
 
 def _number(text: str | None) -> float | None:

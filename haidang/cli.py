@@ -20,7 +20,7 @@ from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.clock import SystemClock
-from haidang.commands import probing, reading
+from haidang.commands import network, probing, reading
 from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
@@ -199,7 +199,9 @@ app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
 app.add_typer(profiling.profile, name="profile")
+app.add_typer(network.inventory, name="inventory")
 app.command("poll")(probing.poll)
+app.command("circuits")(network.circuits)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
 app.command("availability")(reading.availability)

@@ -22,13 +22,15 @@ from alerting.outbox import Outbox
 from alerting.sender import Sender
 from availability.dependencies import judge
 from availability.health import HealthEngine
+from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan
 from collectors.points import series
 from collectors.profiles import device_profiles
 from collectors.threads import in_thread
-from config import Configuration, ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid
+from config import load as load_configuration
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
@@ -42,7 +44,7 @@ from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import MetricStore, StoreSettings, open_store
+from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -169,6 +171,7 @@ class Daemon:
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
+        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
@@ -209,7 +212,7 @@ class Daemon:
             self._service.say("READY=1", self._status())
 
     def _read(self) -> tuple[Configuration, Library]:
-        fresh = load(self._path)
+        fresh = load_configuration(self._path)
         return fresh, device_profiles(fresh)
 
     def _take(self, fresh: Configuration, profiles: Library) -> None:
@@ -283,6 +286,16 @@ class Daemon:
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    async def _measure_load(self) -> None:
+        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
+        now_ns = self._clock.utc_ns()
+        try:
+            found = await load.loads(self._configuration, self._store, now_ns)
+        except StoreError as error:
+            logger.warning("load of the circuits not measured", reason=str(error))
+            return
+        self._store.add(load.points(found, now_ns))
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

@@ -252,12 +252,21 @@ def _show_poll(result: dict[str, Any]) -> None:
                     row["kind"],
                     row["name"],
                     "" if row["value"] is None else f"{row['value']:g}",
-                    row["unit"],
+                    row["text"] or row["unit"],
                     coloured(row["status"]),
                 )
                 for row in result["sensors"]
             ),
             right=(2,),
+        )
+    if result["neighbours"]:
+        typer.echo("")
+        print_table(
+            ("interface", "neighbour", "port", "what it is", "by"),
+            [
+                (row["interface"], row["name"], row["port"] or "", row["descr"] or "", row["protocol"])
+                for row in result["neighbours"]
+            ],
         )
     for error in result["errors"]:
         typer.echo(f"! {clean(error)}", err=True)

@@ -12,7 +12,9 @@ from probes.snmp import oid as oids
 from probes.snmp.ber import Value, VarBind
 from probes.snmp.identify import facts, identify
 from probes.snmp.interfaces import Interface
-from probes.snmp.memory import Memory
+from probes.snmp.memory import Memory, walked
+from probes.snmp.neighbours import COLUMNS as NEIGHBOUR_COLUMNS
+from probes.snmp.neighbours import Neighbour, neighbours
 from probes.snmp.profile import Library
 from probes.snmp.sensors import Sensor, sensors, table
 from probes.snmp.session import Session
@@ -58,6 +60,7 @@ class PollResult:
     Parameters:
         identity, interfaces, sensors: what was read.
         errors: sentences for a person.
+        neighbours: at the other end of its ports; only where they were asked for.
         began, ended: loop time, seconds; the counters were read between them.
     """
 
@@ -67,6 +70,7 @@ class PollResult:
     errors: tuple[str, ...]
     began: float
     ended: float
+    neighbours: tuple[Neighbour, ...] = ()
 
     @classmethod
     def empty(cls, reason: str, now: float) -> PollResult:
@@ -81,12 +85,18 @@ class PollResult:
             "identity": who,
             "interfaces": [asdict(interface) for interface in self.interfaces],
             "sensors": [asdict(sensor) for sensor in self.sensors],
+            "neighbours": [asdict(neighbour) for neighbour in self.neighbours],
             "errors": list(self.errors),
         }
 
 
 async def poll(
-    session: Session, *, budget_s: float = 30.0, library: Library = NO_PROFILES, memory: Memory | None = None
+    session: Session,
+    *,
+    budget_s: float = 30.0,
+    library: Library = NO_PROFILES,
+    memory: Memory | None = None,
+    with_neighbours: bool = False,
 ) -> PollResult:
     """Poll a device.
 
@@ -95,6 +105,7 @@ async def poll(
         budget_s: seconds for everything; what was read until then is kept.
         library: the profiles, one of which says what else than interfaces is read; without any there are no sensors.
         memory: what earlier polls of the same device found; without it everything is walked.
+        with_neighbours: ask for those too.
 
     Raises:
         SnmpError: the device does not answer at all, or refuses the first question.
@@ -123,7 +134,10 @@ async def poll(
             model=told.get("model"), serial=told.get("serial"), software=told.get("software"),
         )  # fmt: skip
         read = sensors(match.profile.rules, cells)
-    return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended)
+    near: tuple[Neighbour, ...] = ()
+    if with_neighbours:
+        near = neighbours(await walked(session, NEIGHBOUR_COLUMNS, deadline, errors), found)
+    return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended, near)
 
 
 async def _interfaces(session: Session, memory: Memory, deadline: float, errors: list[str]) -> tuple[Interface, ...]:

@@ -139,7 +139,7 @@ async def poll_device(
     try:
         session = Session(engine, address, access)
         try:
-            result = await poll(session, budget_s=budget_s, library=library)
+            result = await poll(session, budget_s=budget_s, library=library, with_neighbours=True)
         except SnmpError as error:
             result = PollResult.empty(session.explain(error), asyncio.get_running_loop().time())
         return result.as_json()

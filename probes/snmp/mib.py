@@ -1,4 +1,4 @@
-"""The standard objects that a poll reads (RFC 3418, 2863, 2790, 3411), as OID content bytes."""
+"""The standard objects that every poll reads (RFC 3418, 2863, 3635, 2790, 3411), as OID content bytes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ IF_TABLE = {
 }  # fmt: skip
 """What every interface is asked for: column OID → name."""
 
+DUPLEX = "dot3StatsDuplexStatus"
+IF_ETHERNET = {encode("1.3.6.1.2.1.10.7.2.1.19"): DUPLEX}
+"""EtherLike-MIB (RFC 3635); its rows alone make no interface."""
+
 IF_X_TABLE = {
     _IFX + bytes((column,)): name
     for column, name in {
@@ -49,7 +53,7 @@ IF_32_BIT = {
 
 IF_LIVE = frozenset(
     root
-    for root, name in {**IF_TABLE, **IF_X_TABLE, **IF_32_BIT}.items()
+    for root, name in {**IF_TABLE, **IF_X_TABLE, **IF_32_BIT, **IF_ETHERNET}.items()
     if name not in ("ifIndex", "ifDescr", "ifType", "ifMtu", "ifPhysAddress", "ifName", "ifAlias")
 )
 """Those that change from poll to poll."""

@@ -141,7 +141,7 @@ async def poll(
 
 
 async def _interfaces(session: Session, memory: Memory, deadline: float, errors: list[str]) -> tuple[Interface, ...]:
-    names = {**mib.IF_TABLE, **mib.IF_X_TABLE}
+    names = {**mib.IF_TABLE, **mib.IF_X_TABLE, **mib.IF_ETHERNET}
     rows = interfaces.rows(await memory.columns(session, names, mib.IF_LIVE, deadline, errors), names)
     if rows and interfaces.lacks_64_bit(rows):
         narrow = await memory.columns(session, mib.IF_32_BIT, mib.IF_LIVE, deadline, errors)

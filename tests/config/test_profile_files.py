@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from config import ConfigurationInvalid
 from config.profile_files import SHIPPED, load
+from config.schema.profile import (
+    ConditionText,
+    FactsText,
+    LimitsText,
+    MatchText,
+    ProfileText,
+    RuleText,
+    SourceText,
+)
 
 HEAD = "profile: mine\nclass: ups\nmatch: [{sys_object_id: 1.3.6.1.4.1.32473}]\n"
 
@@ -84,3 +95,14 @@ def test_every_shipped_profile_loads_and_is_named_as_its_file() -> None:
     found = load()
     assert {path.stem for path in SHIPPED.glob("*.yaml")} == set(found)
     assert len(found) >= 40
+
+
+def test_the_page_shows_a_profile_that_loads_and_names_every_key(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    path = tmp_path / "example.yaml"
+    path.write_text(textwrap.dedent(example), encoding="utf-8")
+    assert load([path])["example"].text.vendor == "Example"
+    for model in (ProfileText, MatchText, SourceText, RuleText, LimitsText, ConditionText, FactsText):
+        for name, field in model.model_fields.items():
+            assert re.search(rf"\b{field.alias or name}\b", page), f"{model.__name__}.{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probes.snmp import Access, Session, SnmpEngine, ber, poll
+from probes.snmp.ber import Value
 from tests.support.snmp_agent import Agent, interfaces, serving
 
 LLDP = "1.0.8802.1.1.2.1"
@@ -12,11 +13,12 @@ CDP = "1.3.6.1.4.1.9.9.23.1.2.1.1"
 async def test_neighbours_have_names_ports_and_the_port_of_ours_they_are_at(engine: SnmpEngine) -> None:
     mib = interfaces(2)
     mib[f"{LLDP}.3.7.1.3.7"] = (ber.OCTET_STRING, b"Gi1/0/7")
-    for column, cell in {
+    remote: dict[int, tuple[int, Value]] = {
         4: (ber.INTEGER, 4), 5: (ber.OCTET_STRING, b"\x02\0\0\0\0\x09"), 6: (ber.INTEGER, 5),
         7: (ber.OCTET_STRING, b"Te1/1"), 9: (ber.OCTET_STRING, "lõi-1\x1b[2J".encode()),
         10: (ber.OCTET_STRING, b"core"),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for column, cell in remote.items():
         mib[f"{LLDP}.4.1.1.{column}.0.7.1"] = cell
     mib[f"{LLDP}.4.1.1.4.0.8.1"] = (ber.INTEGER, 4)
     mib[f"{LLDP}.4.1.1.5.0.8.1"] = (ber.OCTET_STRING, b"\x02\0\0\0\0\x0a")

@@ -81,6 +81,13 @@ async def test_speed_is_what_the_device_can_mean(
     assert only.speed_bps == expected
 
 
+async def test_duplex_is_told_and_makes_no_interface_by_itself(engine: SnmpEngine) -> None:
+    mib = interfaces(3)
+    for index, duplex in enumerate((1, 2, 3, 3), 1):
+        mib[f"1.3.6.1.2.1.10.7.2.1.19.{index}"] = (ber.INTEGER, duplex)
+    assert [one.duplex for one in (await polled(engine, mib)).interfaces] == [None, "half", "full"]
+
+
 async def test_odd_rows_and_texts_are_read_with_care(engine: SnmpEngine) -> None:
     mib: dict[str, tuple[int, Value]] = {
         "1.3.6.1.2.1.1.1.0": (ber.OCTET_STRING, b" Line one\r\nline two \xff"),
@@ -116,6 +123,7 @@ async def test_processors_memory_and_disks_become_sensors_that_can_be_traced(eng
     found = [(s.kind, s.name, s.value, s.unit, s.oid) for s in (await polled(engine, mib, library())).sensors]
     assert found == [
         ("cpu", "CPU 1", 17.0, "%", "1.3.6.1.2.1.25.3.3.1.2.196608"),
+        ("cpu", "CPU 2", None, "%", "1.3.6.1.2.1.25.3.3.1.2.196609"),
         ("memory", "RAM", 25.0, "%", f"{storage}.6.1"),
         ("storage", "/", 25.0, "%", f"{storage}.6.2"),
         ("storage", "/x", 120.0, "%", f"{storage}.6.5"),

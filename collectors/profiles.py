@@ -16,6 +16,7 @@ from config.schema.profile import (
     LimitsText,
     RuleText,
     SourceText,
+    StatusText,
     is_number,
     is_oid,
 )
@@ -80,7 +81,7 @@ def compile_matches(device: DeviceProfile) -> list[Match]:
 
 def compile_profile(device: DeviceProfile) -> Profile:
     """Compile what a profile and those it extends read."""
-    names = _Names(device.objects)
+    names = _Names(device.objects, device.enumerations)
     return Profile(
         device.text.profile,
         tuple(names.rule(rule) for text in device.lineage for rule in text.sensors),
@@ -92,10 +93,11 @@ def compile_profile(device: DeviceProfile) -> Profile:
 
 
 class _Names:
-    """Turns names of objects into sources."""
+    """Turns names of objects into sources, and names of enumerations into states."""
 
-    def __init__(self, objects: Mapping[str, SourceText]) -> None:
+    def __init__(self, objects: Mapping[str, SourceText], enumerations: Mapping[str, Mapping[str, str]]) -> None:
         self._objects = objects
+        self._states = {name: _states(texts) for name, texts in enumerations.items()}
 
     def source(self, text: SourceText) -> Source:
         base = Source(b"") if is_oid(text.oid) else self.source(self._objects[text.oid])
@@ -118,13 +120,14 @@ class _Names:
         return None if text is None else self.source(text)
 
     def rule(self, text: RuleText) -> Rule:
+        states = self._states[text.enumeration] if text.enumeration else _states(text.states)
         numerator, _, denominator = text.scale.partition("/")
         least, most = RANGES.get(text.kind, (None, None))
         return Rule(
             kind=text.kind,
             names=tuple(map(self._name, text.name)),
             values=tuple(map(self.source, text.value)),
-            unit="state" if text.states else text.unit if text.unit is not None else UNITS.get(text.kind, ""),
+            unit="state" if states else text.unit if text.unit is not None else UNITS.get(text.kind, ""),
             scale=float(numerator) / float(denominator or 1),
             offset=text.offset,
             fahrenheit=text.fahrenheit,
@@ -140,13 +143,18 @@ class _Names:
             absent=frozenset(text.absent),
             least=least if text.least is None else text.least,
             most=most if text.most is None else text.most,
-            states=_states(text.states),
+            states=states,
             status=self.named(text.status.object) if text.status else None,
-            status_states=_states(text.status.states) if text.status else {},
+            status_states=self._status_states(text.status),
             limits=self._limits(text.limits),
             where=self._conditions(text.where),
             valid=self._conditions(text.valid),
         )
+
+    def _status_states(self, text: StatusText | None) -> Mapping[str, State]:
+        if text is None:
+            return {}
+        return self._states[text.enumeration] if text.enumeration else _states(text.states)
 
     def fact(self, text: FactText) -> Fact:
         return Fact(

@@ -33,12 +33,14 @@ class DeviceProfile:
         path: its file.
         text: what is written there.
         objects: names → objects, those of the extended profiles too.
+        enumerations: names → states, likewise.
         lineage: itself and then what it extends, nearest first; of two rules that give the same the first counts.
     """
 
     path: Path
     text: ProfileText
     objects: Mapping[str, SourceText]
+    enumerations: Mapping[str, Mapping[str, str]]
     lineage: tuple[ProfileText, ...]
 
 
@@ -102,8 +104,14 @@ class _Loading:
         lineage: dict[str, ProfileText] = {}
         self._gather(source, text, lineage, ())
         objects: dict[str, SourceText] = {}
+        enumerations: dict[str, Mapping[str, str]] = {}
         for ancestor in reversed(lineage.values()):
             objects.update(ancestor.objects)
+            enumerations.update(ancestor.enumerations)
+        for place, name in _used_enumerations(text):
+            if name not in enumerations:
+                hint = self._hints.nearest(name, enumerations)
+                self._errors.append(source.error(place, f"{quoted(name)} is not one of enumerations", hint))
         for place, name in _names(text):
             if name not in objects:
                 hint = self._hints.nearest(name, objects)
@@ -111,7 +119,7 @@ class _Loading:
         for name in text.objects:
             if self._goes_round(name, objects):
                 self._errors.append(source.error(["objects", name], "this object is defined by itself"))
-        return DeviceProfile(source.path, text, objects, tuple(lineage.values()))
+        return DeviceProfile(source.path, text, objects, enumerations, tuple(lineage.values()))
 
     def _gather(
         self, source: Source, text: ProfileText, lineage: dict[str, ProfileText], above: tuple[str, ...]
@@ -139,6 +147,14 @@ class _Loading:
                     seen.add(part)
                     waiting.append(part)
         return False
+
+
+def _used_enumerations(text: ProfileText) -> Iterator[tuple[_Place, str]]:
+    for number, rule in enumerate(text.sensors):
+        if rule.enumeration is not None:
+            yield ["sensors", number, "enumeration"], rule.enumeration
+        if rule.status is not None and rule.status.enumeration is not None:
+            yield ["sensors", number, "status", "enumeration"], rule.status.enumeration
 
 
 def _names(text: ProfileText) -> Iterator[tuple[_Place, str]]:

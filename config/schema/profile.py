@@ -101,6 +101,7 @@ Oid: TypeAlias = Annotated[str, written(_oid)]
 Reference: TypeAlias = Annotated[str, written(_reference)]
 Pattern: TypeAlias = Annotated[str, written(_pattern)]
 Number: TypeAlias = Annotated[float, number(-1e15, 1e15)]
+EnumerationName: TypeAlias = Annotated[str, written(_reference)]
 States: TypeAlias = dict[str, Annotated[str, written(_state)]]
 
 
@@ -150,7 +151,14 @@ class StatusText(Section):
     """Another object that says how a row is."""
 
     object: Reference = Field(description="the object")
-    states: States = Field(description="its values: ok, warning, critical or unknown, then the MIB's word")
+    states: States = Field(default_factory=dict, description="its values: as states of a sensor")
+    enumeration: EnumerationName | None = Field(None, description="instead of states: one of enumerations")
+
+    @model_validator(mode="after")
+    def _one(self) -> StatusText:
+        if bool(self.states) == (self.enumeration is not None):
+            raise Refusal("give either states or an enumeration")
+        return self
 
 
 class LimitsText(Section):
@@ -187,6 +195,7 @@ class RuleText(Section):
     least: Number | None = Field(None, description="below this the value is unknown; default: the kind's")
     most: Number | None = Field(None, description="above this the value is unknown; default: the kind's")
     states: States = Field(default_factory=dict, description="an enumeration; else is everything not listed")
+    enumeration: EnumerationName | None = Field(None, description="instead of states: one of enumerations")
     status: StatusText | None = Field(None, description="another object that says how the row is")
     limits: LimitsText = Field(default_factory=LimitsText, description="where a value becomes bad")
     where: dict[str, ConditionText] = Field(default_factory=dict, description="what must hold for a row to count")
@@ -210,7 +219,9 @@ class RuleText(Section):
             raise Refusal("either total or free: free is the rest of the whole", key="free")
         if self.every and self.pattern is None:
             raise Refusal("every needs a pattern", key="every")
-        if self.states and (self.total or self.free or self.pattern or self.status):
+        if self.states and self.enumeration:
+            raise Refusal("give either states or an enumeration", key="enumeration")
+        if (self.states or self.enumeration) and (self.total or self.free or self.pattern or self.status):
             raise Refusal(
                 "an enumeration is not calculated with: leave out total, free, pattern and status", key="states"
             )
@@ -257,5 +268,6 @@ class ProfileText(Section):
     match: tuple[MatchText, ...] = Field((), description="devices it is for; without any it is there to be extended")
     extends: tuple[Slug, ...] = Field((), description="profiles whose objects, sensors and facts are taken over")
     objects: dict[str, SourceText] = Field(default_factory=dict, description="names for OIDs, as in the MIB")
+    enumerations: dict[str, States] = Field(default_factory=dict, description="states that several rules share")
     sensors: tuple[RuleText, ...] = Field((), description="what is measured")
     facts: FactsText = Field(default_factory=FactsText, description="model, serial number, software")

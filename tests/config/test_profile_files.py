@@ -57,6 +57,8 @@ def rule(keys: str) -> str:
         (rule("where: {index: {lke: a}}"), 'unknown key "lke" (did you mean "like"?)'),
         (rule('states: {"1": fine}'), '"fine" must begin with ok, warning, critical, unknown'),
         (rule('states: {"1": ok}, pattern: x'), "an enumeration is not calculated with"),
+        (rule("enumeration: fanState"), 'sensors[0].enumeration: "fanState" is not one of enumerations'),
+        (rule("status: {object: 1.3.6.1.4.1.1.1}"), "give either states or an enumeration"),
         (rule("every: true"), "every needs a pattern"),
         (rule("limits: {warning_high: hot!}"), "limits.warning_high"),
         (HEAD + "sensors:\n  - {kind: temprature, value: 1.3.6.1.4.1.1.1}\n", '(did you mean "temperature"?)'),

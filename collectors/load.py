@@ -100,6 +100,9 @@ async def _end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int
     wanted = target.snmp.interface if target.snmp else None
     mine = [curve for curve in curves if _is_end(dict(curve.series.tags), circuit, wanted)]
     names = {dict(curve.series.tags).get("ifName", "") for curve in mine}
+    if not curves:
+        reason = f"no rates of {target.id} are stored for a whole five minutes yet"
+        return Load(circuit.id, target.id, mbps=circuit.mbps, reason=reason)
     if len(names) != 1:
         what = "no interface" if not names else f"{len(names)} interfaces ({', '.join(sorted(names)[:3])})"
         by = f"is called {wanted}" if wanted else "has the circuit's id or contract in its alias"

@@ -93,6 +93,8 @@ async def test_the_port_is_the_one_that_is_named_or_has_the_circuit_in_its_alias
     assert by_contract.interface == "Gi0/1"
     named, _ = await loads(configuration(tmp_path, "Te1/1"), store(samples, name="Te1/1", alias="x"), NOW)
     assert (named.interface, named.out_p95_bps) == ("Te1/1", 2e6)
+    unmeasured, _ = await loads(configuration(tmp_path), InMemoryStore(), NOW)
+    assert unmeasured.reason == "no rates of r1 are stored for a whole five minutes yet"
     nothing, _ = await loads(configuration(tmp_path), store(samples, alias="c-10 c-11"), NOW)
     assert "no interface of r1 has the circuit's id or contract in its alias" in nothing.reason
     both = store(samples)

@@ -115,6 +115,20 @@ def test_what_the_kernel_gives_back_is_not_used_memory(shipped: Library) -> None
     assert found["memory Physical memory"].oid == "1.3.6.1.2.1.25.2.3.1.6.1"
 
 
+def test_what_the_kernel_calls_available_counts_where_it_is_told(shipped: Library) -> None:
+    device = storage(
+        {
+            1: (2, "Physical memory", 1000, 900), 6: (1, "Memory buffers", 1000, 50), 7: (1, "Cached memory", 250, 250),
+            11: (1, "Available memory", 300, 0),
+        }
+    )  # fmt: skip
+    found = read(chosen(shipped, "1.3.6.1.4.1.8072.3.2.10"), device)
+    assert {name: one.value for name, one in found.items()} == {
+        "memory Physical memory": 70.0, "memory Memory buffers": 5.0, "memory Cached memory": 25.0
+    }  # fmt: skip
+    assert found["memory Physical memory"].oid == "1.3.6.1.2.1.25.2.3.1.5.11"
+
+
 def test_where_no_buffers_are_told_physical_memory_is_as_told(shipped: Library) -> None:
     device = storage({4: (2, "Physical Memory", 1000, 230), 2: (4, "D:\\", 0, 0), 1: (4, "C:\\", -2, 1 << 30)})
     found = read(chosen(shipped, "1.3.6.1.4.1.311.1.1.3.1.2"), device)

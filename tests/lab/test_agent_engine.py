@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from collectors.profiles import library
 from haidang.clock import ManualClock
 from lab.devices import CLASSES, Access, Behaviour, Device, Grant, Oddity, Timeline
 from probes.snmp import (
@@ -74,7 +75,7 @@ async def test_a_poll_reads_the_whole_switch_at_every_security_level(engine: Snm
     switch = device(time)
     access = {"user": how} if isinstance(how, User) else {"version": how}
     async with serving_device(switch, time.now_ns) as agent:
-        found = await poll(session(engine, agent, **access))
+        found = await poll(session(engine, agent, **access), library=library())
     assert found.errors == ()
     assert (found.identity.sys_name, found.identity.uptime_s) == ("switch-1", 86_400.0)
     assert len(found.interfaces) == 26

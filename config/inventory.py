@@ -106,6 +106,7 @@ class Configuration:
     Parameters:
         path: the main file.
         files: every file that was read, the main one first.
+        profiles: files with device profiles of the operator's own.
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
@@ -115,6 +116,7 @@ class Configuration:
 
     path: Path
     files: tuple[Path, ...]
+    profiles: tuple[Path, ...]
     timezone: ZoneInfo
     language: str
     data_dir: Path

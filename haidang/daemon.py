@@ -22,12 +22,15 @@ from alerting.outbox import Outbox
 from alerting.sender import Sender
 from availability.dependencies import judge
 from availability.health import HealthEngine
+from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
+from collectors.profiles import device_profiles
 from collectors.threads import in_thread
-from config import Configuration, ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid
+from config import load as load_configuration
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
@@ -41,10 +44,10 @@ from haidang.settings import channels, mail_domain, store_settings
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
-from probes.snmp import SnmpEngine
+from probes.snmp import Library, SnmpEngine
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import MetricStore, StoreSettings, open_store
+from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -178,9 +181,10 @@ class Daemon:
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
         self._calendar.add("foretell", self._foretell, hour=5, minute=40)
+        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
-            icmp=self._parts.icmp(), snmp=self._parts.snmp(),
+            icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -219,17 +223,21 @@ class Daemon:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = await in_thread(lambda: load(self._path), "load")  # thousands of targets take a second
+            fresh, profiles = await in_thread(self._read, "load")  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error
             logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
         else:
-            self._take(fresh)
+            self._take(fresh, profiles)
         finally:
             self._service.say("READY=1", self._status())
 
-    def _take(self, fresh: Configuration) -> None:
+    def _read(self) -> tuple[Configuration, Library]:
+        fresh = load_configuration(self._path)
+        return fresh, device_profiles(fresh)
+
+    def _take(self, fresh: Configuration, profiles: Library) -> None:
         plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
@@ -240,6 +248,7 @@ class Daemon:
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
+        self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
@@ -302,6 +311,16 @@ class Daemon:
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    async def _measure_load(self) -> None:
+        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
+        now_ns = self._clock.utc_ns()
+        try:
+            found = await load.loads(self._configuration, self._store, now_ns)
+        except StoreError as error:
+            logger.warning("load of the circuits not measured", reason=str(error))
+            return
+        self._store.add(load.points(found, now_ns))
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

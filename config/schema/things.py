@@ -112,6 +112,10 @@ class TargetSnmp(SnmpSettings):
 
     credential: Slug = Field(description="one of credentials")
     port: Port = Field(161, description="UDP port")
+    interface: Annotated[str, line(255)] | None = Field(
+        None, description="ifName, ifDescr or ifAlias of the port on the target's circuit; default: the port whose "
+        "alias has the circuit's id or contract in it",
+    )  # fmt: skip
 
 
 class TargetDns(DnsSettings):

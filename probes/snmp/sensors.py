@@ -1,0 +1,336 @@
+"""Sensors: rows of a device turned into measured quantities by a profile's rules; unknown is ``None``, never 0."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from probes.snmp import ber, values
+from probes.snmp import oid as oids
+from probes.snmp.ber import Value
+from probes.snmp.profile import INDEX, POSITION, Condition, Rule, Source, State
+from probes.snmp.walk import Column
+
+Cell = tuple[int, Value]
+Table = Mapping[bytes, Mapping[bytes, Cell]]
+"""Column → index → tag and value."""
+
+LONGEST_TEXT = 512
+"""Characters of a device's text that are looked at."""
+LONGEST_NAME = 120
+MOST_SENSORS = 5_000
+
+_PART = re.compile(rb"[\x80-\xff]*[\x00-\x7f]", re.DOTALL)
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,12})?")
+_NUMERIC = frozenset((ber.INTEGER, ber.COUNTER32, ber.GAUGE32, ber.TIME_TICKS, ber.COUNTER64, ber.UNSIGNED32))
+_OPAQUE_FLOATS = {b"\x9f\x78\x04": ">f", b"\x9f\x79\x08": ">d"}  # net-snmp's floats inside Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """One measured quantity of a device.
+
+    Parameters:
+        kind: ``cpu, memory, storage, temperature …``.
+        name: the device's name for it.
+        value: ``None`` when the device does not know; for a state the number of its enumeration.
+        unit: ``%``, ``C``, ``min`` …; ``state`` where the value is a number of an enumeration.
+        status: ``ok, warning, critical, unknown``.
+        oid: the object the value came from; ``#2`` behind it: the second number in that object's text.
+        text: the word for a state.
+    """
+
+    kind: str
+    name: str
+    value: float | None
+    unit: str
+    status: str
+    oid: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row: a sensor, or the reason why there is none or why its value is unknown."""
+
+    rule: Rule
+    oid: str
+    sensor: Sensor | None
+    reason: str = ""
+
+
+def table(columns: Iterable[Column]) -> dict[bytes, dict[bytes, Cell]]:
+    """Turn walked columns into cells."""
+    return {column.root: {index: (tag, value) for index, tag, value in column.rows} for column in columns}
+
+
+def sensors(rules: Iterable[Rule], cells: Table) -> tuple[Sensor, ...]:
+    """Make the sensors of a device, at most `MOST_SENSORS`.
+
+    Parameters:
+        rules: in order; of two sensors of one kind with the same object the first counts.
+        cells: what was read.
+    """
+    found: dict[tuple[str, str], Sensor] = {}
+    for outcome in outcomes(rules, cells):
+        one = outcome.sensor
+        if one is not None and len(found) < MOST_SENSORS:
+            found.setdefault((one.kind, one.oid), one)
+    return tuple(found.values())
+
+
+def outcomes(rules: Iterable[Rule], cells: Table) -> Iterator[Outcome]:
+    """Apply rules to every row, telling what became of it."""
+    for rule in rules:
+        indexes: dict[bytes, None] = {}
+        for source in rule.values:
+            column = cells.get(source.root, {})
+            indexes.update(dict.fromkeys([source.at] if source.at is not None and source.at in column else column))
+            if source.at is not None:
+                indexes = {index: None for index in indexes if index == source.at}
+        for position, index in enumerate(indexes, 1):
+            yield from _row(rule, Row(cells, index, position))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a device."""
+
+    cells: Table
+    index: bytes
+    position: int
+
+    def find(self, source: Source) -> tuple[bytes, Cell] | None:
+        """Return the instance that a source means in this row, and its cell."""
+        index = self.index
+        if source.at is not None:
+            index = source.at
+        elif source.key is not None:
+            key = self.find(source.key)
+            if key is None:
+                return None
+            index = _as_index(*key[1])
+        elif source.take is not None or source.skip:
+            parts = _PART.findall(index)
+            index = b"".join(parts[source.skip : None if source.take is None else source.skip + source.take])
+        cell = self.cells.get(source.root, {}).get(index)
+        return None if cell is None else (index, cell)
+
+    def number(self, source: Source | None) -> float | None:
+        """Read a number."""
+        found = None if source is None else self.find(source)
+        if source is None or found is None:
+            return None
+        index, cell = found
+        value = decimal(*cell)
+        if value is not None and source.high is not None:
+            upper = decimal(*self.cells.get(source.high, {}).get(index, (0, None)))
+            if upper is None:
+                return None
+            return (int(upper) % (1 << 32) << 32) + int(value) % (1 << 32)
+        if value is not None and value < 0 and source.unsigned:
+            value += 1 << 32
+        return value
+
+    def text(self, source: Source) -> str:
+        """Read a text for a name or a condition; empty when there is none."""
+        if source == INDEX:
+            return oids.decode(b"\x00" + self.index).removeprefix("0.0.") if self.index else ""
+        if source == POSITION:
+            return str(self.position)
+        found = self.find(source)
+        if found is None:
+            return ""
+        shown = as_text(*found[1])
+        return source.words.get(shown, shown)
+
+    def holds(self, condition: Condition) -> bool:
+        """Tell whether a condition holds."""
+        text = self.text(condition.source or INDEX)
+        if condition.pattern is not None:
+            return (condition.pattern.search(text) is not None) != condition.negated
+        return (text in condition.values) != condition.negated
+
+
+def _as_index(tag: int, value: Value) -> bytes:
+    if tag == ber.OBJECT_ID and isinstance(value, bytes):
+        parts = _PART.findall(value)
+        return parts[-1] if parts else b""
+    number = decimal(tag, value)
+    return oids.encode(f"0.0.{int(number)}")[1:] if number is not None and 0 <= number < 1 << 32 else b"\xff"
+
+
+def decimal(tag: int, value: Value) -> float | None:
+    """Read a number of any type, also one that came as text or as a float in Opaque."""
+    if isinstance(value, int):
+        return value if tag in _NUMERIC else None
+    if not isinstance(value, bytes):
+        return None
+    if tag == ber.OPAQUE and (form := _OPAQUE_FLOATS.get(value[:3])) and len(value) == 3 + struct.calcsize(form):
+        (number,) = struct.unpack(form, value[3:])
+        return float(number) if math.isfinite(number) else None
+    if tag == ber.OCTET_STRING and len(value) <= 64:
+        text = value.partition(b"\x00")[0].decode("ascii", "replace").strip()
+        if _DECIMAL.fullmatch(text):
+            return float(text) if "." in text else int(text)
+    return None
+
+
+def as_text(tag: int, value: Value) -> str:
+    """Read a value as one line of printable text of bounded length."""
+    if isinstance(value, int):
+        return str(value)
+    if tag == ber.OBJECT_ID and isinstance(value, bytes):
+        return oids.decode(value)
+    if tag == ber.IP_ADDRESS and isinstance(value, bytes):
+        return ".".join(map(str, value))
+    shown = " ".join((values.text(value) or "")[:LONGEST_TEXT].split())
+    return "".join(character for character in shown if character.isprintable())
+
+
+def _row(rule: Rule, row: Row) -> Iterator[Outcome]:
+    source, found = next(((one, at) for one in rule.values if (at := row.find(one)) is not None), (None, None))
+    if source is None or found is None:
+        return
+    oid = oids.decode(source.root + found[0])
+    failed = next((condition for condition in rule.where if not row.holds(condition)), None)
+    if failed is not None:
+        yield Outcome(rule, oid, None, f"where: {_said(failed, row)}")
+        return
+    text = as_text(*found[1])
+    if rule.states:
+        yield _state(rule, row, oid, text, decimal(*found[1]))
+        return
+    if rule.pattern is None:
+        raws = [row.number(source)]
+    else:
+        matches = rule.pattern.finditer(text) if rule.every else filter(None, (rule.pattern.search(text),))
+        raws = [_number(match[1] if rule.pattern.groups else match[0]) for match in matches]
+        if not raws:
+            yield Outcome(rule, oid, None, f"pattern: {text[:60]!r} does not match")
+    for number, raw in enumerate(raws, 1):
+        if raw is not None and raw in rule.absent:
+            yield Outcome(rule, oid, None, f"absent: {raw:g}")
+            continue
+        value, reason = _value(rule, row, raw)
+        name, place = _name(rule, row), oid
+        if rule.every:
+            name, place = f"{name} {number}", f"{oid}#{number}"
+        status, said = _status(rule, row, value)
+        if rule.status is None and value is None and raw is None and rule.pattern is None:
+            yield Outcome(rule, oid, None, f"{text[:60]!r} is not a number")
+            continue
+        yield Outcome(rule, oid, Sensor(rule.kind, name, value, rule.unit, status, place, said), reason)
+
+
+def _said(condition: Condition, row: Row) -> str:
+    what = "index" if condition.source is None else oids.decode(condition.source.root)
+    return f"{what} is {row.text(condition.source or INDEX)[:60]!r}"
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and _DECIMAL.fullmatch(text) else None
+
+
+def _state(rule: Rule, row: Row, oid: str, text: str, raw: float | None) -> Outcome:
+    if raw is not None and raw in rule.absent:
+        return Outcome(rule, oid, None, f"absent: {raw:g}")
+    state, reason = rule.states.get(text), ""
+    if raw is not None and raw in rule.unknown:
+        raw, state, reason = None, State("unknown"), f"unknown: {raw:g}"
+    elif state is None:
+        state, reason = rule.states.get("else", State("unknown")), f"states: {text[:60]!r} is not among them"
+    failed = next((condition for condition in rule.valid if not row.holds(condition)), None)
+    if failed is not None:
+        raw, state, reason = None, State("unknown"), f"valid: {_said(failed, row)}"
+    return Outcome(
+        rule, oid, Sensor(rule.kind, _name(rule, row), raw, rule.unit, state.status, oid, state.text or None), reason
+    )
+
+
+def _value(rule: Rule, row: Row, raw: float | None) -> tuple[float | None, str]:
+    """Convert a raw value; ``None`` and the reason where it means nothing."""
+    if raw is None:
+        return None, "not a number"
+    if raw in rule.unknown:
+        return None, f"unknown: {raw:g}"
+    failed = next((condition for condition in rule.valid if not row.holds(condition)), None)
+    if failed is not None:
+        return None, f"valid: {_said(failed, row)}"
+    for source in rule.minus:
+        taken = row.number(source)
+        if taken is None:
+            return None, "minus: one part is missing"
+        raw -= taken
+    if rule.total is not None or rule.free is not None:
+        other = row.number(rule.total if rule.total is not None else rule.free)
+        whole = None if other is None else other if rule.total is not None else raw + other
+        if whole is None or whole <= 0 or raw < 0:
+            return None, "total: missing or not positive"
+        raw = 100 * raw / whole
+    converted = _convert(rule, row, raw)
+    if converted is None:
+        return None, "the device gives no scale"
+    if (rule.least is not None and converted < rule.least) or (rule.most is not None and converted > rule.most):
+        return None, f"range: {converted:g} is outside {rule.least} to {rule.most}"
+    return converted, ""
+
+
+def _convert(rule: Rule, row: Row, raw: float) -> float | None:
+    """Bring a raw value, or a limit that stands in the same unit, to the unit of the sensor."""
+    result = raw * rule.scale
+    if rule.prefix is not None:
+        prefix = row.number(rule.prefix)
+        if prefix is None or not 1 <= prefix <= 17:
+            return None
+        result = _shifted(result, 3 * (int(prefix) - 9))
+    if rule.digits is not None:
+        digits = row.number(rule.digits)
+        if digits is None or not -9 <= digits <= 9:
+            return None
+        result = _shifted(result, -int(digits))
+    if rule.ratio is not None:
+        ratio = row.number(rule.ratio)
+        if ratio is None or abs(ratio) > 1e9:
+            return None
+        result = result * ratio if ratio > 0 else result / -ratio if ratio < 0 else result
+    result += rule.offset
+    if rule.fahrenheit:
+        result = (result - 32) * 5 / 9
+    return round(result, 6)
+
+
+def _shifted(number: float, places: int) -> float:
+    return number * 10.0**places if places >= 0 else number / 10.0**-places
+
+
+def _status(rule: Rule, row: Row, value: float | None) -> tuple[str, str | None]:
+    """Judge a value: by what the device says of it, else by limits; the device's word comes with it."""
+    if rule.status is not None:
+        state = rule.status_states.get(row.text(rule.status))
+        if state is not None:
+            return state.status, state.text or None
+    if value is None:
+        return "unknown", None
+    for status, high, limit in rule.limits.each():
+        if isinstance(limit, Source):
+            bound = row.number(limit)
+            # Agents say 0 where nobody has set a limit.
+            if bound is None or bound == 0 or bound in rule.unknown or (bound := _convert(rule, row, bound)) is None:
+                continue
+        else:
+            bound = limit
+        if value >= bound if high else value <= bound:
+            return status, None
+    return "ok", None
+
+
+def _name(rule: Rule, row: Row) -> str:
+    for name in rule.names:
+        pieces = [piece if isinstance(piece, str) else row.text(piece) for piece in name]
+        if all(piece if isinstance(piece, str) else shown for piece, shown in zip(name, pieces, strict=True)):
+            return "".join(pieces)[:LONGEST_NAME].strip()
+    return f"{rule.kind} {row.text(INDEX)}"

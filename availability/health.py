@@ -64,19 +64,28 @@ class HealthEngine:
             known.state = State.UNKNOWN
             known.before_unknown = last_known
 
-    def connect(self, parents: dict[CheckId, tuple[CheckId, ...]]) -> None:
-        """Set who depends on whom. Parents that are not watched are left out."""
+    def connect(
+        self, parents: Mapping[CheckId, tuple[CheckId, ...]], needs: Mapping[CheckId, tuple[CheckId, ...]] | None = None
+    ) -> None:
+        """Set who depends on whom. What is not watched is left out.
+
+        Parameters:
+            parents: of each check; any of them suffices.
+            needs: of each check; every single one is needed.
+        """
         for check in self._checks.values():
             check.children = []
             check.waiting = {}
         for check in self._checks.values():
-            check.parents = tuple(
-                self._checks[parent] for parent in parents.get(check.id, ()) if parent in self._checks
-            )  # fmt: skip
-            for parent in check.parents:
+            check.parents = self._watched(parents.get(check.id, ()))
+            check.needs = self._watched((needs or {}).get(check.id, ()))
+            for parent in check.above:
                 parent.children.append(check)
                 if check.pending_since_ns:
                     parent.waiting[check.id] = check
+
+    def _watched(self, names: Sequence[CheckId]) -> tuple[Check, ...]:
+        return tuple(self._checks[name] for name in names if name in self._checks)
 
     def share(self, groups: Mapping[CheckId, Sequence[CheckId]], down: Sequence[CheckId] = ()) -> None:
         """Set which checks share a risk; call it after `connect`. Members that are not watched are left out.
@@ -224,7 +233,7 @@ class HealthEngine:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
-                for parent in check.parents:
+                for parent in check.above:
                     parent.waiting[check.id] = check
                     self._ask(parent, now_ns)
             self._decide(check, now_ns, out)
@@ -236,7 +245,7 @@ class HealthEngine:
         rule, flapping = check.rule, check.flapping
         if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
             return
-        if check.parents and all(parent.lost_ns >= start_ns for parent in check.parents):
+        if check.away_above(lambda parent: parent.lost_ns >= start_ns):
             return  # what it hangs on was away: that one flaps
         if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
             return
@@ -365,7 +374,7 @@ class HealthEngine:
         if check.pending_since_ns:
             check.pending_since_ns = 0
             del self._pending[check.id]
-            for parent in check.parents:
+            for parent in check.above:
                 parent.waiting.pop(check.id, None)
 
     def _ask(self, check: Check, since_ns: int) -> None:
@@ -376,21 +385,21 @@ class HealthEngine:
 
     def _ask_above(self, check: Check, since_ns: int) -> None:
         """Have everything a check hangs on probed at once: the verdict needs the highest of what failed."""
-        waiting, seen = list(check.parents), {check.id}
+        waiting, seen = list(check.above), {check.id}
         while waiting:
             parent = waiting.pop()
             if parent.id in seen or parent.asked_ns >= since_ns:
                 continue  # whoever asked it has asked those above it
             seen.add(parent.id)
             self._ask(parent, since_ns)
-            waiting += parent.parents
+            waiting += parent.above
 
     def _pace(self, check: Check) -> None:
         urgent = (
             check.flapping.active
             or (check.bad_count > 0 and not check.failed)
             or (check.good_count > 0 and check.failed)
-            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
+            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.above))
             or check.asked_ns >= check.sample_ns > 0
         )
         if urgent != check.urgent:

@@ -38,7 +38,7 @@ class Target:
     """A target with the settings in force for it.
 
     Parameters:
-        id, name, role, notes, parents, circuit, notify: as written.
+        id, name, role, notes, parents, needs, circuit, notify: as written.
         address: numeric or a host name; ``None`` only where ``host`` is the one probe.
         site: where it stands, ``None`` when nobody said.
         system: its own, else its circuit's.
@@ -55,6 +55,7 @@ class Target:
     system: str | None
     role: str
     parents: tuple[str, ...]
+    needs: tuple[str, ...]
     probes: tuple[ProbeKind, ...]
     icmp: IcmpSettings | None
     snmp: TargetSnmp | None
@@ -187,6 +188,7 @@ def _target(
         system=target.system or (circuit.system if circuit else None),
         role=target.role,
         parents=target.parents,
+        needs=target.needs,
         probes=kinds,
         icmp=(effective(probing.icmp, target.icmp) if target.icmp else probing.icmp) if "icmp" in kinds else None,
         snmp=snmp,

@@ -140,7 +140,7 @@ class _Loading:
     def _cross_check(self, main: Source) -> None:
         self._errors += crosscheck.duplicates(self._items)
         self._errors += crosscheck.circles(self._items, "sites", "parent")
-        self._errors += crosscheck.circles(self._items, "targets", "parents")
+        self._errors += crosscheck.circles(self._items, "targets", "parents", "needs")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
             self._errors += crosscheck.objectives(self._items, self._hints)

@@ -113,7 +113,10 @@ class Watching:
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
             if check in self._hurried:
                 self._cadence.hurry(str(check), plan.fast_s)
-        self._health.connect({check: plan.parents for check, plan in wanted.items()})
+        self._health.connect(
+            {check: plan.parents for check, plan in wanted.items()},
+            {check: plan.needs for check, plan in wanted.items()},
+        )
         own = [check for check, plan in wanted.items() if isinstance(plan.settings, PingSettings)]
         risks = {**risks, OWN_ROUTE: own}
         down = [group for group, state in (last_known or {}).items() if state is State.DOWN and group in risks]

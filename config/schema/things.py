@@ -132,6 +132,9 @@ class Target(Named):
     system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
     role: Slug = Field("device", description="what it is: router, switch, camera …")
     parents: tuple[Slug, ...] = Field((), description="targets it is reached through; several: any of them suffices")
+    needs: tuple[Slug, ...] = Field(
+        (), description="targets without each of which it cannot be reached, beside parents"
+    )
     probes: tuple[ProbeKind, ...] | None = Field(
         None, description="default: icmp, and snmp and dns where their section is given"
     )

@@ -96,7 +96,7 @@ def faults(scenario: Scenario, province: Province, cast: Cast, start_ns: int) ->
         shown = cast[expected.behind or expected.failed]
         kind = scenario.cast[expected.behind or expected.failed].of
         probe = "snmp" if expected.seen == "snmp" else "icmp"
-        places = {member: _where(province, kind, member, set(shown)) for member in shown}
+        places = {member: _where(province, kind, member) for member in shown}
         groups = [shown] if expected.together else [(member,) for member in shown]
         for group in groups:
             causes = frozenset(f"{unit}/{probe}" for member in group for unit in places[member])
@@ -112,13 +112,11 @@ def _end_ns(scenario: Scenario, expected: Expected, start_ns: int) -> int:
     return start_ns + round(until * 1e9)
 
 
-def _where(province: Province, kind: str, name: str, failed: set[str]) -> set[str]:
+def _where(province: Province, kind: str, name: str) -> set[str]:
     """Name the units whose failure a broken line, a dark site or a dead unit is."""
     if kind == "sites":
         return {router_of(province, name)}
     if kind == "units":
         return {name}
-    lower = province.links[name].lower
-    ways = {link.id for link in province.links.values() if link.lower == lower}
     ends = {unit.id for unit in province.units.values() if unit.circuit == name}
-    return {lower} if ways <= failed or not ends else ends
+    return ends or {province.links[name].lower}

@@ -1,16 +1,9 @@
-"""Fixtures that several rooms' tests share."""
+"""What all tests have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from hypothesis import settings
 
-import pytest
-
-from tests.support.netns import Namespace, namespace
-
-
-@pytest.fixture
-def space() -> Iterator[Namespace]:
-    """A network namespace of its own with loopback up."""
-    with namespace() as made:
-        yield made
+# How long an example takes on a busy machine says nothing about the code.
+settings.register_profile("haidang", deadline=None)
+settings.load_profile("haidang")

@@ -12,6 +12,9 @@ from config.schema.settings import Confirmation
 from haidang.model import CheckId
 from probes.snmp import Access, User
 
+RISK_KINDS = frozenset({"carrier", "power", "ring", "building", "group"})
+"""What stands in a shared-risk group's id where a check has its probe."""
+
 Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | Unusable
 
 

@@ -120,14 +120,11 @@ async def poll(
     found = await _interfaces(session, memory, deadline, errors)
     ended = loop.time()
     if new:
-        memory.match = await identify(
-            session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline
-        )  # fmt: skip
+        memory.take(await identify(session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline))
     read: tuple[Sensor, ...] = ()
     match = memory.match
     if match is not None:
-        roots = match.profile.roots()
-        cells = table(await memory.columns(session, roots, match.profile.live(), deadline, errors)) if roots else {}
+        cells = table(await memory.columns(session, memory.roots, memory.live, deadline, errors))
         told = facts(match.profile.facts, cells, identity.sys_descr)
         identity = replace(
             identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class,

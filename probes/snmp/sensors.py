@@ -75,15 +75,20 @@ def sensors(rules: Iterable[Rule], cells: Table) -> tuple[Sensor, ...]:
         cells: what was read.
     """
     found: dict[tuple[str, str], Sensor] = {}
-    for outcome in outcomes(rules, cells):
+    for outcome in outcomes(rules, cells, explained=False):
         one = outcome.sensor
         if one is not None and len(found) < MOST_SENSORS:
             found.setdefault((one.kind, one.oid), one)
     return tuple(found.values())
 
 
-def outcomes(rules: Iterable[Rule], cells: Table) -> Iterator[Outcome]:
-    """Apply rules to every row, telling what became of it."""
+def outcomes(rules: Iterable[Rule], cells: Table, *, explained: bool = True) -> Iterator[Outcome]:
+    """Apply rules to every row, telling what became of it.
+
+    Parameters:
+        rules, cells: as `sensors`.
+        explained: also tell of rows that are not asked for; on large devices these are most.
+    """
     for rule in rules:
         indexes: dict[bytes, None] = {}
         for source in rule.values:
@@ -92,7 +97,7 @@ def outcomes(rules: Iterable[Rule], cells: Table) -> Iterator[Outcome]:
             if source.at is not None:
                 indexes = {index: None for index in indexes if index == source.at}
         for position, index in enumerate(indexes, 1):
-            yield from _row(rule, Row(cells, index, position))
+            yield from _row(rule, Row(cells, index, position), explained=explained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,9 @@ class Row:
 
     def text(self, source: Source) -> str:
         """Read a text for a name or a condition; empty when there is none."""
-        if source == INDEX:
+        if source is INDEX:
             return oids.decode(b"\x00" + self.index).removeprefix("0.0.") if self.index else ""
-        if source == POSITION:
+        if source is POSITION:
             return str(self.position)
         found = self.find(source)
         if found is None:
@@ -191,12 +196,14 @@ def as_text(tag: int, value: Value) -> str:
     return "".join(character for character in shown if character.isprintable())
 
 
-def _row(rule: Rule, row: Row) -> Iterator[Outcome]:
+def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
     source, found = next(((one, at) for one in rule.values if (at := row.find(one)) is not None), (None, None))
     if source is None or found is None:
         return
-    oid = oids.decode(source.root + found[0])
     failed = next((condition for condition in rule.where if not row.holds(condition)), None)
+    if failed is not None and not explained:
+        return
+    oid = oids.decode(source.root + found[0])
     if failed is not None:
         yield Outcome(rule, oid, None, f"where: {_said(failed, row)}")
         return

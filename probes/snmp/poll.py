@@ -16,7 +16,8 @@ from probes.snmp.memory import Memory, walked
 from probes.snmp.neighbours import COLUMNS as NEIGHBOUR_COLUMNS
 from probes.snmp.neighbours import Neighbour, neighbours
 from probes.snmp.profile import Library
-from probes.snmp.sensors import Sensor, sensors, table
+from probes.snmp.rows import table
+from probes.snmp.sensors import Sensor, sensors
 from probes.snmp.session import Session
 
 TICKS_WRAP = 1 << 32

@@ -71,9 +71,10 @@ def outcomes(rules: Iterable[Rule], cells: Table, *, explained: bool = True) -> 
         indexes: dict[bytes, None] = {}
         for source in rule.values:
             column = cells.get(source.root, {})
-            indexes.update(dict.fromkeys([source.at] if source.at is not None and source.at in column else column))
-            if source.at is not None:
-                indexes = {index: None for index in indexes if index == source.at}
+            if source.at is None:
+                indexes.update(dict.fromkeys(column))
+            elif source.at in column:
+                indexes[source.at] = None
         for position, index in enumerate(indexes, 1):
             yield from _row(rule, Row(cells, index, position), explained=explained)
 

@@ -16,7 +16,8 @@ from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
-from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
+from config.schema.objectives import Objective
+from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
 
@@ -75,7 +76,7 @@ class _Loading:
             probing=settings.probing,
             confirmation=settings.confirmation,
             alerting=settings.alerting,
-            inventory=resolve(self._things(), settings.probing),
+            inventory=resolve(self._things(), settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -142,6 +143,7 @@ class _Loading:
         self._errors += crosscheck.circles(self._items, "targets", "parents")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
+            self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck.alerting(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)
@@ -166,6 +168,8 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            objectives=self._of(Objective),
+            risks=self._of(Risk),
         )
 
     def _of(self, model: type[AnySection]) -> dict[str, AnySection]:

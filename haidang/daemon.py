@@ -25,7 +25,7 @@ from availability.health import HealthEngine
 from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
-from collectors.plan import plan
+from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
 from collectors.threads import in_thread
@@ -34,7 +34,10 @@ from config import load as load_configuration
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
+from haidang.control import ControlServer
+from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
+from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
 from haidang.settings import channels, mail_domain, store_settings
@@ -124,10 +127,12 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
-        changes = self._watching.apply(plan(self._configuration), known)
+        changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
+        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -165,12 +170,17 @@ class Daemon:
         self._incidents = Incidents(database, clock, self._world, notifier)
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
+        self._maintaining = Maintaining(
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+        )  # fmt: skip
+        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped,
+            self._clock_stepped, self._maintaining.silences,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
+        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
         self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
@@ -184,6 +194,18 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    async def _listen(self) -> None:
+        """Take requests of commands; without, everything else goes on."""
+        try:
+            await self._control.start()
+        except OSError as error:
+            logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
+
+    async def _foretell(self) -> None:
+        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -216,17 +238,19 @@ class Daemon:
         return fresh, device_profiles(fresh)
 
     def _take(self, fresh: Configuration, profiles: Library) -> None:
-        plans = plan(fresh)  # whatever can fail does so before anything is exchanged
+        plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
+        self._maintaining.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
         self._watching.use(profiles)
-        changes = self._watching.apply(plans)
+        changes = self._watching.apply(plans, risks)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
         self._names_changed.set()
         logger.info(
@@ -244,6 +268,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         self._pipeline.tick()
+        self._maintaining.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -328,6 +353,7 @@ class Daemon:
         began = self._clock.monotonic_ns()
         for task in loops:
             task.cancel()
+        self._control.close()
         self._calendar.close()
         self._watching.close()
         try:

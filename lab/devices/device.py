@@ -12,7 +12,7 @@ may pass between two calls: nothing has to be stepped.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lab.devices.agent import Access, Agent, Reply
 from lab.devices.authority import Authority, Engine
@@ -48,6 +48,7 @@ class Device:
         sinks: where its traps go.
         ring: share one between devices: a password costs a hash over 1 MiB.
         behaviour: how it treats requests.
+        planned: told when something will happen to it, whoever commanded it: call `events` then.
 
     Raises:
         ValueError: a sink's v3 user is not one of the device's.
@@ -57,7 +58,7 @@ class Device:
         self, model: Model, name: str, *, now_ns: int, seed: int = 0, up_for_s: float | None = None,
         location: str = "", contact: str = "", aliases: Mapping[int, str] | None = None, address: str | None = None,
         access: Access | None = None, sinks: Sequence[Sink] = (), ring: KeyRing | None = None,
-        behaviour: Behaviour = HONEST,
+        behaviour: Behaviour = HONEST, planned: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         access = access or Access()
         ring = ring or KeyRing()
@@ -72,6 +73,7 @@ class Device:
         self.state = State(
             model, name=name, location=location, contact=contact, aliases=aliases or {}, seed=seed, now_ns=now_ns,
             up_for_s=drawn if up_for_s is None else up_for_s, boots=boots, announce=self._announce,
+            planned=planned,
         )  # fmt: skip
         self.authority = Authority(engine_id(name), access.grants, ring)
         self.agent = Agent(self.state, access, self.authority, self._engine, rng)

@@ -11,16 +11,25 @@ Action = Callable[[int], None]
 
 
 class Schedule:
-    """Actions that wait for their time; what falls on the same moment happens in the order it was planned."""
+    """Actions that wait for their time; what falls on the same moment happens in the order it was planned.
 
-    def __init__(self, now_ns: int) -> None:
+    Parameters:
+        now_ns: when it begins.
+        planned: told the time of each action that is added.
+    """
+
+    def __init__(self, now_ns: int, planned: Callable[[int], None] | None = None) -> None:
         self.now_ns = now_ns
+        self._planned = planned
         self._heap: list[tuple[int, int, Action]] = []
         self._order = count()
 
     def add(self, at_ns: int, action: Action) -> None:
         """Plan an action; a time that has passed already means now."""
-        heapq.heappush(self._heap, (max(at_ns, self.now_ns), next(self._order), action))
+        at_ns = max(at_ns, self.now_ns)
+        heapq.heappush(self._heap, (at_ns, next(self._order), action))
+        if self._planned is not None:
+            self._planned(at_ns)
 
     def run(self, until_ns: int) -> None:
         """Let everything happen that is due; a time in the past does nothing, time never goes back."""

@@ -40,16 +40,18 @@ class State:
         up_for_s: how long it has been up by then.
         boots: snmpEngineBoots.
         announce: takes its traps and their time.
+        planned: told the time of whatever will happen to it.
     """
 
     def __init__(
         self, model: Model, *, name: str, location: str, contact: str, aliases: Mapping[int, str], seed: int,
         now_ns: int, up_for_s: float, boots: int, announce: Callable[[Trap, int], None],
+        planned: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self.model = model
         self.name, self.location, self.contact = name, location, contact
         self.aliases = aliases
-        self.schedule = Schedule(now_ns)
+        self.schedule = Schedule(now_ns, planned)
         self.tree = model.tree
         self.overrides: dict[bytes, bytes] = {}
         self.phase = zlib.crc32(f"{seed}/{name}".encode())

@@ -9,8 +9,10 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
+from config.schema.objectives import Objective, ServiceHours
 from config.schema.settings import (
     Confirmation,
+    Confirmations,
     DnsSettings,
     HostSettings,
     IcmpSettings,
@@ -27,6 +29,7 @@ from config.schema.things import (
     Contact,
     Credential,
     Priv,
+    Risk,
     Site,
     System,
     Target,
@@ -47,7 +50,7 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.snmp": SnmpSettings,
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
-    "confirmation": Confirmation,
+    "confirmation": Confirmations,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -57,10 +60,14 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
+    "risks[]": Risk,
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "objectives[]": Objective,
+    "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
 }
@@ -84,12 +91,14 @@ def default(name: str, field: FieldInfo) -> str:
         return "**needed**"
     if isinstance(value, BaseModel):
         return "see below"
-    if value is None or value in ((), ""):
+    if value is None or value in ((), "", {}):
         return "–"
     if name.endswith("_s"):
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):
         return f"`{value // 1024**3}GiB`"
+    if isinstance(value, tuple):
+        return " ".join(f"`{word}`" for word in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -8,18 +8,8 @@ from pathlib import Path
 
 from config import Configuration
 from config.profile_files import DeviceProfile, load
-from config.schema.profile import (
-    RANGES,
-    UNITS,
-    ConditionText,
-    FactText,
-    LimitsText,
-    RuleText,
-    SourceText,
-    StatusText,
-    is_number,
-    is_oid,
-)
+from config.schema.profile import ConditionText, FactText, LimitsText, RuleText, SourceText, StatusText
+from config.schema.profile_values import RANGES, UNITS, is_number, is_oid
 from probes.snmp import oid as oids
 from probes.snmp.profile import (
     INDEX,

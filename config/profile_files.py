@@ -16,7 +16,8 @@ from config import document
 from config.errors import ConfigError, ConfigurationInvalid, Hints, quoted
 from config.files import Source
 from config.messages import explain
-from config.schema.profile import FactsText, ProfileText, SourceText, is_number, is_oid
+from config.schema.profile import FactsText, ProfileText, SourceText
+from config.schema.profile_values import is_number, is_oid
 from config.source import LARGEST_FILE, Unreadable, decode, read_bytes
 from config.tree import Mark
 

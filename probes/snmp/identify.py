@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from probes.snmp import oid as oids
 from probes.snmp.errors import SnmpError
 from probes.snmp.profile import Fact, Library, Match
-from probes.snmp.sensors import LONGEST_NAME, LONGEST_TEXT, Cell, Row
+from probes.snmp.rows import LONGEST_NAME, LONGEST_TEXT, Cell, Row
 from probes.snmp.session import Session
 from probes.snmp.walk import walk_table
 

@@ -35,6 +35,14 @@ class Memory:
         self._ticks: int | None = None
         self._columns: dict[bytes, Column] = {}
         self.match: Match | None = None
+        self.roots: tuple[bytes, ...] = ()
+        self.live: frozenset[bytes] = frozenset()
+
+    def take(self, match: Match | None) -> None:
+        """Remember which profile the device got, and which columns that reads."""
+        self.match = match
+        self.roots = match.profile.roots() if match is not None else ()
+        self.live = match.profile.live() if match is not None else frozenset()
 
     def begin(self, who: tuple[str | None, str | None], boots: int | None, ticks: int | None) -> bool:
         """Begin a poll.
@@ -63,7 +71,7 @@ class Memory:
         """Walk everything next time."""
         self._who = None
         self._columns.clear()
-        self.match = None
+        self.take(None)
 
     async def columns(
         self, session: Session, roots: Collection[bytes], live: Iterable[bytes], deadline: float, errors: list[str]

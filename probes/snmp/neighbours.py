@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from probes.snmp import oid as oids
 from probes.snmp.ber import Value
 from probes.snmp.interfaces import Interface
-from probes.snmp.sensors import LONGEST_NAME, as_text, table
+from probes.snmp.rows import LONGEST_NAME, as_text, table
 from probes.snmp.walk import Column
 
 _LLDP = oids.encode("1.0.8802.1.1.2.1")

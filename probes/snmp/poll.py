@@ -16,7 +16,8 @@ from probes.snmp.memory import Memory, walked
 from probes.snmp.neighbours import COLUMNS as NEIGHBOUR_COLUMNS
 from probes.snmp.neighbours import Neighbour, neighbours
 from probes.snmp.profile import Library
-from probes.snmp.sensors import Sensor, sensors, table
+from probes.snmp.rows import table
+from probes.snmp.sensors import Sensor, sensors
 from probes.snmp.session import Session
 
 TICKS_WRAP = 1 << 32
@@ -120,14 +121,11 @@ async def poll(
     found = await _interfaces(session, memory, deadline, errors)
     ended = loop.time()
     if new:
-        memory.match = await identify(
-            session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline
-        )  # fmt: skip
+        memory.take(await identify(session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline))
     read: tuple[Sensor, ...] = ()
     match = memory.match
     if match is not None:
-        roots = match.profile.roots()
-        cells = table(await memory.columns(session, roots, match.profile.live(), deadline, errors)) if roots else {}
+        cells = table(await memory.columns(session, memory.roots, memory.live, deadline, errors))
         told = facts(match.profile.facts, cells, identity.sys_descr)
         identity = replace(
             identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class,

@@ -14,7 +14,8 @@ from probes.snmp.identify import candidates, facts, identify
 from probes.snmp.memory import walked
 from probes.snmp.poll import WHO, Identity, read_identity
 from probes.snmp.profile import Library, Match, Profile
-from probes.snmp.sensors import Cell, Outcome, outcomes, table
+from probes.snmp.rows import Cell, table
+from probes.snmp.sensors import Outcome, outcomes
 from probes.snmp.session import Access, Session
 from probes.snmp.walk import Column
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from probes.snmp import ber, oid
 from probes.snmp.ber import Value
 from probes.snmp.profile import INDEX, Condition, Limits, Rule, Source, State
-from probes.snmp.sensors import LONGEST_NAME, MOST_SENSORS, Sensor, as_text, decimal, outcomes, sensors
+from probes.snmp.rows import LONGEST_NAME, as_text, decimal
+from probes.snmp.sensors import MOST_SENSORS, Sensor, outcomes, sensors
 
 VALUE, OTHER, NAME = (Source(oid.encode(f"1.3.6.1.4.1.32473.{number}")) for number in (1, 2, 3))
 Cells = dict[bytes, dict[bytes, tuple[int, Value]]]

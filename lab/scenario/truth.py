@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lab.province import Province
@@ -18,7 +18,8 @@ class Fault:
 
     Parameters:
         name: for the reader of a table.
-        causes: checks (``unit/probe``) of which any is the right answer to "what is broken?".
+        causes: checks (``unit/probe``, or ``name/kind`` of what several share) of which any is the right answer to
+            "what is broken?".
         start_ns, end_ns: when, UTC nanoseconds.
         seen: what a daemon should make of it: ``down``, ``snmp``, ``degraded``, ``warning`` or ``nothing``.
     """
@@ -100,6 +101,8 @@ def faults(scenario: Scenario, province: Province, cast: Cast, start_ns: int) ->
         groups = [shown] if expected.together else [(member,) for member in shown]
         for group in groups:
             causes = frozenset(f"{unit}/{probe}" for member in group for unit in places[member])
+            if len(group) > 1:
+                causes |= _shared(province, kind, group)
             name = group[0] if len(group) == 1 else f"{expected.failed} ({len(group)})"
             yield Fault(
                 f"{number} {name}", causes, start_ns + round(expected.at * 1e9), _end_ns(scenario, expected, start_ns),
@@ -110,6 +113,13 @@ def faults(scenario: Scenario, province: Province, cast: Cast, start_ns: int) ->
 def _end_ns(scenario: Scenario, expected: Expected, start_ns: int) -> int:
     until = scenario.lasts if expected.until is None else expected.until
     return start_ns + round(until * 1e9)
+
+
+def _shared(province: Province, kind: str, names: Sequence[str]) -> set[str]:
+    """Name what several lines or sites have in common, as a daemon would: their carriers, their power feeders."""
+    if kind == "lines":
+        return {f"{province.links[name].carrier}/carrier" for name in names}
+    return {f"{province.sites[name].feeder}/power" for name in names} if kind == "sites" else set()
 
 
 def _where(province: Province, kind: str, name: str) -> set[str]:

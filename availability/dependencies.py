@@ -47,12 +47,12 @@ def _behind(check: Check, parents: Sequence[Check]) -> Verdict:
     verdict = Verdict.HIDDEN
     for parent in parents:
         if parent.failed:
-            if check.good_ns > parent.failed_since_ns + LIVED_ON_NS:
-                return Verdict.OWN_FAULT  # it was reached while that parent was away: it does not need it
-        elif parent.bad_count > 0 or (parent.state in WORKING and parent.sample_ns <= check.pending_since_ns):
-            verdict = Verdict.WAIT
-        else:
+            continue
+        if parent.bad_count == 0 and (parent.state not in WORKING or parent.sample_ns > check.pending_since_ns):
             return Verdict.OWN_FAULT
+        verdict = Verdict.WAIT
+    if verdict is Verdict.HIDDEN and check.good_ns > last_to_fail(parents).failed_since_ns + LIVED_ON_NS:
+        return Verdict.OWN_FAULT  # it was reached while all of them were away: it does not need them
     return verdict
 
 

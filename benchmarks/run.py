@@ -9,6 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = (
     "config_load.py",
+    "availability/verdicts.py",
     "metrics_store.py",
     "icmp.py",
     "snmp.py",

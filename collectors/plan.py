@@ -71,6 +71,7 @@ def snmp_access(target: Target) -> Access:
             credential.priv.protocol.replace("-cisco", "-C") if credential.priv else None,
             credential.priv.password.read() if credential.priv else "",
             credential.context,
+            bytes.fromhex(credential.context_engine_id or ""),
         )
         return Access(user=user, port=settings.port, timeout_s=timeout_s, tries=tries)
     community = credential.community.read() if credential.community else ""

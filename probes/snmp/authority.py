@@ -97,14 +97,7 @@ class Authority:
         """
         header = usm.read_header(data, pos, end)
         largest = _largest(data, pos, end)
-        start, scoped_at = ber.read(data, header.start, header.end, ber.OCTET_STRING)
-        pos, stop = ber.read(data, start, scoped_at, ber.SEQUENCE)
-        engine_id, pos = ber.read_octets(data, pos, stop)
-        boots, pos = ber.read_integer(data, pos, stop)
-        seconds, pos = ber.read_integer(data, pos, stop)
-        name, pos = ber.read_octets(data, pos, stop)
-        mac_start, mac_end = ber.read(data, pos, stop, ber.OCTET_STRING)
-        salt, _ = ber.read_octets(data, mac_end, stop)
+        engine_id, boots, seconds, name, mac_start, mac_end, salt, scoped_at = usm.read_parameters(data, header)
 
         def refuse(reason: bytes, keys: Keys | None = None) -> bytes:
             return self._refuse(header, reason, engine, keys)

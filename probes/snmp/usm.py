@@ -83,6 +83,43 @@ def read_header(data: bytes, pos: int, end: int) -> Header:
     return Header(message_id, flags[0], after, end)
 
 
+class Parameters(NamedTuple):
+    """The security parameters of a message (RFC 3414 §2.4): who vouches for it, its clock, who asks, and the proofs.
+
+    Parameters:
+        mac_start, mac_end: where msgAuthenticationParameters stand in the message.
+        after: where what is secured begins.
+    """
+
+    engine_id: bytes
+    boots: int
+    time: int
+    user: bytes
+    mac_start: int
+    mac_end: int
+    salt: bytes
+    after: int
+
+
+def read_parameters(data: bytes, header: Header) -> Parameters:
+    """Read the security parameters.
+
+    Raises:
+        BerError: not well-formed, or a number out of range.
+    """
+    start, after = ber.read(data, header.start, header.end, ber.OCTET_STRING)
+    pos, end = ber.read(data, start, after, ber.SEQUENCE)
+    engine_id, pos = ber.read_octets(data, pos, end)
+    boots, pos = ber.read_integer(data, pos, end)
+    seconds, pos = ber.read_integer(data, pos, end)
+    user, pos = ber.read_octets(data, pos, end)
+    mac_start, mac_end = ber.read(data, pos, end, ber.OCTET_STRING)
+    salt, _ = ber.read_octets(data, mac_end, end)
+    if not (0 <= boots <= _LAST_BOOT and 0 <= seconds <= _LAST_BOOT and len(engine_id) <= 32):
+        raise BerError("engine ID, boots or time out of range")
+    return Parameters(engine_id, boots, seconds, user, mac_start, mac_end, salt, after)
+
+
 class Security:
     """What is known of one agent's engine, for one user.
 
@@ -179,16 +216,7 @@ class Security:
         Raises:
             BerError: not well-formed.
         """
-        start, after = ber.read(data, header.start, header.end, ber.OCTET_STRING)
-        pos, end = ber.read(data, start, after, ber.SEQUENCE)
-        engine_id, pos = ber.read_octets(data, pos, end)
-        boots, pos = ber.read_integer(data, pos, end)
-        seconds, pos = ber.read_integer(data, pos, end)
-        _, pos = ber.read_octets(data, pos, end)
-        mac_start, mac_end = ber.read(data, pos, end, ber.OCTET_STRING)
-        salt, _ = ber.read_octets(data, mac_end, end)
-        if not (0 <= boots <= _LAST_BOOT and 0 <= seconds <= _LAST_BOOT and len(engine_id) <= 32):
-            raise BerError("engine ID, boots or time out of range")
+        engine_id, boots, seconds, _, mac_start, mac_end, salt, after = read_parameters(data, header)
         authentic = bool(header.flags & AUTH_FLAG)
         if authentic:
             same_engine = engine_id == self.engine_id and bool(engine_id)

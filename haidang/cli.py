@@ -31,6 +31,7 @@ from haidang.commands.common import (
 )
 from haidang.daemon import Daemon
 from haidang.life import AlreadyRunning
+from haidang.settings import listening
 from storage.database import DatabaseError
 
 app = typer.Typer(
@@ -182,6 +183,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             findings.append(
                 doctor.reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")
             )
+        findings += doctor.receivers(listening(configuration))
         if configuration.storage.kind == "influxdb":
             findings.append(doctor.reachable_url(configuration.storage.influxdb.url))
     if as_json:
@@ -200,6 +202,7 @@ app.add_typer(reading.store, name="store")
 app.command("poll")(probing.poll)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
+app.command("events")(reading.events)
 app.command("availability")(reading.availability)
 
 

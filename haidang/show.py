@@ -13,9 +13,11 @@ from alerting import records
 from alerting.world import in_language
 from availability.objectives import figures, month_named
 from collectors.plan import primary
+from collectors.receiver.catalogue import Catalogue
 from config import Configuration
 from haidang.model import CheckId, Interval, State
 from haidang.world import ConfiguredWorld
+from storage.events import recorded
 from storage.ledger import LedgerReader
 
 FORMULA = "A = up / (up + down); unknown time is in neither; bounds count all of it as down or as up"
@@ -197,6 +199,22 @@ def availability(
         "until": utc(min(month.end_ns, max(now_ns, month.start_ns))), "complete": now_ns >= month.end_ns,
         "formula": FORMULA, "targets": rows,
     }  # fmt: skip
+
+
+def events(
+    configuration: Configuration, sql: sqlite3.Connection, target: str | None, *, most: int
+) -> list[dict[str, Any]]:
+    """Tell what devices told by themselves; the newest first."""
+    catalogue = Catalogue.ours()
+    return [
+        {
+            "target": event.target, "first": utc(event.first_ns), "last": utc(event.last_ns), "count": event.count,
+            "kind": event.kind, "source": event.source, "name": event.name, "severity": event.severity,
+            "meaning": catalogue.words(event.name, configuration.language), "text": event.text,
+            "proven": event.proven,
+        }
+        for event in recorded(sql, target, most=most)
+    ]  # fmt: skip
 
 
 def _known(intervals: Iterable[Interval], known_ns: int) -> list[Interval]:

@@ -26,10 +26,10 @@ class Telling:
     Parameters:
         clock: spaces the looks.
         log: where events are kept.
-        look: looks at a target now, with all its probes.
+        look: looks at a target now, with all its probes; False when it must be tried again.
     """
 
-    def __init__(self, clock: Clock, log: EventLog, look: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, log: EventLog, look: Callable[[str], bool]) -> None:
         self._clock = clock
         self._log = log
         self._look = look
@@ -64,6 +64,11 @@ class Telling:
                 self._asked[target] = None
                 self._try(target)
 
+    @property
+    def left_out(self) -> int:
+        """Events that were not kept: more different ones at once than wait for the disk."""
+        return self._log.left_out
+
     def tick(self) -> None:
         """Let time pass: write what came, look at what had to wait. Call it every second."""
         self._left = MOST_LOOKS
@@ -81,8 +86,8 @@ class Telling:
     def _try(self, target: str) -> None:
         now_ns = self._clock.monotonic_ns()
         if self._left and now_ns - self._looked_ns.get(target, now_ns - LOOK_PAUSE_NS) >= LOOK_PAUSE_NS:
-            del self._asked[target]
             self._left -= 1
             self._looked_ns[target] = now_ns
             self.looks += 1
-            self._look(target)
+            if self._look(target):
+                del self._asked[target]

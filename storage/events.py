@@ -1,4 +1,4 @@
-"""Events on record: what devices told by themselves, the newest of each target, gathered so that a storm stays small."""
+"""Events on record: what devices told by themselves, the newest of each target; a storm stays small."""
 
 from __future__ import annotations
 
@@ -124,4 +124,7 @@ def recorded(sql: sqlite3.Connection, target: str | None = None, *, most: int = 
     """
     where, values = ("WHERE target = ?", [target]) if target is not None else ("", [])
     rows = sql.execute(f"SELECT {_COLUMNS} FROM event {where} ORDER BY last_ns DESC, id DESC LIMIT ?", [*values, most])
-    return [Recorded(*row[:-1], proven=bool(row[-1])) for row in rows]
+    return [
+        Recorded(of, first, last, count, kind, source, name, severity, text, bool(proven))
+        for of, first, last, count, kind, source, name, severity, text, proven in rows
+    ]

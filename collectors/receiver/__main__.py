@@ -49,11 +49,12 @@ class Receiver:
 
     Parameters:
         events: takes one event a message.
+        catalogue: what things mean.
     """
 
-    def __init__(self, events: socket.socket) -> None:
+    def __init__(self, events: socket.socket, catalogue: Catalogue) -> None:
         self._events = events
-        self.intake = Intake(ReceiverSettings(), Catalogue.ours(), SystemClock(), self._hand)
+        self.intake = Intake(ReceiverSettings(), catalogue, SystemClock(), self._hand)
         self.sources: frozenset[str] = frozenset()
         self.streams = Streams(self._welcome, self.intake.log)
 
@@ -102,12 +103,14 @@ class Receiver:
         return True
 
 
-async def receive(events: int, traps: list[int], syslog_udp: list[int], syslog_tcp: list[int]) -> None:
+async def receive(
+    events: int, traps: list[int], syslog_udp: list[int], syslog_tcp: list[int], catalogue: Catalogue
+) -> None:
     """Live until standard input ends or the daemon no longer takes events."""
     loop = asyncio.get_running_loop()
     channel = socket.socket(fileno=events)
     channel.setblocking(False)
-    receiver = Receiver(channel)
+    receiver = Receiver(channel, catalogue)
     orders = asyncio.StreamReader(limit=_LONGEST_LINE)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     receiver.told(await orders.readuntil(b"\n"))
@@ -139,8 +142,9 @@ def main(words: list[str]) -> None:
     """Enter here."""
     events, *lists = words
     traps, syslog_udp, syslog_tcp = ([int(one) for one in group.split(",")] if group != "-" else [] for group in lists)
+    catalogue = Catalogue.ours()  # before the files of the program may be out of reach
     confine()
-    asyncio.run(receive(int(events), traps, syslog_udp, syslog_tcp))
+    asyncio.run(receive(int(events), traps, syslog_udp, syslog_tcp, catalogue))
 
 
 if __name__ == "__main__":

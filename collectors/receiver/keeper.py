@@ -23,7 +23,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 STEADY_S = 300.0
 """A process that lived so long did not end because of how it was started: the pause is short again."""
-END_S = 2.0
+END_S = 1.0
 _BATCH = 64
 _SAID_BYTES = 2_000
 _BOOTS_FROM_NS = 1_577_836_800 * 10**9  # 2020-01-01
@@ -74,7 +74,9 @@ class Keeper:
             try:
                 opened = open_all(self._listening)
             except CannotListen as error:
-                logger.error("traps and logs cannot be received", reason=str(error), again_in_s=pause_s)  # noqa: TRY400 all is said
+                logger.error(  # noqa: TRY400 all is said
+                    "traps and logs cannot be received", reason=error.reason, cure=error.cure, again_in_s=pause_s
+                )
             else:
                 try:
                     ended = await self._live(opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -11,7 +12,17 @@ from probes.sockets import enlarge
 
 
 class CannotListen(Exception):
-    """An address or port cannot be listened on; the text says which, why, and the cure."""
+    """An address or port cannot be listened on.
+
+    Parameters:
+        reason: which, and why.
+        cure: what to do.
+    """
+
+    def __init__(self, reason: str, cure: str) -> None:
+        super().__init__(f"{reason}; {cure}")
+        self.reason = reason
+        self.cure = cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ def _open(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     try:
         sock = socket.socket(family, kind)
     except OSError as error:
-        raise CannotListen(f"{transport} {host} port {port}: {(error.strerror or str(error)).lower()}") from error
+        raise _cannot(error, transport, host, port) from error
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -75,16 +86,19 @@ def _open(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise CannotListen(f"{transport} {host} port {port}: {_reason(error, port)}") from error
+        raise _cannot(error, transport, host, port) from error
     return sock
 
 
-def _reason(error: OSError, port: int) -> str:
+def _cannot(error: OSError, transport: str, host: str, port: int) -> CannotListen:
+    cure = "check receivers in the configuration"
     if isinstance(error, PermissionError):
-        return (
-            f"not permitted: ports under 1024 need CAP_NET_BIND_SERVICE (install haidang-receivers.conf, see "
-            f"docs/operations.md), or choose a port over 1023 and send there instead of {port}"
+        cure = (
+            "ports under 1024 need CAP_NET_BIND_SERVICE: install haidang-receivers.conf (docs/operations.md), "
+            "or let devices send to a port over 1023"
         )
-    if error.errno == 98:
-        return "another program listens there (ss -lnp shows which): end snmptrapd or the syslog daemon, or change port"
-    return (error.strerror or str(error)).lower()
+    elif error.errno == errno.EADDRINUSE:
+        cure = f"nothing if it is the daemon that listens there; else end the other program (ss -lnp 'sport = {port}')"
+    elif error.errno == errno.EADDRNOTAVAIL:
+        cure = "write an address that this machine has"
+    return CannotListen(f"{transport} {host} port {port}: {(error.strerror or str(error)).lower()}", cure)

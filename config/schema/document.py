@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from config.errors import quoted
 from config.schema.alerting import Alerting
+from config.schema.receivers import Receivers
 from config.schema.settings import Confirmation, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
 from config.schema.values import Refusal, Section, line
@@ -79,6 +80,7 @@ class Document(Part):
     storage: Storage = Field(default_factory=Storage, description="where measurements go")
     probing: Probing = Field(default_factory=Probing, description="how things are probed")
     confirmation: Confirmation = Field(default_factory=Confirmation, description="when a failure is one")
+    receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
 
 

@@ -72,13 +72,15 @@ class Authority:
         engine_id: of the engine.
         users: who may ask.
         ring: derives keys; share it between engines, a password costs a hash over 1 MiB.
+        any_context: take messages about contexts that are not ours: an inform speaks of its sender's (RFC 3413 §3.3).
     """
 
-    def __init__(self, engine_id: bytes, users: Iterable[User], ring: KeyRing) -> None:
+    def __init__(self, engine_id: bytes, users: Iterable[User], ring: KeyRing, *, any_context: bool = False) -> None:
         self.engine_id = engine_id
         self.counted: dict[bytes, int] = {}
         self._users = {user.name.encode(): user for user in users}
         self._ring = ring
+        self._any_context = any_context
         self._keys: dict[bytes, Keys] = {}
         self._salt = 0
 
@@ -127,7 +129,7 @@ class Authority:
         pos, stop = ber.read(plain, pos, stop, ber.SEQUENCE)
         context_engine, pos = ber.read_octets(plain, pos, stop)
         context, pos = ber.read_octets(plain, pos, stop)
-        if context_engine != self.engine_id or context:
+        if not self._any_context and (context_engine != self.engine_id or context):
             return refuse(UNKNOWN_CONTEXTS, keys if level else None)
         return Question(header.message_id, level, keys, plain, pos, stop, context, largest)
 

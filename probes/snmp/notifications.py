@@ -55,7 +55,7 @@ class Notifications:
     def __init__(self, engine_id: bytes, users: Iterable[User], engine: Callable[[], tuple[int, int]]) -> None:
         self._keys = KeyRing()
         self._users = {user.name.encode(): user for user in users}
-        self._authority = Authority(engine_id, self._users.values(), self._keys)
+        self._authority = Authority(engine_id, self._users.values(), self._keys, any_context=True)
         self._engine = engine
         self._senders: OrderedDict[tuple[bytes, bytes], usm.Security] = OrderedDict()
 

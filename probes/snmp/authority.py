@@ -41,7 +41,7 @@ class Question(NamedTuple):
 
     Parameters:
         plain, start, end: where its PDU stands.
-        context: contextName.
+        context_engine, context: contextEngineID and contextName.
         largest: bytes the asker takes.
     """
 
@@ -51,6 +51,7 @@ class Question(NamedTuple):
     plain: bytes
     start: int
     end: int
+    context_engine: bytes
     context: bytes
     largest: int
 
@@ -131,7 +132,7 @@ class Authority:
         context, pos = ber.read_octets(plain, pos, stop)
         if not self._any_context and (context_engine != self.engine_id or context):
             return refuse(UNKNOWN_CONTEXTS, keys if level else None)
-        return Question(header.message_id, level, keys, plain, pos, stop, context, largest)
+        return Question(header.message_id, level, keys, plain, pos, stop, context_engine, context, largest)
 
     def user(self, name: str) -> Keys | None:
         """Give a user's keys on this engine, for messages that it sends by itself."""
@@ -143,11 +144,17 @@ class Authority:
         around = 100 + 2 * len(self.engine_id) + len(keys.name) + keys.mac_bytes + len(question.context)
         return max(SMALLEST_MESSAGE, min(largest, question.largest)) - around
 
-    def seal(self, message_id: int, flags: int, keys: Keys | None, pdu: bytes, engine: Engine) -> bytes:
-        """Make a message of ours, encrypted and signed as the flags say."""
+    def seal(
+        self, message_id: int, flags: int, keys: Keys | None, pdu: bytes, engine: Engine, *,
+        context_engine: bytes = b"", context: bytes = b"",
+    ) -> bytes:  # fmt: skip
+        """Make a message of ours, encrypted and signed as the flags say; about our own context if not told another."""
         scoped = ber.encode(
-            ber.SEQUENCE, ber.encode(ber.OCTET_STRING, self.engine_id) + b"\x04\x00" + pdu
-        )  # fmt: skip
+            ber.SEQUENCE,
+            ber.encode(ber.OCTET_STRING, context_engine or self.engine_id)
+            + ber.encode(ber.OCTET_STRING, context)
+            + pdu,
+        )
         salt = b""
         if flags & PRIV_FLAG and keys is not None and keys.cipher is not None:
             self._salt += 1  # the boots are in front of it: no salt comes twice, also after a restart

@@ -121,7 +121,10 @@ class Notifications:
             raise BerError(f"a PDU {head.tag:#04x} where an inform belongs")
         found = _read_v2(INFORM, head.pdu(question.plain).varbinds)
         receipt = _receipt(question.plain, head)
-        reply = self._authority.seal(question.message_id, question.flags, keys, receipt, engine)
+        reply = self._authority.seal(
+            question.message_id, question.flags, keys, receipt, engine,
+            context_engine=question.context_engine, context=question.context,
+        )  # fmt: skip
         return found._replace(user=keys.name.decode() if keys.level else ""), reply
 
 

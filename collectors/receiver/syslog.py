@@ -15,6 +15,7 @@ _TIME = re.compile(
 )
 _TAG = re.compile(r"([A-Za-z0-9_./%-]{1,48})(?:\[\d{1,10}\])?: ?")
 _HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9._:-]{0,254}) (?=\S)")
+_HIGHEST_PRIORITY = 191
 _DEFAULT_PRIORITY = 13  # RFC 3164 §4.3.3: user-level, notice
 
 
@@ -38,7 +39,9 @@ def parse(data: bytes) -> SyslogMessage:
     The time and host in it are left out: its arrival and its source say that better.
     """
     match = _PRIORITY.match(data)
-    priority = int(match[1]) if match and int(match[1]) <= 191 else _DEFAULT_PRIORITY
+    if match and int(match[1]) > _HIGHEST_PRIORITY:
+        match = None
+    priority = int(match[1]) if match else _DEFAULT_PRIORITY
     rest = data[match.end() :] if match else data
     try:
         text = rest.decode()

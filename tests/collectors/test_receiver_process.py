@@ -45,7 +45,7 @@ class Kept:
 
     async def until(self, look: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
-            while not look():
+            while not look():  # noqa: ASYNC110 what is looked at is another process
                 await asyncio.sleep(0.02)
 
     async def works(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +13,7 @@ from collectors.receiver.event import Severity
 from probes.snmp import oid
 
 LOOKED_AT = 1_024
-"""Characters of a log message that patterns are looked for in: what bounds their time."""
+"""Characters of a log message in which words are looked for: what bounds the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,12 @@ class Catalogue:
         said: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
         self._traps = {oid.encode(str(entry["oid"])): _meaning(entry) for entry in said["traps"]}
         self._objects = {oid.encode(str(name)): str(word) for name, word in said["objects"].items()}
-        self._patterns = [
-            (re.compile(str(entry["pattern"]), re.IGNORECASE), _meaning(entry)) for entry in said["syslog"]
+        self._sayings = [
+            (tuple(str(words).lower().split(" … ")), _meaning(entry))
+            for entry in said["syslog"]
+            for words in entry["says"]
         ]
-        every = [*self._traps.values(), *(meaning for _, meaning in self._patterns)]
+        every = [*self._traps.values(), *(meaning for _, meaning in self._sayings)]
         self._words = {meaning.name: meaning.words for meaning in reversed(every)}
 
     @classmethod
@@ -62,8 +63,8 @@ class Catalogue:
 
     def message(self, text: str) -> Meaning | None:
         """Find a log message by its words."""
-        head = text[:LOOKED_AT]
-        return next((meaning for pattern, meaning in self._patterns if pattern.search(head)), None)
+        head = text[:LOOKED_AT].lower()
+        return next((meaning for words, meaning in self._sayings if _in_order(words, head)), None)
 
     def label(self, name: bytes) -> str:
         """Write a variable's name short: ``ifDescr.7``, or the numbers when it is not known."""
@@ -77,6 +78,17 @@ class Catalogue:
     def words(self, name: str, language: str) -> str:
         """Say what an event's name means; empty when it is not in the catalogue."""
         return self._words.get(name, {}).get(language, "")
+
+
+def _in_order(words: tuple[str, ...], text: str) -> bool:
+    """Tell whether words follow each other in a text."""
+    pos = 0
+    for word in words:
+        pos = text.find(word, pos)
+        if pos < 0:
+            return False
+        pos += len(word)
+    return True
 
 
 def _meaning(entry: Mapping[str, Any]) -> Meaning:

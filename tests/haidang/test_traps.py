@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.collectors.test_receiver_intake import trap
 from tests.support.daemon import Daemon, ask
@@ -35,7 +36,7 @@ async def test_a_trap_makes_the_device_be_polled_at_once_and_sets_no_state(tmp_p
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
                 sock.sendto(trap("1.3.6.1.6.3.1.1.5.3"), ("127.0.0.1", port))
             await agent.until_asked(polled + 2)
-            found = []
+            found: list[dict[str, Any]] = []
             async with asyncio.timeout(10):
                 while not found:
                     found = await asyncio.to_thread(ask, config, "events", "sw")

@@ -14,6 +14,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import sys
 from dataclasses import asdict
 
@@ -27,7 +28,8 @@ _BATCH = 64
 _LONGEST_LINE = 64 * 2**20
 _NOBODY = 65_534
 _MEMORY = 512 * 2**20
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _CLEAR_ALL = 38, 47, 4  # prctl(2)
+_CAPABILITY_VERSION = 0x20080522  # capset(2)
 
 
 def confine() -> None:
@@ -41,7 +43,15 @@ def confine() -> None:
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    kernel = ctypes.CDLL(None, use_errno=True)
+    nothing = (struct.pack("=Ii", _CAPABILITY_VERSION, 0), bytes(24))  # effective, permitted, inheritable: none
+    for failed in (
+        kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+        kernel.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0),
+        kernel.capset(*nothing),
+    ):
+        if failed:
+            raise OSError(ctypes.get_errno(), "the receiver cannot give its rights away")
 
 
 class Receiver:

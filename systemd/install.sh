@@ -49,8 +49,6 @@ done
 rm -rf "$PREFIX.old"
 
 install -m 0644 "$HERE/haidang.service" /etc/systemd/system/haidang.service
-# Not put in place: see docs/operations.md, Traps and logs
-install -D -m 0644 "$HERE/haidang-receivers.conf" "$PREFIX/share/haidang/systemd/haidang-receivers.conf"
 install -D -m 0644 "$HERE/haidang.sysusers.conf" /usr/lib/sysusers.d/haidang.conf
 install -D -m 0644 "$HERE/haidang.tmpfiles.conf" /usr/lib/tmpfiles.d/haidang.conf
 install -D -m 0644 "$HERE/haidang.sysctl.conf" /etc/sysctl.d/60-haidang.conf

@@ -50,6 +50,11 @@ class Keeper:
         self.refused = 0
         self.counted: dict[str, int] = {}
 
+    @property
+    def process_id(self) -> int | None:
+        """The process at work; ``None`` when there is none."""
+        return self._process.pid if self._process else None
+
     def use(self, listening: Listening, settings: ReceiverSettings, sources: Sequence[str]) -> None:
         """Listen so, and take this, from now on. Equal words change nothing; another place starts the process anew."""
         wanted = sorted(set(sources))

@@ -53,9 +53,8 @@ class Kept:
         await self.until(lambda: bool(self.keeper.counted))
 
     async def process(self) -> int:
-        await self.until(lambda: self.keeper._process is not None)
-        assert self.keeper._process is not None
-        return self.keeper._process.pid
+        await self.until(lambda: self.keeper.process_id is not None)
+        return self.keeper.process_id or 0
 
 
 @asynccontextmanager
@@ -108,7 +107,7 @@ async def test_a_process_that_is_killed_comes_back_and_what_was_sent_meanwhile_i
         await kept.next()
         os.kill(await kept.process(), signal.SIGKILL)
         await kept.until(lambda: kept.keeper.restarts == 1)
-        await kept.until(lambda: kept.keeper._process is not None)
+        await kept.process()
         kept.send(trap("1.3.6.1.6.3.1.1.5.4"))
         assert (await kept.next()).name == "linkUp"
 

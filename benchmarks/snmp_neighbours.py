@@ -1,0 +1,138 @@
+"""SNMP: what a slow, a silent and a lying device do to the polls of their neighbours.
+
+Polls of 100 honest devices (480 varbinds each), five at a time, alone and beside 30 bad ones that are polled all the
+while: 10 that answer each request just before its timeout, 10 that never answer, 10 whose answers are cut off or go back
+in their MIB. In turns, in one run; the figure is the honest ones' wall time for a whole round, and its ratio.
+
+usage: benchmarks/snmp_neighbours.py [--rounds N] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.snmp import COLUMNS, address, free_port, running
+from probes.snmp import Access, Session, SnmpEngine, SnmpError, ber, message, oid, walk_table
+from probes.snmp.message import RESPONSE
+
+DEVICES, PARALLEL = 100, 5
+TIMEOUT_S = 2.0
+ROOTS = [oid.encode(column) for column in COLUMNS]
+
+
+class Bad(asyncio.DatagramProtocol):
+    """A bad device: ``slow``, ``silent`` or ``lying``."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.asked = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer late, never, or wrongly."""
+        self.asked += 1
+        if self.kind == "silent":
+            return
+        version, pos, end = message.open_message(data)
+        community, pos = ber.read_octets(data, pos, end)
+        asked = message.read_head(data, pos, end).pdu(data)
+        varbinds: list[ber.VarBind] = [
+            (name + bytes((1 + self.asked % 2,)), ber.INTEGER, 5) for name, _, _ in asked.varbinds
+        ]
+        pdu = message.encode_pdu(RESPONSE, asked.request_id, 0, 0, varbinds)
+        answer = message.community_message(version, community, pdu)
+        if self.kind == "slow":
+            asyncio.get_running_loop().call_later(TIMEOUT_S * 0.95, self._transport.sendto, answer, addr)
+        else:
+            self._transport.sendto(answer[: -self.asked % 3 * 5 or None], addr)
+
+
+def _same(device: Bad) -> Bad:
+    return device
+
+
+async def bother(session: Session) -> None:
+    """Poll a bad device again and again."""
+    while True:
+        with suppress(SnmpError):
+            await walk_table(session, ROOTS, deadline=asyncio.get_running_loop().time() + 30)
+        await asyncio.sleep(0.5)
+
+
+async def round_of(engine: SnmpEngine, port: int) -> float:
+    """Poll the honest devices once; seconds."""
+    sessions = iter([Session(engine, address(number), Access(port=port)) for number in range(DEVICES)])
+
+    async def work(queue: Iterator[Session]) -> None:
+        for session in queue:
+            if any(column.fault for column in await walk_table(session, ROOTS)):
+                raise RuntimeError("an honest device was not read whole")
+
+    began = time.perf_counter()
+    await asyncio.gather(*(work(sessions) for _ in range(PARALLEL)))
+    return time.perf_counter() - began
+
+
+async def measure(rounds: int) -> dict[str, float]:
+    """Run honest rounds alone and beside bad devices, in turns."""
+    loop = asyncio.get_running_loop()
+    engine, port = SnmpEngine(), free_port(socket.SOCK_DGRAM)
+    bad: list[tuple[Bad, int]] = []
+    for kind in ("slow", "silent", "lying"):
+        for _ in range(10):
+            transport, protocol = await loop.create_datagram_endpoint(
+                lambda kind=kind: Bad(kind), local_addr=("127.0.0.1", 0)
+            )  # type: ignore[misc]
+            bad.append((protocol, transport.get_extra_info("sockname")[1]))
+    alone, beside = [], []
+    farm = str(Path(__file__).with_name("snmp_farm.py"))
+    with running(sys.executable, farm, str(port), ready="ready", PYTHONPATH=sys.path[0]):
+        await round_of(engine, port)
+        for _ in range(rounds):
+            alone.append(await round_of(engine, port))
+            access = [Access(port=at, timeout_s=TIMEOUT_S, tries=2) for _, at in bad]
+            tasks = [asyncio.create_task(bother(Session(engine, "127.0.0.1", one))) for one in access]
+            await asyncio.sleep(2.5)
+            beside.append(await round_of(engine, port))
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+    engine.close()
+    return {
+        "alone_s": statistics.median(alone), "beside_s": statistics.median(beside),
+        "ratio": statistics.median(b / a for a, b in zip(alone, beside, strict=True)),
+        "asked_of_bad": float(sum(protocol.asked for protocol, _ in bad)),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=15)
+    options.add_argument("--json", action="store_true")
+    chosen = options.parse_args()
+    figures = asyncio.run(measure(chosen.rounds))
+    if chosen.json:
+        print(json.dumps(figures))
+        return
+    for name, figure in figures.items():
+        print(f"{name:16} {figure:10,.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
 """SNMP: what a slow, a silent and a lying device do to the polls of their neighbours.
 
 Polls of 100 honest devices (480 varbinds each), five at a time, alone and beside 30 bad ones that are polled all the
-while: 10 that answer each request just before its timeout, 10 that never answer, 10 whose answers are cut off or go back
-in their MIB. In turns, in one run; the figure is the honest ones' wall time for a whole round, and its ratio.
+while: 10 that answer each request just before its timeout, 10 that never answer, 10 whose answers are cut off or go
+back in their MIB. In turns, in one run; the figure is the honest ones' wall time for a whole round, and its ratio.
 
 usage: benchmarks/snmp_neighbours.py [--rounds N] [--json]
 """
@@ -24,6 +24,7 @@ from typing import cast
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.snmp import COLUMNS, address, free_port, running
+from haidang import logs
 from probes.snmp import Access, Session, SnmpEngine, SnmpError, ber, message, oid, walk_table
 from probes.snmp.message import RESPONSE
 
@@ -126,6 +127,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
+    logs.configure("json", "warning")  # each malformed answer is a debug line
     figures = asyncio.run(measure(chosen.rounds))
     if chosen.json:
         print(json.dumps(figures))

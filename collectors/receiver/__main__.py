@@ -16,6 +16,7 @@ import resource
 import socket
 import struct
 import sys
+from collections import deque
 from dataclasses import asdict
 
 from collectors.receiver.catalogue import Catalogue
@@ -25,6 +26,7 @@ from collectors.receiver.streams import Streams, plain
 from haidang.clock import SystemClock
 
 _BATCH = 64
+_MOST_WAITING = 4_000  # some 2 MB: seconds of a storm while the daemon is busy
 _LONGEST_LINE = 64 * 2**20
 _NOBODY = 65_534
 _MEMORY = 512 * 2**20
@@ -64,6 +66,7 @@ class Receiver:
 
     def __init__(self, events: socket.socket, catalogue: Catalogue) -> None:
         self._events = events
+        self._waiting: deque[bytes] = deque()
         self.intake = Intake(ReceiverSettings(), catalogue, SystemClock(), self._hand)
         self.sources: frozenset[str] = frozenset()
         self.streams = Streams(self._welcome, self.intake.log)
@@ -106,11 +109,29 @@ class Receiver:
         return source in self.sources
 
     def _hand(self, message: bytes) -> bool:
-        try:
-            self._events.send(message)
-        except BlockingIOError:
+        """Give a message to the daemon, after those that wait because it is busy; False when too many do."""
+        waiting = self._waiting
+        if not waiting:
+            try:
+                self._events.send(message)
+            except BlockingIOError:
+                asyncio.get_running_loop().add_writer(self._events.fileno(), self._flush)
+            else:
+                return True
+        if len(waiting) >= _MOST_WAITING:
             return False
+        waiting.append(message)
         return True
+
+    def _flush(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            try:
+                self._events.send(waiting[0])
+            except BlockingIOError:
+                return
+            waiting.popleft()
+        asyncio.get_running_loop().remove_writer(self._events.fileno())
 
 
 async def receive(

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= run/haidang.yaml
 
-.PHONY: help venv run test test-all check format lock bench clean
+.PHONY: help venv run demo test test-all check format lock bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ $(CONFIG): | .venv/.ready
 
 run: .venv/.ready $(CONFIG)  ## start the daemon on this machine (a starter configuration is written to run/ once)
 	@$(BIN)/haidang run --config $(CONFIG)
+
+demo: .venv/.ready  ## a province in a network of its own, the daemon before it, and a district that is cut off
+	@$(BIN)/haidang lab demo
 
 test: .venv/.ready  ## run the tests
 	@$(BIN)/python -m pytest -n auto -m "not slow"

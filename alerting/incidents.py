@@ -5,12 +5,17 @@ What happens when a check changes its state, by whether it has an open incident:
 ===========  =========================================  ====================================
 state        none open                                  open
 ===========  =========================================  ====================================
-down         opened, people are told                    noted (we had looked away meanwhile)
+down         opened, people are told; or noted with     noted (we had looked away meanwhile)
+             the open incident of what it shares with
+             others (a carrier, a feeder)
 unreachable  noted with the open incident of the cause  noted there and here
 up,degraded  nothing                                    resolved, those who know are told
 unknown,     nothing                                    noted
 maintenance
 ===========  =========================================  ====================================
+
+While a check flaps its incident stays open: one message says that it flaps, one that it does not any more, and what
+it is then; the changes in between are noted.
 
 Nothing is remembered outside the database: a batch that was rolled back can be given again.
 """
@@ -56,9 +61,12 @@ class Incidents:
         """
         with self._database.transaction() as sql:
             incident = records.open_incident(sql, transition.check)
+            if incident is not None and (transition.flapping or records.flapping(sql, incident.number)):
+                return self._flap(sql, incident, transition)
             match transition.state:
                 case State.DOWN if incident is None:
-                    return self._open(sql, transition)
+                    above = records.open_incident(sql, transition.cause) if transition.cause else None
+                    return self._hide(sql, transition, None) if above else self._open(sql, transition)
                 case State.UNREACHABLE:
                     return self._hide(sql, transition, incident)
                 case State.UP | State.DEGRADED:
@@ -102,16 +110,37 @@ class Incidents:
         ).fetchone()  # fmt: skip
         incident = Incident(number, check, subject, reason, transition.at_ns, transition.confirmed_ns)
         _note(sql, incident, transition.at_ns, "opened", reason)
-        self._notifier.opened(incident, transition.confirmed_ns)
+        if transition.flapping:
+            _note(sql, incident, transition.at_ns, "flapping", _words(transition))
+        step = Step.FLAPPING if transition.flapping else Step.OPENED
+        self._notifier.opened(incident, step, transition.confirmed_ns, transition.members)
         return incident.number
 
-    def _resolve(self, sql: sqlite3.Connection, incident: Incident, transition: Transition) -> None:
+    def _flap(self, sql: sqlite3.Connection, incident: Incident, transition: Transition) -> int | None:
+        """Take in a change of a check that flaps, or that flapped up to this one."""
+        already = records.flapping(sql, incident.number)
+        if transition.flapping:
+            _note(sql, incident, transition.at_ns, "state" if already else "flapping", _words(transition))
+            if not already:
+                self._notifier.changed(incident, Step.FLAPPING, transition.confirmed_ns)
+            return incident.number
+        _note(sql, incident, transition.at_ns, "steady", _words(transition))
+        if transition.state in (State.UP, State.DEGRADED):
+            self._resolve(sql, incident, transition, Step.FLAPPED)
+            return None
+        if transition.state is State.DOWN:
+            self._notifier.changed(incident, Step.STEADY, transition.confirmed_ns)
+        return incident.number
+
+    def _resolve(
+        self, sql: sqlite3.Connection, incident: Incident, transition: Transition, step: Step = Step.RESOLVED
+    ) -> None:  # fmt: skip
         # A wall clock that was set back must not end an outage before it began.
         ended_ns = max(transition.at_ns, incident.started_ns)
         resolved = replace(incident, ended_ns=ended_ns, resolved_ns=transition.confirmed_ns)
         self._end(sql, resolved)
         _note(sql, resolved, ended_ns, "resolved", _words(transition))
-        self._notifier.ended(resolved, Step.RESOLVED, transition.confirmed_ns, records.members(sql, resolved.number))
+        self._notifier.ended(resolved, step, transition.confirmed_ns, records.members(sql, resolved.number))
 
     def _hide(self, sql: sqlite3.Connection, transition: Transition, own: Incident | None) -> int | None:
         above = records.open_incident(sql, transition.cause) if transition.cause else None

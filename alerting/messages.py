@@ -20,6 +20,8 @@ from alerting.world import Step, in_language
 from availability.objectives import Figures
 
 _NAMES_SHOWN = 5
+_BEGINS = frozenset({Step.OPENED, Step.FLAPPING, Step.STEADY})
+"""Steps after which somebody has to do something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def compose(words: Catalogue, situation: Situation) -> Letter:
         month_title=words.say("month.title", month=words.month(situation.now_ns)),
         month=_month(words, situation),
         next_title=words.say("next"),
-        hints=_hints(words, incident) if step is Step.OPENED else (),
+        hints=_hints(words, incident) if step in _BEGINS else (),
         footer=words.say("footer", **gaps),
     )
 
@@ -129,7 +131,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "circuit": _line(words, incident),
         "reason": reason,
         "affected": _affected(words, situation),
-        "notes": clean(subject.notes, 500) if situation.step is Step.OPENED else "",
+        "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
 
@@ -144,7 +146,7 @@ def _line(words: Catalogue, incident: Incident) -> str:
 def _affected(words: Catalogue, situation: Situation) -> str:
     names = situation.affected
     if not names:
-        return words.say("affected.none") if situation.step is Step.OPENED else ""
+        return words.say("affected.none") if situation.step in _BEGINS else ""
     shown, rest = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
     listed = ", ".join(clean(name, 60) for name in shown)
     return words.say("affected.more" if rest > 0 else "affected.some", count=len(names), names=listed, rest=rest)
@@ -170,7 +172,7 @@ def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:
             used=words.duration(figures.down_s), left=words.duration(left_s), over=words.duration(-left_s),
         )
     )  # fmt: skip
-    if situation.step is Step.OPENED and left_s >= 0:
+    if situation.step in _BEGINS and left_s >= 0:
         if left_s < figures.period_s - figures.elapsed_s:
             lines.append(words.say("month.lost_at", **words.clock(situation.now_ns + round(left_s * 1e9))))
         else:

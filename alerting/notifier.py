@@ -33,14 +33,27 @@ class Notifier:
         self._world = world
         self._writers = {language: Writer(Catalogue(language, zone)) for language in LANGUAGES}
 
-    def opened(self, incident: Incident, now_ns: int) -> None:
-        """Tell everybody who hears of this check that it has failed."""
+    def opened(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId] = ()) -> None:
+        """Tell everybody who hears of this check that it has failed.
+
+        Parameters:
+            incident, step, now_ns: what is told, and when.
+            members: what fails because of it; empty: what the world says is behind it.
+        """
         told = [(recipient, None) for recipient in self._world.recipients(incident.check)]
-        self._tell(incident, Step.OPENED, now_ns, told, self._world.behind(incident.check))
+        self._tell(incident, step, now_ns, told, members or self._world.behind(incident.check))
+
+    def changed(self, incident: Incident, step: Step, now_ns: int) -> None:
+        """Tell those who were told of the failure how it goes on."""
+        self._tell(incident, step, now_ns, self._told(incident), self._world.behind(incident.check))
 
     def ended(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId]) -> None:
         """Tell those who were told of the failure, and nobody else, that it is over."""
-        self._tell(incident, step, now_ns, self._outbox.told(incident.number, Step.OPENED), members)
+        self._tell(incident, step, now_ns, self._told(incident), members)
+
+    def _told(self, incident: Incident) -> list[tuple[Recipient, str]]:
+        """Return who was told how it began, each with the id of that message."""
+        return self._outbox.told(incident.number, Step.OPENED) or self._outbox.told(incident.number, Step.FLAPPING)
 
     def _tell(
         self, incident: Incident, step: Step, now_ns: int, recipients: Sequence[tuple[Recipient, str | None]],

@@ -43,7 +43,10 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of an incident's timeline; ``kind`` is opened, again, hidden, state, resolved or closed."""
+    """One line of an incident's timeline.
+
+    Its ``kind`` is opened, again, hidden, state, flapping, steady, resolved or closed.
+    """
 
     at_ns: int
     kind: str
@@ -103,6 +106,16 @@ def events(sql: sqlite3.Connection, number: int) -> list[Event]:
     """Return the timeline of an incident."""
     rows = sql.execute("SELECT at_ns, kind, text FROM incident_event WHERE incident = ? ORDER BY id", (number,))
     return [Event(*row) for row in rows]
+
+
+def flapping(sql: sqlite3.Connection, number: int) -> bool:
+    """Tell whether the check of an incident flaps, as far as people were told."""
+    row = sql.execute(
+        "SELECT kind FROM incident_event WHERE incident = ? AND kind IN ('flapping', 'steady') "
+        "ORDER BY id DESC LIMIT 1",
+        (number,),
+    ).fetchone()
+    return row is not None and row[0] == "flapping"
 
 
 def members(sql: sqlite3.Connection, number: int) -> list[CheckId]:

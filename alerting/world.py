@@ -26,6 +26,12 @@ class Step(StrEnum):
     """What in an incident's life a message tells."""
 
     OPENED = "opened"
+    FLAPPING = "flapping"
+    """It goes to and fro; nothing more is told until that ends."""
+    STEADY = "steady"
+    """It flaps no longer and is down."""
+    FLAPPED = "flapped"
+    """It flaps no longer and is up: the incident's end."""
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""

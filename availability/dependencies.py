@@ -6,7 +6,9 @@ after the child's first failure, and while a parent is itself failing but not ye
 
 from __future__ import annotations
 
-from availability.health import Check, Verdict
+from collections.abc import Sequence
+
+from availability.check import WORKING, Check, Verdict
 from haidang.model import CheckId, State
 
 PATIENCE_NS = 60_000_000_000
@@ -31,7 +33,7 @@ def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
         if parent.failed:
             if check.good_ns > parent.failed_since_ns + LIVED_ON_NS:
                 return Verdict.OWN_FAULT, None  # it was reached while that parent was away: it does not need it
-        elif parent.bad_count > 0 or (parent.state is State.UP and parent.sample_ns <= check.pending_since_ns):
+        elif parent.bad_count > 0 or (parent.state in WORKING and parent.sample_ns <= check.pending_since_ns):
             waiting = True
         else:
             return Verdict.OWN_FAULT, None
@@ -40,7 +42,12 @@ def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
         return (Verdict.WAIT, None) if patient else (Verdict.OWN_FAULT, None)
     if not check.parents:
         return Verdict.OWN_FAULT, None
-    return Verdict.HIDDEN, root_of(check.parents[0])
+    return Verdict.HIDDEN, root_of(last_to_fail(check.parents))
+
+
+def last_to_fail(parents: Sequence[Check]) -> Check:
+    """Return the parent whose failure took the last way: until then another one still led there."""
+    return max(parents, key=lambda parent: (parent.failed_since_ns, parent.id))
 
 
 def root_of(check: Check) -> CheckId:
@@ -50,6 +57,6 @@ def root_of(check: Check) -> CheckId:
         above = [parent for parent in check.parents if parent.id not in seen and parent.failing]
         if not above:
             break
-        check = above[0]
+        check = last_to_fail(above)
         seen.add(check.id)
     return check.id

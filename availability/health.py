@@ -1,100 +1,30 @@
 """What state each check is in: failures are confirmed by samples spread over time, recoveries by a stable stretch.
 
 Pure logic: no sockets, no clock, no storage. Feed it observations and the time; it returns the transitions that are
-now certain, each with its true start. What a failure *is because of* is `availability.dependencies`' business.
+now certain, each with its true start. What a failure *is because of* is the business of `availability.dependencies`
+(parents) and `availability.risks` (what checks share); what is worse than well, of `availability.degradation`.
 
 One check's life::
 
-    unknown --good sample--> up --failing run confirmed--> down | unreachable --stable good run--> up
-       ^___________________ any of them, when we are blind ________________________|
+    unknown --good sample--> up <--> degraded --failing run confirmed--> down | unreachable --stable good run--> up
+       ^___________________________ any of them, when we are blind ____________________________|
+
+Flapping lies on top of the states: they go on, confirmed by shorter runs, and their transitions say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from haidang.model import CheckId, Observation, State, Status, Transition
+from availability.check import FAILED, WORKING, Check, Judge, Verdict
+from availability.degradation import measure, troubles, well_since_ns
+from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
+from availability.rule import Rule
+from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
 
-_FAILED = frozenset({State.DOWN, State.UNREACHABLE})
-_TIMES = (
-    "asked_ns", "bad_since_ns", "certain_ns", "failed_since_ns", "good_ns", "good_since_ns", "pending_since_ns",
-    "released_ns", "sample_ns",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """When a failure counts as confirmed and a recovery as stable.
-
-    Parameters:
-        failures: consecutive failed samples needed, and
-        span_s: seconds they must be spread over; both, so that one moment's loss is no outage.
-        clear_samples, clear_span_s: the same for good samples after an outage; lost ones in between do not count
-            against it unless they are as many in a row as make a failure: a lossy line is up.
-        stale_s: seconds without any certain sample after which the state is unknown.
-        settle_s: after its parent is back, how long a hidden check may take to come back itself (a site that boots)
-            before it counts as failed on its own.
-    """
-
-    failures: int = 5
-    span_s: float = 40.0
-    clear_samples: int = 3
-    clear_span_s: float = 30.0
-    stale_s: float = 60.0
-    settle_s: float = 300.0
-
-
-class Check:
-    """One check's memory. Times are UTC nanoseconds; 0 means never."""
-
-    __slots__ = (
-        "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "children", "failed_since_ns",
-        "good_count", "good_ns", "good_since_ns", "id", "parents", "pending_since_ns", "reason", "released_ns", "rule",
-        "sample_ns", "state", "urgent",
-    )  # fmt: skip
-
-    def __init__(self, check: CheckId, rule: Rule) -> None:
-        self.id = check
-        self.rule = rule
-        self.state: State | None = None
-        self.before_unknown: State | None = None
-        self.parents: tuple[Check, ...] = ()
-        self.children: list[Check] = []
-        self.bad_count = self.bad_since_ns = 0
-        self.good_count = self.good_since_ns = 0
-        self.sample_ns = 0  # newest certain sample
-        self.good_ns = 0  # newest good one
-        self.certain_ns = 0  # when a certain sample last came in, to notice silence
-        self.failed_since_ns = 0  # true start of the confirmed failure
-        self.released_ns = 0  # when the parent that hid it came back
-        self.asked_ns = 0  # a child needs a sample later than this
-        self.pending_since_ns = 0  # failing for certain, waiting for the parents' verdict
-        self.reason = ""
-        self.urgent = False
-
-    @property
-    def failed(self) -> bool:
-        """Confirmed as failed, also when we have been blind since."""
-        return self.state in _FAILED or (self.state is State.UNKNOWN and self.before_unknown in _FAILED)
-
-    @property
-    def failing(self) -> bool:
-        """In a failing run, confirmed or not."""
-        return self.bad_count > 0 or self.failed
-
-
-class Verdict(Enum):
-    """What the dependencies say of a check that fails for certain."""
-
-    OWN_FAULT = auto()
-    HIDDEN = auto()
-    WAIT = auto()
-
-
-Judge = Callable[[Check, int], tuple[Verdict, CheckId | None]]
-"""Asked about a failing check and the time; tells the verdict and, for a hidden one, the root of the failure."""
+SILENCE_NS = 1_000_000_000
+"""How soon a check that is silent already is looked at again."""
 
 
 class HealthEngine:
@@ -111,6 +41,9 @@ class HealthEngine:
         self._hurry = hurry
         self._checks: dict[CheckId, Check] = {}
         self._pending: dict[CheckId, Check] = {}
+        self._flapping: dict[CheckId, Check] = {}
+        self._silent: list[tuple[int, CheckId]] = []  # a heap: when to look whether a check has gone silent
+        self._risks = SharedRisks()
 
     def watch(self, check: CheckId, rule: Rule, last_known: State | None = None) -> None:
         """Begin to watch a check, or change the rule of a watched one; its memory stays.
@@ -126,6 +59,7 @@ class HealthEngine:
             known.rule = rule
             return
         known = self._checks[check] = Check(check, rule)
+        heapq.heappush(self._silent, (0, check))
         if last_known is not None:
             known.state = State.UNKNOWN
             known.before_unknown = last_known
@@ -134,18 +68,39 @@ class HealthEngine:
         """Set who depends on whom. Parents that are not watched are left out."""
         for check in self._checks.values():
             check.children = []
+            check.waiting = {}
         for check in self._checks.values():
             check.parents = tuple(
                 self._checks[parent] for parent in parents.get(check.id, ()) if parent in self._checks
             )  # fmt: skip
             for parent in check.parents:
                 parent.children.append(check)
+                if check.pending_since_ns:
+                    parent.waiting[check.id] = check
+
+    def share(self, groups: Mapping[CheckId, Sequence[CheckId]], down: Sequence[CheckId] = ()) -> None:
+        """Set which checks share a risk; call it after `connect`. Members that are not watched are left out.
+
+        Parameters:
+            groups: each group's id (its name, and what it is for a probe: ``carrier``) and its members.
+            down: groups that were down before the daemon stopped.
+        """
+        for check in self._checks.values():
+            check.risks = ()
+        self._risks.use(
+            [
+                RiskGroup(group, [self._checks[name] for name in members if name in self._checks])
+                for group, members in groups.items()
+            ],
+            down,
+        )
 
     def forget(self, checks: Iterable[CheckId]) -> None:
-        """Stop watching; call `connect` afterwards."""
+        """Stop watching; call `connect` and `share` afterwards."""
         for check in checks:
             self._checks.pop(check, None)
             self._pending.pop(check, None)
+            self._flapping.pop(check, None)
 
     def state(self, check: CheckId) -> State | None:
         """Return the confirmed state; ``None`` before the first verdict."""
@@ -172,12 +127,17 @@ class HealthEngine:
             return []
         out: list[Transition] = []
         check.reason = observation.reason
+        if check.no_route and not observation.no_route:
+            check.forget_runs()  # nothing is backdated over the time we were cut off
+            out += self._risks.back(check, now_ns, now_ns)
+        check.no_route = observation.no_route
         if not observation.samples:
             if observation.status is Status.UNKNOWN:
                 self._not_seen(check, observation, now_ns, out)
             self._pace(check)
             return out
         check.certain_ns = now_ns
+        fresh = observation.samples[-1].at_ns > check.sample_ns
         for sample in observation.samples:
             at_ns = min(sample.at_ns, now_ns)  # a sample from the future is the clock's error
             if at_ns <= check.sample_ns:
@@ -187,70 +147,132 @@ class HealthEngine:
                 self._good(check, at_ns, now_ns, out)
             else:
                 self._bad(check, at_ns, now_ns, out)
+        if fresh and check.state in WORKING:
+            measure(check, observation)
+            self._weigh(check, now_ns, out)
         self._pace(check)
-        for child in tuple(check.children):
-            if child.pending_since_ns:
-                self._decide(child, now_ns, out)
+        for child in tuple(check.waiting.values()):
+            self._decide(child, now_ns, out)
         return out
 
     def tick(self, now_ns: int) -> list[Transition]:
-        """Notice silence and verdicts that have waited long enough. Call it every few seconds."""
+        """Notice silence, verdicts that have waited long enough and the end of flapping. Call it every few seconds."""
         out: list[Transition] = []
         for check in tuple(self._pending.values()):
             self._decide(check, now_ns, out)
-        for check in self._checks.values():
-            if check.state in (None, State.UNKNOWN) or not check.certain_ns:
+        for check in tuple(self._flapping.values()):
+            self._calm(check, now_ns, out)
+        while self._silent and self._silent[0][0] <= now_ns:
+            _, name = heapq.heappop(self._silent)
+            known = self._checks.get(name)
+            if known is None:
                 continue
-            if now_ns - check.certain_ns > check.rule.stale_s * 1e9:
-                self._blind(check, check.sample_ns, now_ns, check.reason or "no measurement any more", out)
+            stale_ns = round(known.rule.stale_s * 1e9)
+            silent = known.certain_ns and now_ns - known.certain_ns > stale_ns
+            if silent and known.state not in (None, State.UNKNOWN):
+                self._blind(known, known.sample_ns, now_ns, known.reason or "no measurement any more", out)
+            again_ns = known.certain_ns + stale_ns + 1
+            heapq.heappush(self._silent, (again_ns if again_ns > now_ns else now_ns + SILENCE_NS, name))
+        out += self._risks.tick(now_ns)
         return out
 
     def shift(self, delta_ns: int) -> None:
         """Follow a step of the wall clock, so that spans measured across it stay true."""
         for check in self._checks.values():
-            for name in _TIMES:
-                value = getattr(check, name)
-                if value:
-                    setattr(check, name, value + delta_ns)
+            check.shift(delta_ns)
+        self._risks.shift(delta_ns)
+        self._silent = [(at_ns + delta_ns, check) for at_ns, check in self._silent]  # still a heap
 
     def _good(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
+        if check.bad_count and check.state in WORKING:
+            self._brief(check, check.bad_count, check.bad_since_ns, at_ns, now_ns, out)
         check.bad_count = check.bad_since_ns = 0
         self._settle(check)
-        check.good_ns = at_ns
         check.good_count += 1
         if check.good_count == 1:
             check.good_since_ns = at_ns
-        if check.state is State.UP:
+        else:
+            check.good_ns = at_ns
+        if check.state in WORKING:
             return
         if check.failed:
             rule = check.rule
-            span = at_ns - check.good_since_ns
-            if check.good_count < rule.clear_samples or span < rule.clear_span_s * 1e9:
+            clear_s = min(rule.clear_span_s, rule.brief_s) if check.unsteady else rule.clear_span_s
+            if check.good_count < rule.clear_samples or at_ns - check.good_since_ns < clear_s * 1e9:
                 return
         self._change(check, State.UP, check.good_since_ns, now_ns, "", None, out)
 
     def _bad(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
+        rule = check.rule
+        check.lost_ns = at_ns
         check.bad_count += 1
         if check.bad_count == 1:
             check.bad_since_ns = at_ns
-        if not check.failed or check.bad_count >= check.rule.failures:
+        if not check.failed or check.bad_count >= rule.failures:
+            if check.good_count and check.state is State.DOWN:
+                self._brief(check, check.good_count, check.good_since_ns, check.bad_since_ns, now_ns, out)
             check.good_count = check.good_since_ns = 0
         if check.state is State.DOWN:
             return
         if check.bad_count == 2:
-            for parent in check.parents:
-                self._ask(parent, check.bad_since_ns)
+            self._ask_above(check, check.bad_since_ns)
         if check.state is State.UNKNOWN and check.before_unknown is State.DOWN:
             self._change(check, State.DOWN, check.bad_since_ns, now_ns, check.reason, None, out)
             return
-        span = at_ns - check.bad_since_ns
-        if check.bad_count >= check.rule.failures and span >= check.rule.span_s * 1e9:
+        span_s = min(rule.span_s, rule.brief_s) if check.unsteady else rule.span_s
+        if check.bad_count >= rule.failures and at_ns - check.bad_since_ns >= span_s * 1e9:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
                 for parent in check.parents:
+                    parent.waiting[check.id] = check
                     self._ask(parent, now_ns)
             self._decide(check, now_ns, out)
+
+    def _brief(
+        self, check: Check, count: int, start_ns: int, end_ns: int, now_ns: int, out: list[Transition]
+    ) -> None:  # fmt: skip
+        """Remember a stretch in the other state that ended before it was confirmed; enough of them are flapping."""
+        rule, flapping = check.rule, check.flapping
+        if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
+            return
+        if check.parents and all(parent.lost_ns >= start_ns for parent in check.parents):
+            return  # what it hangs on was away: that one flaps
+        if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
+            return
+        self._flapping[check.id] = check
+        usual = check.state
+        other = State.UP if usual is State.DOWN else State.DOWN
+        for began_ns, ended_ns in flapping.take_briefs(check.changed_ns):
+            words = "" if other is State.UP else f"{check.reason or 'no reply'} for {(ended_ns - began_ns) / 1e9:.0f} s"
+            self._say(check, other, began_ns, now_ns, words, None, {}, out)
+            self._say(check, usual, ended_ns, now_ns, check.reason if usual is State.DOWN else "", None, {}, out)
+
+    def _calm(self, check: Check, now_ns: int, out: list[Transition]) -> None:
+        rule = check.rule
+        if check.flapping.calmed(now_ns, rule.flap_changes, rule.flap_window_s):
+            del self._flapping[check.id]
+            if check.state is not None:
+                reason = f"no longer flapping, {check.state}" + (f": {check.reason}" if check.reason else "")
+                self._say(check, check.state, now_ns, now_ns, reason, None, {}, out)
+            self._pace(check)
+
+    def _weigh(self, check: Check, now_ns: int, out: list[Transition]) -> None:
+        """Make an answering check degraded or well, by what is wrong with it."""
+        found = troubles(check)
+        kinds = tuple(one.kind for one in found)
+        if check.state is State.UP and found:
+            since_ns = max(check.changed_ns, min(one.since_ns for one in found))
+        elif check.state is State.DEGRADED and not found:
+            since_ns = well_since_ns(check)
+        elif kinds != check.troubles:
+            since_ns = now_ns
+        else:
+            return
+        check.troubles = kinds
+        state = State.DEGRADED if found else State.UP
+        cause = next((one.cause for one in found if one.cause), None)
+        self._say(check, state, min(since_ns, now_ns), now_ns, "; ".join(one.words for one in found), cause, {}, out)
 
     def _decide(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         """Ask the dependencies about a check that fails for certain."""
@@ -266,18 +288,29 @@ class HealthEngine:
         if check.state is State.UNREACHABLE and now_ns - check.released_ns < check.rule.settle_s * 1e9:
             return
         self._settle(check)
-        self._change(check, State.DOWN, since, now_ns, check.reason, None, out)
+        shared, of_group = self._risks.explain(check, now_ns)
+        out += of_group
+        if shared == OWN_ROUTE or (check.cut_off and self._risks.down(OWN_ROUTE)):
+            if check.state is not State.UNKNOWN:
+                check.before_unknown = check.state
+                self._change(check, State.UNKNOWN, since, now_ns, check.reason, OWN_ROUTE, out)
+            check.forget_runs()
+            return
+        reason = check.reason
+        if shared is None and (others := self._risks.together(check)) >= FEWEST - 1:
+            reason = f"{reason}; unsure: {others} others failed within a minute, nothing known explains them all"
+        self._change(check, State.DOWN, since, now_ns, reason, shared, out)
 
     def _not_seen(self, check: Check, observation: Observation, now_ns: int, out: list[Transition]) -> None:
         """Take an observation that says nothing certain: nothing yet known stays unknown, what is known grows old."""
         if check.state is None:
             self._blind(check, observation.slot_ns, now_ns, observation.reason, out)
         elif check.state is State.UNKNOWN:
-            check.bad_count = check.bad_since_ns = check.good_count = check.good_since_ns = 0
+            check.forget_runs()
 
     def _blind(self, check: Check, at_ns: int, now_ns: int, reason: str, out: list[Transition]) -> None:
         check.before_unknown = check.state
-        check.bad_count = check.bad_since_ns = check.good_count = check.good_since_ns = 0
+        check.forget_runs()
         self._settle(check)
         self._change(check, State.UNKNOWN, at_ns, now_ns, reason, None, out)
 
@@ -285,30 +318,55 @@ class HealthEngine:
         self, check: Check, state: State, at_ns: int, now_ns: int, reason: str, cause: CheckId | None,
         out: list[Transition],
     ) -> None:  # fmt: skip
-        evidence: dict[str, float | int | str | bool] = {}
-        if state in _FAILED:
-            evidence = {"failures": check.bad_count, "span_s": (check.sample_ns - at_ns) / 1e9}
-        elif state is State.UP and check.state in _FAILED:
-            evidence = {"successes": check.good_count, "span_s": (check.sample_ns - at_ns) / 1e9}
-        if state in _FAILED and evidence["failures"] != 1:
-            reason = f"{reason} ({evidence['failures']} tries in {evidence['span_s']:.0f} s)".lstrip()
-        out.append(Transition(check.id, state, check.state, at_ns, now_ns, reason, cause, evidence))
-        check.state = state
-        if state in _FAILED:
+        evidence: dict[str, FieldValue] = {}
+        previous = check.state
+        if state in FAILED:
+            span_s = (check.sample_ns - at_ns) / 1e9
+            evidence = {"failures": check.bad_count, "span_s": span_s}
+            if check.bad_count != 1:
+                reason = f"{reason} ({check.bad_count} tries in {span_s:.0f} s)".lstrip()
             check.failed_since_ns = at_ns
+            check.loss.reset()
+            check.delay.reset()
+        elif state is State.UP and previous in FAILED:
+            evidence = {"successes": check.good_count, "span_s": (check.sample_ns - at_ns) / 1e9}
+        if (previous in WORKING and state is State.DOWN) or (previous is State.DOWN and state is State.UP):
+            rule = check.rule
+            if check.flapping.changed(at_ns, rule.flap_changes, rule.flap_window_s):
+                self._flapping[check.id] = check
+        check.troubles = ()
+        self._say(check, state, at_ns, now_ns, reason, cause, evidence, out)
         if state is State.UP:
             check.before_unknown = None
-            for child in check.children:
-                if child.state is State.UNREACHABLE:
-                    child.released_ns = now_ns
-                    # Hidden until its own fresh sample: what failed while the parent was away proves nothing now.
-                    child.bad_count = child.bad_since_ns = 0
-                    self._ask(child, now_ns)
+            out += self._risks.back(check, at_ns, now_ns)
+        for child in check.children:
+            if state is State.UP and child.state is State.UNREACHABLE:
+                child.released_ns = now_ns
+                # Hidden until its own fresh sample: what failed while the parent was away proves nothing now.
+                child.bad_count = child.bad_since_ns = 0
+                self._ask(child, now_ns)
+            elif child.state in WORKING and len(child.parents) > 1:
+                self._weigh(child, now_ns, out)
         self._pace(check)
 
+    def _say(
+        self, check: Check, state: State, at_ns: int, now_ns: int, reason: str, cause: CheckId | None,
+        evidence: Mapping[str, FieldValue], out: list[Transition],
+    ) -> None:  # fmt: skip
+        """Put a change on record."""
+        at_ns = max(at_ns, check.changed_ns) if check.state is not None else at_ns
+        flapping = check.flapping.active
+        if flapping:
+            evidence = {**evidence, "flapping": True}
+        out.append(Transition(check.id, state, check.state, at_ns, now_ns, reason, cause, evidence, flapping))
+        check.state, check.changed_ns = state, at_ns
+
     def _settle(self, check: Check) -> None:
-        check.pending_since_ns = 0
-        self._pending.pop(check.id, None)
+        if check.pending_since_ns:
+            check.pending_since_ns = 0
+            del self._pending[check.id]
+            for parent in check.parents:
+                parent.waiting.pop(check.id, None)
 
     def _ask(self, check: Check, since_ns: int) -> None:
         """Have a check probed at once unless a sample later than ``since_ns`` is known."""
@@ -316,9 +374,21 @@ class HealthEngine:
             check.asked_ns = since_ns
             self._pace(check)
 
+    def _ask_above(self, check: Check, since_ns: int) -> None:
+        """Have everything a check hangs on probed at once: the verdict needs the highest of what failed."""
+        waiting, seen = list(check.parents), {check.id}
+        while waiting:
+            parent = waiting.pop()
+            if parent.id in seen or parent.asked_ns >= since_ns:
+                continue  # whoever asked it has asked those above it
+            seen.add(parent.id)
+            self._ask(parent, since_ns)
+            waiting += parent.parents
+
     def _pace(self, check: Check) -> None:
         urgent = (
-            (check.bad_count > 0 and not check.failed)
+            check.flapping.active
+            or (check.bad_count > 0 and not check.failed)
             or (check.good_count > 0 and check.failed)
             or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
             or check.asked_ns >= check.sample_ns > 0

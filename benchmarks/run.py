@@ -7,7 +7,16 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("config_load.py", "metrics_store.py", "icmp.py", "snmp.py", "lab_network.py", "daemon.py")
+SCRIPTS = (
+    "config_load.py",
+    "metrics_store.py",
+    "icmp.py",
+    "snmp.py",
+    "lab_network.py",
+    "lab_province.py",
+    "lab_services.py",
+    "daemon.py",
+)
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ class CheckPlan:
         settings: how it is probed.
         tags: of its metrics.
         parents: the checks it is hidden behind when they fail.
-        confirmation: when a failure counts.
+        confirmation: when a failure counts, and what is worse than well.
     """
 
     check: CheckId
@@ -50,6 +50,26 @@ def plan(configuration: Configuration) -> list[CheckPlan]:
 def primary(target: Target) -> CheckId:
     """Return the check that says whether a target is there: its ping, else the first of its probes."""
     return CheckId(target.id, "icmp" if "icmp" in target.probes else target.probes[0])
+
+
+def shared_risks(configuration: Configuration) -> dict[CheckId, tuple[CheckId, ...]]:
+    """Return what targets share beside their parents: each carrier of their circuits, and what ``risks`` names.
+
+    Returns:
+        members by group; a group's id is its name (or id) and its kind: ``VNPT/carrier``, ``feeder-12/power``.
+    """
+    inventory = configuration.inventory
+    groups: dict[CheckId, dict[CheckId, None]] = {}
+    for target in inventory.targets.values():
+        circuit = inventory.circuits.get(target.circuit or "")
+        if circuit and circuit.carrier:
+            groups.setdefault(CheckId(circuit.carrier, "carrier"), {})[primary(target)] = None
+    for risk in inventory.risks.values():
+        members = groups.setdefault(CheckId(risk.id, risk.kind), {})
+        for target in inventory.targets.values():
+            if target.id in risk.targets or target.site in risk.sites or target.circuit in risk.circuits:
+                members[primary(target)] = None
+    return {group: tuple(members) for group, members in groups.items()}
 
 
 def snmp_access(target: Target) -> Access:
@@ -89,7 +109,7 @@ def snmp_user(credential: Credential) -> User:
 
 
 def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
-    fast_s = configuration.confirmation.fast_cadence_s
+    fast_s = target.confirmation.fast_cadence_s
     targets = configuration.inventory.targets
     first = primary(target)
     tags = {"target": target.id, "role": target.role, "site": target.site, "system": target.system}
@@ -105,7 +125,7 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
             parents = (first,)
         yield CheckPlan(
             check, target.address or "", cadence_s, _fast(settings, max(fast_s, slowest_s)), settings,
-            tuple((key, value) for key, value in tags.items() if value), parents, configuration.confirmation,
+            tuple((key, value) for key, value in tags.items() if value), parents, target.confirmation,
         )  # fmt: skip
 
 

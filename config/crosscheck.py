@@ -60,10 +60,17 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("notify",), "contacts"),
         (("snmp", "credential"), "credentials"),
     ),
+    "objectives": (
+        (("system",), "systems"),
+        (("site",), "sites"),
+        (("circuit",), "circuits"),
+        (("target",), "targets"),
+    ),
+    "risks": ((("targets",), "targets"), (("sites",), "sites"), (("circuits",), "circuits")),
 }
 _ONE = {
     "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
-    "credentials": "credential",
+    "credentials": "credential", "objectives": "objective", "risks": "risk",
 }  # fmt: skip
 
 
@@ -100,6 +107,20 @@ def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], st
     for index, name in enumerate(value if isinstance(value, List) else [value]):
         if isinstance(name, str) and name and not isinstance(name, Refused):
             yield ([*keys, index] if isinstance(value, List) else [*keys]), name
+
+
+def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find objectives about a carrier that has no line: nothing would ever be counted."""
+    carriers = {
+        str(item.raw["carrier"])
+        for item in items
+        if item.kind == "circuits" and isinstance(item.raw.get("carrier"), str)
+    }
+    folded = {name.casefold() for name in carriers}
+    for item in items:
+        for place, name in _names(item.raw, ("carrier",)) if item.kind == "objectives" else ():
+            if name.casefold() not in folded:
+                yield item.error(place, f"no circuit has the carrier {quoted(name)}", hints.nearest(name, carriers))
 
 
 def circles(items: Sequence[Item], kind: str, key: str) -> Iterator[ConfigError]:

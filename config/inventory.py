@@ -13,13 +13,15 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
 from config.schema.receivers import Receivers
-from config.schema.settings import Confirmation, HostSettings, IcmpSettings, Logging, Probing, Storage
+from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
     Contact,
     Credential,
     ProbeKind,
+    Risk,
     Site,
     System,
     TargetDns,
@@ -44,6 +46,7 @@ class Target:
         probes: what it is probed by, never empty.
         icmp, snmp, dns, host: effective settings of each of these probes, ``None`` where it is not used.
         credential: the access for ``snmp``.
+        confirmation: its own, else its role's, else the general one.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Target:
     circuit: str | None
     notify: tuple[str, ...]
     notes: str
+    confirmation: Confirmation
 
     def label(self, language: str) -> str:
         """Return the name for a person who reads ``vi`` or ``en``."""
@@ -86,6 +90,8 @@ class Inventory:
     systems: Mapping[str, System]
     circuits: Mapping[str, Circuit]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
+    risks: Mapping[str, Risk]
 
     def diff(self, new: Inventory) -> Difference:
         """Compare with a newer inventory."""
@@ -117,7 +123,7 @@ class Configuration:
     logging: Logging
     storage: Storage
     probing: Probing
-    confirmation: Confirmation
+    confirmation: Confirmations
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
@@ -150,16 +156,29 @@ class Things:
     circuits: Mapping[str, Circuit]
     targets: Mapping[str, WrittenTarget]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
+    risks: Mapping[str, Risk]
 
 
-def resolve(things: Things, probing: Probing) -> Inventory:
+def resolve(things: Things, probing: Probing, confirmation: Confirmations) -> Inventory:
     """Give every target the settings in force for it. Targets that say nothing share one object of them."""
     plain_dns = TargetDns.model_construct(**dict(probing.dns), port=TargetDns.model_fields["port"].default)
-    targets = {name: _target(target, things, probing, plain_dns) for name, target in things.targets.items()}
-    return Inventory(targets, things.sites, things.systems, things.circuits, things.contacts)
+    by_role: dict[str, Confirmation] = {}
+    for role in {target.role for target in things.targets.values()}:
+        own = confirmation.of_role(role)
+        by_role[role] = effective(confirmation, own) if own else effective(confirmation, Confirmation())
+    targets = {
+        name: _target(target, things, probing, plain_dns, by_role[target.role])
+        for name, target in things.targets.items()
+    }
+    return Inventory(
+        targets, things.sites, things.systems, things.circuits, things.contacts, things.objectives, things.risks
+    )  # fmt: skip
 
 
-def _target(target: WrittenTarget, things: Things, probing: Probing, plain_dns: TargetDns) -> Target:
+def _target(
+    target: WrittenTarget, things: Things, probing: Probing, plain_dns: TargetDns, confirmation: Confirmation
+) -> Target:  # fmt: skip
     kinds = target.probe_kinds()
     circuit = things.circuits.get(target.circuit) if target.circuit else None
     snmp = effective(probing.snmp, target.snmp) if "snmp" in kinds and target.snmp else None
@@ -180,10 +199,11 @@ def _target(target: WrittenTarget, things: Things, probing: Probing, plain_dns: 
         circuit=target.circuit,
         notify=target.notify,
         notes=target.notes,
+        confirmation=effective(confirmation, target.confirmation) if target.confirmation else confirmation,
     )
 
 
 def effective(general: Section, own: AnySection) -> AnySection:
     """Fill what a target's own section leaves out from the general one."""
-    given = own.model_fields_set
-    return own.model_copy(update={name: value for name, value in general if name not in given})
+    missing = type(own).model_fields.keys() - own.model_fields_set
+    return own.model_copy(update={name: value for name, value in general if name in missing})

@@ -16,7 +16,8 @@ from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
-from config.schema.things import LISTS, Circuit, Contact, Credential, Site, System, Target
+from config.schema.objectives import Objective
+from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
 
@@ -76,7 +77,7 @@ class _Loading:
             receivers=settings.receivers,
             trap_credentials=tuple(things.credentials[name] for name in (traps.credentials if traps else ())),
             alerting=settings.alerting,
-            inventory=resolve(things, settings.probing),
+            inventory=resolve(things, settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -143,6 +144,7 @@ class _Loading:
         self._errors += crosscheck.circles(self._items, "targets", "parents")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
+            self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck.alerting(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
@@ -157,6 +159,8 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            objectives=self._of(Objective),
+            risks=self._of(Risk),
         )
 
     def _of(self, model: type[AnySection]) -> dict[str, AnySection]:

@@ -24,10 +24,10 @@ storage:
 #   influxdb: {{url: "http://127.0.0.1:8086", database: haidang, token: {{file: secrets/influx}}}}
 
 # Each target is pinged 5 times in 10 s unless it says otherwise. It counts as down after 5 lost echoes in a row
-# spread over at least 40 s: short enough to be told within a minute, long enough not to be woken by nothing.
+# spread over at least 54 s: short enough to be told within a minute, long enough not to be woken by nothing.
 # probing:
 #   icmp: {{cadence: 10s, echoes: 5, timeout: 2s}}
-# confirmation: {{failures: 5, span: 40s}}
+# confirmation: {{failures: 5, span: 54s}}
 
 targets:
 """

@@ -24,7 +24,7 @@ from availability.dependencies import judge
 from availability.health import HealthEngine
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
-from collectors.plan import plan
+from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.receiver import Keeper
 from collectors.threads import in_thread
@@ -32,7 +32,10 @@ from config import Configuration, ConfigurationInvalid, load
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
+from haidang.control import ControlServer
+from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
+from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
 from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
@@ -124,10 +127,12 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
-        changes = self._watching.apply(plan(self._configuration), known)
+        changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added))
+        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -137,7 +142,7 @@ class Daemon:
         carriers = [self._keep("store", self._store.run), self._keep("sender", self._sender.run)]
         beat_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3)
         self._heard = receiver_settings(self._configuration)
-        self._listen()
+        self._receive()
         loops = [
             self._keep("receiver", self._keeper.run),
             self._keep("events", lambda: self._every(1.0, self._write_events)),
@@ -169,15 +174,20 @@ class Daemon:
         self._incidents = Incidents(database, clock, self._world, notifier)
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
+        self._maintaining = Maintaining(
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+        )  # fmt: skip
+        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped,
+            self._clock_stepped, self._maintaining.silences,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
         self._telling = Telling(clock, EventLog(database), self._look)
         self._keeper = Keeper(clock, self._telling.take)
         self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
+        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(),
@@ -197,7 +207,7 @@ class Daemon:
     async def _tidy_events(self) -> None:
         self._telling.tidy()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         """Tell the receiver what the configuration says, and whose addresses are whose now."""
         configuration = self._configuration
         known = self._telling.know(
@@ -205,6 +215,18 @@ class Daemon:
             if target.address and (address := self._addresses.address(target.address))
         )  # fmt: skip
         self._keeper.use(listening(configuration), self._heard, tuple(known))
+
+    async def _listen(self) -> None:
+        """Take requests of commands; without, everything else goes on."""
+        try:
+            await self._control.start()
+        except OSError as error:
+            logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
+
+    async def _foretell(self) -> None:
+        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -233,16 +255,18 @@ class Daemon:
             self._service.say("READY=1", self._status())
 
     def _take(self, fresh: Configuration) -> None:
-        plans = plan(fresh)  # whatever can fail does so before anything is exchanged
+        plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
+        self._maintaining.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
-        changes = self._watching.apply(plans)
+        changes = self._watching.apply(plans, risks)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
         self._heard = receiver_settings(fresh)
         self._names_changed.set()
@@ -264,6 +288,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         self._pipeline.tick()
+        self._maintaining.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -286,7 +311,7 @@ class Daemon:
         while True:
             self._names_changed.clear()
             await self._addresses.refresh()
-            self._listen()
+            self._receive()
             try:
                 async with asyncio.timeout(NAMES_S):
                     await self._names_changed.wait()
@@ -350,6 +375,7 @@ class Daemon:
         began = self._clock.monotonic_ns()
         for task in loops:
             task.cancel()
+        self._control.close()
         self._calendar.close()
         self._watching.close()
         try:

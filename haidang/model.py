@@ -57,6 +57,7 @@ class Observation:
         duration_ms: from the first send until the answer was complete or the deadline passed.
         samples: the single tries with their times, oldest first. An ``unknown`` observation may carry
             the tries that are certain and leave out those that are not.
+        no_route: nothing left this machine: it has no route, or its own interface is down.
     """
 
     target: str
@@ -67,6 +68,7 @@ class Observation:
     fields: Mapping[str, FieldValue]
     duration_ms: float
     samples: tuple[Sample, ...] = ()
+    no_route: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,11 @@ class Transition:
         at_ns: when it truly began (the first failed or first good sample), not when it was confirmed.
         confirmed_ns: when it was confirmed.
         reason: why, in words.
-        cause: for ``unreachable``: the check that failed and hides this one.
+        cause: for ``unreachable``: the check that failed and hides this one; for ``down``: the shared-risk group
+            (carrier, power feeder …) that explains it; for ``degraded``: the way that is lost.
         evidence: counted facts behind the verdict (``failures``, ``span_s`` …).
+        flapping: the check changes to and fro: the states go on, nobody is told of each.
+        members: for a shared-risk group: the checks that fail because of it, as far as is known.
     """
 
     check: CheckId
@@ -123,6 +128,8 @@ class Transition:
     reason: str
     cause: CheckId | None = None
     evidence: Mapping[str, FieldValue] = field(default_factory=dict)
+    flapping: bool = False
+    members: tuple[CheckId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

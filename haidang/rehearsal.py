@@ -6,7 +6,8 @@ What it cannot show: real sockets, the receive buffer, a busy machine. Those are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from alerting.channels.base import Message, Retryable
@@ -16,7 +17,7 @@ from haidang.daemon import Daemon, Parts
 from lab.network import Network
 from lab.simulated import SimulatedLoop, SimulatedPinger, links
 from probes.snmp import SnmpEngine
-from storage.metrics import InMemoryStore
+from storage.metrics import EmbeddedSettings, InMemoryStore, MetricStore, StoreSettings, open_store
 
 POINTS = 10_000
 """Newest measurements kept: a rehearsal is about states and messages."""
@@ -52,11 +53,18 @@ class Postbox:
         self.mails.append((self._clock.utc_ns(), message))
 
 
-Script = Callable[[Postbox], Awaitable[None]]
+def _store(settings: StoreSettings, clock: Clock) -> MetricStore:
+    """Keep measurements in memory; a remote store is the real thing, so that it can be away."""
+    return InMemoryStore(POINTS) if isinstance(settings, EmbeddedSettings) else open_store(settings, clock)
+
+
+Script = Callable[[Postbox], Coroutine[None, None, None]]
 """What happens in the lab meanwhile, as a coroutine in simulated time; when it ends the daemon is ended in order."""
 
 
-def rehearse(config: Path, network: Network, clock: ManualClock, script: Script) -> Postbox:
+def rehearse(
+    config: Path, network: Network, clock: ManualClock, script: Script, *, speed: float = math.inf
+) -> Postbox:  # fmt: skip
     """Live through a script.
 
     Parameters:
@@ -64,6 +72,7 @@ def rehearse(config: Path, network: Network, clock: ManualClock, script: Script)
         network: what they see; not started.
         clock: simulated time; moved on.
         script: what happens.
+        speed: at most so many times as fast as real time.
 
     Returns:
         what was mailed; the rest is in the configuration's data directory.
@@ -75,7 +84,7 @@ def rehearse(config: Path, network: Network, clock: ManualClock, script: Script)
     parts = Parts(
         icmp=lambda: SimulatedPinger(network, clock),
         snmp=lambda: SnmpEngine(open_link=links(network, clock)),
-        store=lambda _settings, _clock: InMemoryStore(POINTS),
+        store=_store,
         channels=lambda _configuration: {"mail": postbox},
     )
 
@@ -88,6 +97,6 @@ def rehearse(config: Path, network: Network, clock: ManualClock, script: Script)
         await living
         await playing
 
-    with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock)) as runner:
+    with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock, speed)) as runner:
         runner.run(live())
     return postbox

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
+from availability.risks import OWN_ROUTE
+from availability.rule import Rule
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan
@@ -41,6 +43,17 @@ class Changes:
     changed: tuple[CheckId, ...]
 
 
+def rule(plan: CheckPlan) -> Rule:
+    """Put what a configuration says of confirmation into the words of the judges."""
+    said = plan.confirmation
+    return Rule(
+        said.failures, said.span_s, said.clear_samples, said.clear_span_s,
+        stale_s=max(60.0, 3 * plan.cadence_s + 10), settle_s=said.settle_s, flap_changes=said.flap_changes,
+        flap_window_s=said.flap_window_s, brief_s=said.brief_s, loss_percent=said.loss_percent,
+        delay_ms=None if said.delay_s is None else said.delay_s * 1000,
+    )  # fmt: skip
+
+
 class Watching:
     """Every check's watch.
 
@@ -64,12 +77,17 @@ class Watching:
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
         self._hurried: set[CheckId] = set()
         self._of_target: dict[str, list[CheckId]] = {}
+        self.risks: frozenset[CheckId] = frozenset()
 
-    def apply(self, plans: Iterable[CheckPlan], last_known: dict[CheckId, State] | None = None) -> Changes:
+    def apply(
+        self, plans: Iterable[CheckPlan], risks: Mapping[CheckId, Sequence[CheckId]],
+        last_known: Mapping[CheckId, State] | None = None,
+    ) -> Changes:  # fmt: skip
         """Watch exactly these checks from now on. What did not change goes on undisturbed, in the middle of a burst.
 
         Parameters:
             plans: every check there shall be.
+            risks: which of them share what.
             last_known: states from before the daemon stopped.
         """
         wanted = {plan.check: plan for plan in plans}
@@ -86,12 +104,9 @@ class Watching:
                 self._at_work[check][1].stop()
             self._health.watch(
                 check,
-                Rule(
-                    plan.confirmation.failures, plan.confirmation.span_s, plan.confirmation.clear_samples,
-                    plan.confirmation.clear_span_s, stale_s=max(60.0, 3 * plan.cadence_s + 10),
-                ),
+                rule(plan),
                 (last_known or {}).get(check),
-            )  # fmt: skip
+            )
             watch = self._make(plan)
             self._at_work[check] = (plan, watch)
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
@@ -101,7 +116,13 @@ class Watching:
         for check in self._at_work:
             self._of_target.setdefault(check.target, []).append(check)
         self._health.connect({check: plan.parents for check, plan in wanted.items()})
-        return Changes(added, removed, changed)
+        own = [check for check, plan in wanted.items() if isinstance(plan.settings, PingSettings)]
+        risks = {**risks, OWN_ROUTE: own}
+        down = [group for group, state in (last_known or {}).items() if state is State.DOWN and group in risks]
+        self._health.share(risks, down)
+        gone = tuple(group for group in self.risks if group not in risks)
+        self.risks = frozenset(risks)
+        return Changes(added, (*removed, *gone), changed)
 
     def hurry(self, check: CheckId, fast: bool) -> None:
         """Probe a check fast from now on, or at its own cadence again."""

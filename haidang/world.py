@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerting.world import Recipient, Subject, Words
-from availability.objectives import Figures, figures, month_at
+from availability.objectives import Figures
+from availability.periods import month_at
+from availability.promises import Promise
+from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
-from config.schema.things import Named
+from config.schema.named import Named
+from haidang.books import Books
 from haidang.model import CheckId
 from storage.ledger import LedgerReader
 
@@ -38,7 +42,11 @@ class ConfiguredWorld:
         inventory = self._configuration.inventory
         target = inventory.targets.get(check.target)
         if target is None:
-            return Subject(name={"vi": check.target, "en": check.target})
+            if check == OWN_ROUTE:
+                return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
+            risk = inventory.risks.get(check.target)
+            name = _words(risk) if risk else {"vi": check.target, "en": check.target}
+            return Subject(name=name, carrier=check.target if check.probe == "carrier" and not risk else "")
         site = inventory.sites.get(target.site or "")
         circuit = inventory.circuits.get(target.circuit or "")
         return Subject(
@@ -87,11 +95,13 @@ class ConfiguredWorld:
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
         """See `alerting.world.World.month`. Only a target's primary check counts toward its objective."""
         target = self._configuration.inventory.targets.get(check.target)
-        if target is not None and primary(target) != check:
+        if target is None or primary(target) != check:
             return None
         month = month_at(at_ns, self._configuration.timezone)
-        intervals = self._reader.between(check, month.start_ns, month.end_ns)
-        return figures(intervals, month.start_ns, month.end_ns, at_ns, self.objective(check.target))
+        promise = Promise("", "target", target.id, self.objective(target.id) or 0)
+        return (
+            Books(self._configuration, self._reader.connection, at_ns, at_ns).of_target(target, month, promise).figures
+        )
 
     def objective(self, target: str) -> float | None:
         """Return the availability that a target's system is to have, in percent."""

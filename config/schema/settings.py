@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
 from config.schema.network import DnsName, DnsType, Network
-from config.schema.values import Bytes, Refusal, Section, line, say_seconds, seconds, whole
+from config.schema.values import Bytes, Refusal, Section, Slug, line, number, say_seconds, seconds, whole
 from config.secrets import Secret
 
 DAY_S = 86400.0
@@ -187,11 +187,11 @@ class Probing(Section):
 
 
 class Confirmation(Section):
-    """When a failure counts as confirmed, and a recovery as stable."""
+    """When a failure counts as confirmed, a recovery as stable, and what is worse than well without being down."""
 
     failures: Annotated[int, whole(1, 1000)] = Field(5, description="failed samples in a row that are needed, and")
     span_s: Annotated[float, seconds(0, 3600)] = Field(
-        40.0, alias="span", description="the time they must be spread over"
+        54.0, alias="span", description="the time they must be spread over"
     )
     fast_cadence_s: Annotated[float, seconds(1, 60)] = Field(
         1.0, alias="fast_cadence", description="cadence while a target is suspect"
@@ -200,3 +200,35 @@ class Confirmation(Section):
         30.0, alias="clear_span", description="how long it must be well again, with"
     )
     clear_samples: Annotated[int, whole(1, 1000)] = Field(3, description="at least so many good samples")
+    settle_s: Annotated[float, seconds(0, 3600)] = Field(
+        300.0, alias="settle", description="after what it hangs on is back: how long it may take to come back itself"
+    )
+    loss_percent: Annotated[float, number(0, 100)] = Field(
+        5.0, alias="loss", description="percent of lost packets from which it is degraded; 0: never"
+    )
+    delay_s: Annotated[float, seconds(0.001, 60)] | None = Field(
+        None, alias="delay", description="round-trip time from which it is degraded; default: twice its usual and 10 ms"
+    )
+    flap_changes: Annotated[int, whole(2, 60)] = Field(4, description="so many changes between up and down within")
+    flap_window_s: Annotated[float, seconds(60, DAY_S)] = Field(
+        3600.0, alias="flap_window", description="this time are flapping: one message, one when it ends"
+    )
+    brief_s: Annotated[float, seconds(1, 3600)] = Field(
+        20.0, alias="brief", description="shorter outages than span, from this on, count toward flapping"
+    )
+
+
+class Confirmations(Confirmation):
+    """The general rule, and what differs by role."""
+
+    roles: dict[Slug, Confirmation] = Field(
+        default_factory=dict, description="by role of a target: what differs for it; camera has one from the start"
+    )
+
+    def of_role(self, role: str) -> Confirmation | None:
+        """Return what differs for a role."""
+        return self.roles.get(role) or ROLES.get(role)
+
+
+ROLES = {"camera": Confirmation.model_validate({"span": "2m", "clear_span": "1m", "loss": "10"})}
+"""What differs by role where the configuration says nothing: a camera restarts in two minutes, and radio links lose."""

@@ -6,23 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.schema.named import Named
 from config.schema.network import Address, EngineId, Mailbox, Port
-from config.schema.settings import DnsSettings, HostSettings, IcmpSettings, SnmpSettings
-from config.schema.values import Refusal, Section, Slug, Text, line, note, number
+from config.schema.objectives import Objective
+from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
+from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
 ProbeKind = Literal["icmp", "snmp", "dns", "host"]
-
-
-class Named(Section):
-    """Base of what has an id, and a name for people."""
-
-    id: Slug = Field(description="how others refer to it; never changes, the ledger knows it by this")
-    name: Text | None = Field(None, description="for people: a text, or one per language; default: the id")
-
-    def label(self, language: str) -> str:
-        """Return the name for a person who reads ``vi`` or ``en``."""
-        return self.name.language(language) if self.name else self.id
 
 
 class Auth(Section):
@@ -79,6 +70,22 @@ class System(Named):
     """What has an availability target: the WAN, the data network, video conferencing."""
 
     objective: Annotated[float, number(1, 100)] | None = Field(None, description="percent of each month")
+    formula: Literal["all", "any", "k-of-n", "weighted", "worst-site"] = Field(
+        "all", description="when it is up, by its targets; printed with every figure"
+    )
+    k: Annotated[int, whole(1, 100_000)] | None = Field(None, description="formula k-of-n: so many must be up")
+    weight: Literal["people", "sites", "capacity"] | None = Field(
+        None, description="formula weighted: by the sites' people, by sites, or by the circuits' mbps"
+    )
+
+    @model_validator(mode="after")
+    def _whole_formula(self) -> System:
+        for formula, key in (("k-of-n", "k"), ("weighted", "weight")):
+            if self.formula == formula and getattr(self, key) is None:
+                raise Refusal(f"the formula {formula} needs {key}", key="formula")
+            if self.formula != formula and getattr(self, key) is not None:
+                raise Refusal(f"only the formula {formula} has this, the formula here is {self.formula}", key=key)
+        return self
 
 
 class Site(Named):
@@ -89,6 +96,7 @@ class Site(Named):
     latitude: Annotated[float, number(-90, 90)] | None = Field(None, description="degrees, north positive")
     longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
     address: Annotated[str, line(500)] | None = Field(None, description="postal address")
+    people: Annotated[int, whole(0, 100_000_000)] | None = Field(None, description="served there, for weighted systems")
 
 
 class Circuit(Named):
@@ -130,6 +138,7 @@ class Target(Named):
     snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
     dns: TargetDns | None = Field(None, description="instead of probing.dns")
     host: HostSettings | None = Field(None, description="instead of probing.host")
+    confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
     notes: Annotated[str, note()] = Field("", description="shown to whoever is on call")
@@ -162,6 +171,15 @@ class Contact(Named):
     language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
 
 
+class Risk(Named):
+    """A shared-risk group: several failures in it at once are one incident that names it."""
+
+    kind: Literal["carrier", "power", "ring", "building", "group"] = Field("group", description="what it is")
+    targets: tuple[Slug, ...] = Field((), description="targets that share it, and")
+    sites: tuple[Slug, ...] = Field((), description="all targets at these sites, and")
+    circuits: tuple[Slug, ...] = Field((), description="all targets at the ends of these circuits")
+
+
 LISTS: dict[str, type[Section]] = {
     "credentials": Credential,
     "systems": System,
@@ -169,6 +187,8 @@ LISTS: dict[str, type[Section]] = {
     "circuits": Circuit,
     "targets": Target,
     "contacts": Contact,
+    "objectives": Objective,
+    "risks": Risk,
 }
 """The list sections and what each holds."""
 
@@ -176,7 +196,13 @@ LISTS: dict[str, type[Section]] = {
 def table_columns() -> frozenset[str]:
     """Return the columns a CSV file of targets may have."""
     names = set(Target.model_fields)
-    for section, model in (("icmp", IcmpSettings), ("snmp", TargetSnmp), ("dns", TargetDns), ("host", HostSettings)):
+    for section, model in (
+        ("icmp", IcmpSettings),
+        ("snmp", TargetSnmp),
+        ("dns", TargetDns),
+        ("host", HostSettings),
+        ("confirmation", Confirmation),
+    ):
         names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
         names -= {section}
     return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential"})

@@ -2,7 +2,7 @@
 
 from lab.network.namespace import Space, Unavailable, enter, inside, isolate, missing
 from lab.network.network import Network
-from lab.network.topology import Address, Handler, Host, Place, Reply
+from lab.network.places import Address, Handler, Host, Place, Reply
 
 __all__ = [
     "Address", "Handler", "Host", "Network", "Place", "Reply", "Space", "Unavailable", "enter", "inside", "isolate",

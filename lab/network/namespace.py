@@ -22,7 +22,7 @@ DEVICE = Path("/dev/net/tun")
 
 
 class Unavailable(Exception):
-    """The lab's network cannot be had here.
+    """Something the lab needs cannot be had here: its network, a port, a library.
 
     Attributes:
         what: which right or part is missing.

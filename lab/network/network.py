@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import time
 from pathlib import Path
 
 import structlog
 
 from lab.lines import Conditions, Line
 from lab.network.namespace import Space
+from lab.network.places import Address, Host, Place
 from lab.network.pump import Pump
 from lab.network.simulator import Simulator, Work, cross
-from lab.network.topology import Address, Host, Place, Topology
+from lab.network.topology import Topology
 from lab.network.tun import Tun, prepare_observer, prepare_services
 
 logger = structlog.get_logger(__name__)
@@ -52,9 +52,9 @@ class Network:
         self._tuns: list[Tun] = []
         self._services_fd = -1
 
-    def add_place(self, name: str, *addresses: str) -> Place:
+    def add_place(self, name: str, *addresses: str, stub: bool = False) -> Place:
         """See `Topology.add_place`."""
-        return self.topology.add_place(name, *addresses)
+        return self.topology.add_place(name, *addresses, stub=stub)
 
     def add_line(
         self, name: str, upper: str, lower: str, conditions: Conditions | None = None, *, cost: int = 1
@@ -145,7 +145,7 @@ class Network:
         self._tuns.clear()
 
     def send(self, source: Address, destination: Address, data: bytes) -> None:
-        """Send a datagram of a host's own accord to the observer, such as a trap.
+        """Send a datagram of a host's own accord to the observer, such as a trap; lost while nothing is started.
 
         Raises:
             KeyError: the source is no host.
@@ -155,8 +155,8 @@ class Network:
         target = ipaddress.ip_address(destination[0]).packed
         if len(target) != len(host.packed):
             raise ValueError(f"{source[0]} cannot send to {destination[0]}: different address families")
-        now_ns = time.monotonic_ns() if self._pump is None else self._pump.now()
-        self.simulator.send(host, target, (source[1], destination[1]), data, now_ns)
+        if self._pump is not None:  # else the time is not this machine's, and routes must not see both
+            self.simulator.send(host, target, (source[1], destination[1]), data, self._pump.now())
 
     def round_trip(self, address: str | Host, at_ns: int, size: int = 84) -> int | None:
         """Tell what an echo would measure, without a packet: for compressed time.

@@ -31,7 +31,8 @@ from lab.network.packets import (
     udp_datagram,
     udp_payload,
 )  # fmt: skip
-from lab.network.topology import Host, Place, Reply, Route, Topology
+from lab.network.places import Host, Place, Reply, Route
+from lab.network.topology import Topology
 
 logger = structlog.get_logger(__name__)
 

@@ -4,121 +4,12 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from lab.lines import Answer, Conditions, Direction, Line
-
-Address = tuple[str, int]
-"""Host and port."""
-Reply = tuple[float, bytes] | tuple[float, bytes, str]
-"""Seconds until it is sent, the data, and (for a host that answers from a wrong one) the source address."""
-Handler = Callable[[bytes, Address], Iterable[Reply]]
-"""Gets a datagram and who sent it; returns the replies. It must not block."""
-
-
-class Place:
-    """A router with what hangs on it: the centre, a district, a commune.
-
-    Attributes:
-        addresses: its own, at most one per family; it signs its ICMP errors with them.
-        dark: it forwards nothing and answers nothing, see `Topology.switch_place`.
-    """
-
-    __slots__ = ("addresses", "dark", "links", "name")
-
-    def __init__(self, name: str, addresses: tuple[bytes, ...]) -> None:
-        self.name = name
-        self.addresses = addresses
-        self.dark = False
-        self.links: list[tuple[Line, Place, int]] = []
-
-    def address(self, *, v4: bool) -> bytes | None:
-        """Return its address of a family."""
-        return next((one for one in self.addresses if (len(one) == 4) == v4), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The way from the centre to a host, compiled for use.
-
-    Attributes:
-        version: of the topology it was made from.
-        places: routers on the way, the centre first.
-        lines: between them, and the host's own access last where it has one.
-        needs: the time to live a packet must leave the sender with to arrive.
-        broken: index of the first line that leads nowhere, -1 if there is none; the router before it has the same
-            index.
-        answer: what the router before the break says.
-        forth, back: the directions that do something to packets, in the order they are crossed.
-    """
-
-    version: int
-    places: tuple[Place, ...]
-    lines: tuple[Line, ...]
-    needs: int
-    broken: int
-    answer: Answer
-    forth: tuple[Direction, ...]
-    back: tuple[Direction, ...]
-
+from lab.lines import Answer, Conditions, Line
+from lab.network.places import Host, Place, Route
 
 _NOWHERE = Line("no line leads there")
 _NOWHERE.cut()
-
-
-class Host:
-    """One address of the lab.
-
-    Attributes:
-        router: it is a place's own address, reached without a further hop.
-        handlers: by UDP port.
-        gate: takes packets (TCP, and UDP to ports without a handler) to real sockets; ``None``: nobody listens.
-        ttl: that its packets leave with.
-        dark: it answers nothing, see `Topology.switch_host`.
-    """
-
-    __slots__ = (
-        "_topology",
-        "address",
-        "dark",
-        "gate",
-        "handlers",
-        "packed",
-        "place",
-        "private",
-        "route",
-        "router",
-        "ttl",
-        "via",
-    )
-
-    def __init__(
-        self, topology: Topology, address: str, packed: bytes, place: Place, via: Line | None, *, router: bool
-    ) -> None:
-        self._topology = topology
-        self.address = address
-        self.packed = packed
-        self.place = place
-        self.via = via
-        self.router = router
-        self.handlers: dict[int, Handler] = {}
-        self.gate: Callable[[bytes], None] | None = None
-        self.ttl = 64
-        self.dark = False
-        self.private: Line | None = None
-        self.route: Route | None = None
-
-    @property
-    def access(self) -> Line:
-        """Its own last bit of line: cut it and only this address is gone."""
-        if self.private is None:
-            self.private = Line(self.address, self._topology.seed, on_change=self._topology.changed)
-        return self.private
-
-    def serve(self, port: int, handler: Handler) -> None:
-        """Let a handler answer the datagrams to a UDP port."""
-        self.handlers[port] = handler
 
 
 class Topology:
@@ -143,8 +34,11 @@ class Topology:
         self._ways: dict[str, tuple[Place, Line] | None] = {}
         self._all_ways: dict[str, tuple[Place, Line] | None] = {}
 
-    def add_place(self, name: str, *addresses: str) -> Place:
+    def add_place(self, name: str, *addresses: str, stub: bool = False) -> Place:
         """Add a router; the first one is the centre, where the observer is.
+
+        Parameters:
+            stub: see `Place`.
 
         Raises:
             ValueError: the name or an address is taken, or there are two addresses of one family.
@@ -154,7 +48,7 @@ class Topology:
         packed = tuple(ipaddress.ip_address(one).packed for one in addresses)
         if len({len(one) for one in packed}) < len(packed):
             raise ValueError(f"{name}: a place has at most one address of each family")
-        place = self.places[name] = Place(name, packed)
+        place = self.places[name] = Place(name, packed, stub=stub)
         for address in addresses:
             self._add_host(address, place, None, router=True)
         self._ways.clear()
@@ -202,7 +96,9 @@ class Topology:
         packed = ipaddress.ip_address(address).packed
         if packed in self.hosts:
             raise ValueError(f"there is a host {address} already")
-        host = self.hosts[packed] = Host(self, address, packed, place, via, router=router)
+        host = self.hosts[packed] = Host(
+            address, packed, place, via, router=router, seed=self.seed, changed=self.changed
+        )  # fmt: skip
         return host
 
     def _place(self, name: str) -> Place:
@@ -245,12 +141,17 @@ class Topology:
 
     def route(self, host: Host, now_ns: int) -> Route:
         """Return the way to a host as routers know it at ``now_ns`` (monotonic)."""
-        if self._fresh or self._pending:
-            self._converge(now_ns)
+        version = self.version(now_ns)
         route = host.route
-        if route is None or route.version != self._version:
+        if route is None or route.version != version:
             route = host.route = self._compile(host)
         return route
+
+    def version(self, now_ns: int) -> int:
+        """Count what has changed any way to a host, as routers know it at ``now_ns`` (monotonic)."""
+        if self._fresh or self._pending:
+            self._converge(now_ns)
+        return self._version
 
     def _converge(self, now_ns: int) -> None:
         for name, outage in self._fresh:
@@ -280,7 +181,7 @@ class Topology:
         broken = next((index for index, line in enumerate(lines) if line.outage), -1)
         answer = lines[broken].answer if broken >= 0 else Answer.SILENT
         dark = next((index for index, place in enumerate(places) if place.dark), 0)
-        if dark and not 0 <= broken < dark - 1:
+        if dark and not 0 <= broken < dark:
             broken, answer = dark - 1, Answer.SILENT
         forth = tuple(line.forth for line in lines if not line.forth.idle)
         back = tuple(line.back for line in reversed(lines) if not line.back.idle)
@@ -316,6 +217,8 @@ class Topology:
             if place.name in best:
                 continue
             best[place.name] = step
+            if place.stub:
+                continue
             for line, other, cost in place.links:
                 if other.name not in best and line.name not in without:
                     number += 1

@@ -74,6 +74,7 @@ def prepare_services(tun: Tun, observers: Iterable[str], prefixes: Iterable[str]
     Raises:
         Unavailable: the kernel refuses.
     """
+    _sysctl("ipv6/ip_nonlocal_bind", "1")  # unlike IPv4's, a local route alone does not let sockets bind
     try:
         with Netlink() as netlink:
             netlink.up("lo")

@@ -22,13 +22,16 @@ def build_network(province: Province) -> Network:
     network.add_place(OBSERVER, _PORT)
     for unit in province.units.values():
         if unit.forwards:
-            network.add_place(unit.id, *unit.addresses)
+            addresses = unit.addresses if unit.is_device else ()
+            network.add_place(unit.id, *addresses, stub=unit.role == "router")
     network.add_line(UPLINK, OBSERVER, CORE_SWITCH, Conditions(delay_ms=0.2, jitter_ms=0.02))
     for link in province.links.values():
         usual = Conditions(delay_ms=link.delay_ms, jitter_ms=link.jitter_ms, correlation=0.3)
-        network.add_line(link.id, link.upper, link.lower, usual, cost=link.cost)
+        network.add_line(link.id, link.upper, link.end or link.lower, usual, cost=link.cost)
+        if link.end:
+            network.add_line(f"{link.end}-cable", link.end, link.lower)
     for unit in province.units.values():
-        if not unit.forwards:
-            for address in unit.addresses:
-                network.add_host(address, unit.place, via=unit.via)
+        if not (unit.forwards and unit.is_device):
+            for address in unit.addresses:  # a termination unit is asked over its own line, whatever others there are
+                network.add_host(address, unit.place, via="" if unit.is_device else unit.circuit)
     return network

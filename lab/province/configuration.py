@@ -23,7 +23,7 @@ _COLUMNS = ("id", "name.vi", "name.en", "address", "site", "system", "role", "pa
 
 
 def write_configuration(
-    province: Province, folder: Path, *, ipv6: bool = True, mail: tuple[str, int] | None = None,
+    province: Province, folder: Path, *, ipv6: bool = True, services: bool = True, mail: tuple[str, int] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Path:  # fmt: skip
     """Write the configuration; the same province gives the same bytes.
@@ -31,6 +31,7 @@ def write_configuration(
     Parameters:
         folder: where to; made if it is not there, files of the same names are replaced.
         ipv6: whether units that have an IPv6 address of their own are watched by it; False for a kernel without.
+        services: whether services are asked, not only pinged; False where no real sockets are behind them.
         mail: address and port of the server alerts go to; the province's own mail service if not given.
         settings: further top-level sections, e.g. ``{"confirmation": {"failures": 3}}``; they replace what is written.
 
@@ -51,7 +52,7 @@ def write_configuration(
         "haidang": 1,
         "data_dir": "./data",
         "logging": {"format": "json"},
-        "include": ["sites.yaml", "circuits.yaml"],
+        "include": ["sites.yaml", "circuits.yaml", "risks.yaml"],
         "inventory": ["targets.csv"],
         "probing": {"allow": list(PREFIXES)},
         "credentials": [
@@ -81,7 +82,8 @@ def write_configuration(
     }  # fmt: skip
     _write_yaml(folder / "sites.yaml", {"sites": list(_sites(province))})
     _write_yaml(folder / "circuits.yaml", {"circuits": list(_circuits(province))})
-    _write_table(folder / "targets.csv", (_target(unit, ipv6=ipv6) for unit in province.units.values()))
+    _write_yaml(folder / "risks.yaml", {"risks": list(_risks(province, names.feeder))})
+    _write_table(folder / "targets.csv", (_target(unit, ipv6, services) for unit in province.units.values()))
     _write_yaml(folder / MAIN, main)
     return folder / MAIN
 
@@ -105,11 +107,26 @@ def _circuits(province: Province) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _target(unit: Unit, *, ipv6: bool) -> tuple[str, ...]:
+def _risks(province: Province, called: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Describe the power feeders that several sites share; a site's router stands for it."""
+    routers = {unit.site: unit.id for unit in province.units.values() if unit.forwards and unit.is_device}
+    for feeder, sites in province.feeders.items():
+        if len(sites) > 1:
+            office, _, number = feeder.rpartition("-feeder-")
+            gaps = {"site": province.sites[office].name, "number": number}
+            yield {
+                "id": feeder, "kind": "power", "targets": [routers[site] for site in sites],
+                "name": {language: text.format(**gaps) for language, text in called.items()},
+            }  # fmt: skip
+
+
+def _target(unit: Unit, ipv6: bool, services: bool) -> tuple[str, ...]:
     address = next(one for one in unit.addresses if ipv6 or ":" not in one)
+    role = _ROLES.get(unit.role, unit.kind)
+    dns = "." if services and "dns" in unit.services else ""
     return (
-        unit.id, unit.vi, unit.en, address, unit.site, unit.system, _ROLES.get(unit.role, unit.kind), " ".join(unit.parents), unit.circuit,
-        unit.access, "." if "dns" in unit.services else "",
+        unit.id, unit.vi, unit.en, address, unit.site, unit.system, role, " ".join(unit.parents), unit.circuit,
+        unit.access, dns,
     )  # fmt: skip
 
 

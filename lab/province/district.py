@@ -46,14 +46,15 @@ class Hub:
         ))  # fmt: skip
         mbit = draft.rng.choice(_HUB_MBIT)
         lines = [
-            draft.lease((CENTRE, core), (self.site, self.router), number + index, mbit, "wan", cost=1 + index)
+            draft.lease(
+                (CENTRE, core), (self.site, self.router), number + index, mbit, "wan", cost=1 + index, end=self._end()
+            )
             for index, core in enumerate(CORE_ROUTERS)
         ]
         draft.add_unit(
             self.router, "router", "hub-router", self.site, "wan", both(plan.office(number, 0, plan.ROUTER)),
-            parents=CORE_ROUTERS, access="v3",
+            parents=tuple(line.end for line in lines), access="v3",
         )  # fmt: skip
-        draft.add_ends(self.router, self.site, [(line, self._end()) for line in lines])
         draft.add_unit(
             f"{self.site}-switch", "switch", "switch", self.site, "wan", (plan.office(number, 0, plan.SWITCH),),
             place=self.router, parents=(self.router,), access="v2c",
@@ -115,16 +116,18 @@ class Hub:
         ))  # fmt: skip
         mbit, carrier = rng.choice(_COMMUNE_MBIT), rng.randrange(len(draft.shape.carriers))
         office = (site, router)
-        lines = [draft.lease((self.site, self.router), office, carrier, mbit, "datanet")]
+        near, far_hub = (self.site, self.router), (neighbour.site, neighbour.router)
         if dual:
-            far_hub = (neighbour.site, neighbour.router)
-            lines.append(draft.lease(far_hub, office, carrier + 1, mbit, "datanet", cost=_SPARE_COST))
+            lines = [
+                draft.lease(near, office, carrier, mbit, "datanet", end=self._end()),
+                draft.lease(far_hub, office, carrier + 1, mbit, "datanet", cost=_SPARE_COST, end=self._end()),
+            ]
+        else:
+            lines = [draft.lease(near, office, carrier, mbit, "datanet")]
         draft.add_unit(
             router, "router", "router", site, "datanet", both(plan.office(self.number, number, plan.ROUTER)),
-            parents=tuple(line.upper for line in lines), access="v3", circuit="" if dual else lines[0].id,
+            parents=tuple(line.end or line.upper for line in lines), access="v3", circuit="" if dual else lines[0].id,
         )  # fmt: skip
-        if dual:
-            draft.add_ends(router, site, [(line, self._end()) for line in lines])
         if has_ups:
             self._add_ups(site, router, "datanet", plan.office(self.number, number, plan.UPS), _COMMUNE_RUNTIME_MIN)
         self.offices.append((site, router, number))

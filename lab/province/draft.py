@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 
 from lab.province.names import Names, slug
@@ -13,6 +12,10 @@ from lab.province.nouns import Credentials, Link, Province, Site, Unit
 from lab.province.shape import Shape
 
 _KM_PER_DEGREE = 111.2
+_MS_PER_KM = 0.03  # there and back: light in fibre needs 0.01, leased lines take detours
+_BACKBONE_MS, _ACCESS_MS = (0.8, 1.6), (2.0, 4.5)  # in the carrier's equipment
+_JITTER = (0.06, 0.12)  # of the delay
+_ACCESS_PORT_BPS = 100_000_000  # a hub's ports towards communes are Fast Ethernet whatever is leased
 
 
 class Draft:
@@ -47,8 +50,9 @@ class Draft:
         self._links[f"{lower}-cable"] = Link(f"{lower}-cable", upper, lower, delay_ms=0.4, jitter_ms=0.04)
 
     def lease(
-        self, upper: tuple[str, str], lower: tuple[str, str], carrier: int, mbit: int, system: str, *, cost: int = 1
-    ) -> Link:
+        self, upper: tuple[str, str], lower: tuple[str, str], carrier: int, mbit: int, system: str, *, cost: int = 1,
+        end: str = "",
+    ) -> Link:  # fmt: skip
         """Lease a line between two routers.
 
         Parameters:
@@ -56,25 +60,30 @@ class Draft:
             carrier: which of the shape's, counted round.
             mbit: contracted.
             cost: of the way over it, for a spare one.
+            end: address of the carrier's termination unit at the lower end, if it has one.
         """
         name = self.shape.carriers[carrier % len(self.shape.carriers)]
         self._contracts[name] += 1
         backbone = system == "wan"
-        distance = self._km(upper[0], lower[0])
-        delay = distance * 0.03 + (self.rng.uniform(0.8, 1.6) if backbone else self.rng.uniform(2.0, 4.5))
-        jitter = delay * self.rng.uniform(0.06, 0.12)
+        delay = self._km(upper[0], lower[0]) * _MS_PER_KM
+        delay += self.rng.uniform(*(_BACKBONE_MS if backbone else _ACCESS_MS))
+        jitter = delay * self.rng.uniform(*_JITTER)
         bps = mbit * 1_000_000
+        line = f"{slug(name)}-{lower[0]}"
         link = Link(
-            f"{slug(name)}-{lower[0]}", upper[1], lower[1], name, f"{self._contracts[name]:03d}/2026/{name}", mbit,
+            line, upper[1], lower[1], name, f"{self._contracts[name]:03d}/2026/{name}", mbit,
             system, round(delay, 2), round(jitter, 2), cost,
-            self._port(upper[1], bps if backbone else 100_000_000), self._port(lower[1], bps),
+            self._port(upper[1], bps if backbone else _ACCESS_PORT_BPS), self._port(lower[1], bps),
+            f"{line}-end" if end else "",
         )  # fmt: skip
-        self._links[link.id] = link
+        self._links[line] = link
+        if end:
+            self.add_unit(link.end, "", "circuit-end", lower[0], system, (end,), parents=(upper[1],), circuit=line)
         return link
 
     def add_unit(
         self, name: str, kind: str, role: str, site: str, system: str, addresses: tuple[str, ...], *, place: str = "",
-        parents: tuple[str, ...] = (), via: Link | None = None, circuit: str = "", access: str = "",
+        parents: tuple[str, ...] = (), circuit: str = "", access: str = "",
         runtime_min: int = 0, services: tuple[str, ...] = (), called: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Add a unit; without a place it is a router itself.
@@ -83,25 +92,13 @@ class Draft:
             called: its names by language; without them it is called after its role.
         """
         self._numbers[site, role] += 1
-        gaps = {
-            "site": self._sites[site].name, "number": self._numbers[site, role], "carrier": via.carrier if via else "",
-        }  # fmt: skip
+        carrier = self._links[circuit].carrier if circuit else ""
+        gaps = {"site": self._sites[site].name, "number": self._numbers[site, role], "carrier": carrier}
         words = called or {language: text.format(**gaps) for language, text in self.names.roles[role].items()}
         self._units[name] = Unit(
-            name, words["vi"], words["en"], kind, role, site, system, addresses, place or name, via.id if via else "",
-            parents, via.id if via else circuit, (), access, runtime_min, services,
+            name, words["vi"], words["en"], kind, role, site, system, addresses, place or name, parents, circuit, (),
+            access, runtime_min, services,
         )  # fmt: skip
-
-    def add_ends(self, router: str, site: str, lines: Iterable[tuple[Link, str]]) -> None:
-        """Add the ends of a router's lines, each with its address.
-
-        An end's parent is its own router: when that is gone, nothing is known about the line.
-        """
-        for line, address in lines:
-            self.add_unit(
-                f"{line.id}-end", "router", "circuit-end", site, line.system, (address,), place=router, via=line,
-                parents=(router,),
-            )  # fmt: skip
 
     def province(self) -> Province:
         """Give what has been made."""

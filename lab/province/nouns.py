@@ -64,7 +64,9 @@ class Link:
         system: the system it serves.
         delay_ms, jitter_ms: of a round trip over it.
         cost: of several ways packets take the cheapest.
-        upper_port, lower_port: ifIndex of the ports it ends in; 0 where nobody looks.
+        upper_port, lower_port: ifIndex of the routers' ports it ends in; 0 where nobody looks.
+        end: the carrier's termination unit before the lower router, where a site has more than one line: by it a lost
+            line is told from a lost router.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Link:
     cost: int = 1
     upper_port: int = 0
     lower_port: int = 0
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,14 @@ class Unit:
     Parameters:
         id: how scenarios and the configuration call it.
         vi, en: its names.
-        kind: device class, a key of `lab.devices.CLASSES`.
+        kind: device class, a key of `lab.devices.CLASSES`; empty for a carrier's termination unit, which lives from
+            the carrier's own supply and only forwards.
         role: what it is for, e.g. ``hub-router``, ``circuit-end``, ``room``, ``service``.
         site, system: where it stands and what it belongs to.
         addresses: the first is the one that is probed; at most one of each family.
         place: the router it hangs on; its own id for one that forwards packets itself.
-        via: the line that it is reached over and no other, for a line's end.
         parents: the units it is reached through; any of several suffices.
-        circuit: the leased line whose end it is; a router with a single line is that line's end too.
+        circuit: the leased line that ends here; a router with a single line is its end itself.
         ports: bits per second of its leased lines, for a router.
         access: how it is polled: ``v2c``, ``v3``, or empty for not at all.
         runtime_min: of a UPS.
@@ -111,7 +114,6 @@ class Unit:
     system: str
     addresses: tuple[str, ...]
     place: str
-    via: str = ""
     parents: tuple[str, ...] = ()
     circuit: str = ""
     ports: tuple[int, ...] = ()
@@ -131,8 +133,8 @@ class Unit:
 
     @property
     def is_device(self) -> bool:
-        """It is a machine, not an address of another one."""
-        return not self.via
+        """It is a machine of ours, with an agent, that needs the site's current."""
+        return bool(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,3 @@ class Province:
     def offers(self, kinds: Container[str] = PORTS) -> Iterator[Offer]:
         """Give the services of all units that are of some kinds."""
         return (offer for unit in self.units.values() for offer in unit.offers if offer.kind in kinds)
-
-    def below(self, site: str) -> Iterator[Site]:
-        """Give a site and all sites under it."""
-        yield self.sites[site]
-        for other in self.sites.values():
-            if other.parent == site:
-                yield from self.below(other.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 
 from haidang.clock import ManualClock
@@ -16,11 +17,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     Parameters:
         clock: is moved.
+        speed: at most so many times as fast as real time.
     """
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, speed: float = math.inf) -> None:
         self._manual = clock
-        super().__init__(_Selector(clock))
+        super().__init__(_Selector(clock, speed))
 
     def time(self) -> float:
         """Tell the loop's time: the clock's monotonic one, seconds."""
@@ -30,14 +32,15 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 class _Selector(selectors.EpollSelector):
     """Looks at real descriptors without waiting, and lets simulated time pass instead."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, speed: float) -> None:
         super().__init__()
         self._clock = clock
+        self._speed = speed
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select()
-        ready = super().select(0)
+        ready = super().select(max(0.0, timeout) / self._speed)
         if not ready and timeout > 0:
             # One nanosecond more than asked for: a float of seconds must not end before the timer it was made from.
             self._clock.advance(timeout + 1e-9)

@@ -22,12 +22,14 @@ class Burst:
         rtts_ns: round-trip time of each echo, -1 without an answer.
         unsent: echoes that this machine failed to send (firewall, buffers): they say nothing of the network.
         blind: replies were dropped in our own receive buffer meanwhile, so a missing answer proves nothing.
+        no_route: this machine has no route to the target, or its own interface is down.
         reason: the last ICMP error or local failure, in words; empty when there was none.
         duplicates, foreign: answers that came twice, or from an address that was not asked.
     """
 
     __slots__ = (
-        "address", "answered", "blind", "count", "duplicates", "foreign", "index", "interval_ns", "on_done", "reason",
+        "address", "answered", "blind", "count", "duplicates", "foreign", "index", "interval_ns", "no_route", "on_done",
+        "reason",
         "rtts_ns", "sent_ns", "timeout_ns", "token", "unsent",
     )  # fmt: skip
 
@@ -42,7 +44,7 @@ class Burst:
         self.on_done = on_done
         self.index = 0
         self.answered = self.unsent = self.duplicates = self.foreign = 0
-        self.blind = False
+        self.blind = self.no_route = False
         self.reason = ""
         self.sent_ns: list[int] = []
         self.rtts_ns: list[int] = [-1] * count

@@ -139,6 +139,8 @@ class Link:
         if error.errno in _NOT_FROM_HERE:
             # The way to the target begins here: without a route it is as unreachable as behind a cut line.
             burst.sent_ns.append(time.monotonic_ns())
+            # A neighbour that does not answer is EHOSTUNREACH too, so that one does not prove a fault of our own.
+            burst.no_route = error.errno != errno.EHOSTUNREACH
             burst.reason = f"this machine has no way to it: {(error.strerror or str(error)).lower()}"
             return
         burst.sent_ns.append(0)

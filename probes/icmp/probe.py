@@ -42,7 +42,10 @@ def observe(burst: Burst, target: str, slot_ns: int, clock: Clock) -> Observatio
     if burst.duplicates:
         fields["duplicates"] = burst.duplicates
     began = burst.sent_ns[0] or now
-    return Observation(target, "icmp", slot_ns, status, reason, fields, (now - began) / 1e6, samples)
+    return Observation(
+        target, "icmp", slot_ns, status, reason, fields, (now - began) / 1e6, samples,
+        no_route=burst.no_route and not burst.answered,
+    )  # fmt: skip
 
 
 async def ping(

@@ -8,7 +8,7 @@ import pytest
 from alerting import records
 from alerting.world import Recipient, Step
 from haidang.clock import ManualClock
-from haidang.model import CheckId, State
+from haidang.model import CheckId, State, Transition
 from storage.database import open_reader
 from tests.alerting.province import AN, BINH, HUB, SECOND, SPOKE, START, Desk
 
@@ -163,3 +163,62 @@ def test_another_process_reads_incidents_while_the_daemon_writes(desk: Desk, tmp
         assert (first.step, first.contact, first.state, first.attempts) == (Step.OPENED, "an", "waiting", 0)
     finally:
         reader.close()
+
+
+def flaps(desk: Desk, state: State, *, still: bool = True, reason: str = "") -> int | None:
+    now = desk.clock.utc_ns()
+    return desk.incidents.on_transition(
+        Transition(HUB, state, None, now - 40 * SECOND, now, reason, evidence={}, flapping=still)
+    )
+
+
+def test_while_it_flaps_one_incident_stays_open_and_two_messages_tell_of_it(desk: Desk) -> None:
+    desk.world.readers = (AN,)
+    assert flaps(desk, State.DOWN) == 1
+    for _ in range(20):
+        advance(desk, 120)
+        assert flaps(desk, State.UP) == 1
+        assert flaps(desk, State.DOWN) == 1
+    flaps(desk, State.UP)
+    assert told(desk) == [("flapping", "an")]
+    assert len(records.incidents(desk.sql)) == 1
+    advance(desk, 3600)
+    assert flaps(desk, State.UP, still=False, reason="no longer flapping, up") is None
+    assert told(desk) == [("flapping", "an"), ("flapped", "an")]
+    assert records.incidents(desk.sql) == []
+    payload = desk.sql.execute("SELECT payload FROM notification WHERE step = 'flapped'").fetchone()[0]
+    assert "HẾT CHẬP CHỜN, ĐÃ ỔN ĐỊNH" in payload
+    assert "references" in payload, "in the thread of the first message"
+
+
+def test_an_outage_that_begins_to_flap_says_so_and_what_it_is_in_the_end(desk: Desk) -> None:
+    desk.world.readers = (AN,)
+    desk.becomes(State.DOWN)
+    flaps(desk, State.UP)
+    flaps(desk, State.DOWN)
+    flaps(desk, State.DOWN, still=False, reason="no longer flapping, down")
+    assert told(desk) == [("opened", "an"), ("flapping", "an"), ("steady", "an")]
+    advance(desk, 600)
+    desk.becomes(State.UP)
+    assert told(desk)[3:] == [("resolved", "an")], "after that it is an outage like any other"
+
+
+def test_failures_with_a_shared_cause_are_one_incident_of_that_cause(desk: Desk) -> None:
+    desk.world.readers = (AN,)
+    carrier = CheckId("VNPT", "carrier")
+    now = desk.clock.utc_ns()
+    members = (HUB, SPOKE)
+    desk.incidents.on_transition(
+        Transition(carrier, State.DOWN, None, now, now, "2 of 3 that share it fail at once", members=members)
+    )
+    for check in members:
+        assert desk.becomes(State.DOWN, check, cause=carrier) == 1
+    for check in members:
+        assert desk.becomes(State.UP, check) is None
+    assert told(desk) == [("opened", "an")]
+    payload = desk.sql.execute("SELECT payload FROM notification").fetchone()[0]
+    assert "SỰ CỐ NHÀ MẠNG" in payload
+    assert "Trạm spoke" in payload
+    desk.becomes(State.UP, carrier)
+    assert told(desk) == [("opened", "an"), ("resolved", "an")]
+    assert records.members(desk.sql, 1) == [HUB, SPOKE]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from availability.dependencies import judge
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
+from availability.rule import Rule
 from haidang.model import CheckId, Observation, Sample, State, Status, Transition
 
 S = 1_000_000_000
@@ -27,7 +28,7 @@ class Bench:
         self.now = START
         self.transitions: list[Transition] = []
         for check in {ROUTER, *(parents or {}), *(one for many in (parents or {}).values() for one in many)}:
-            self.engine.watch(check, rule or Rule())
+            self.engine.watch(check, rule or Rule(span_s=40))
         self.engine.connect(parents or {})
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
@@ -157,8 +158,9 @@ def test_a_lossy_line_gets_out_of_down() -> None:
     rng = random.Random(1)
     for second in range(100, 400):
         bench.see(second, rng.random() > 0.3)
-    assert bench.story()[-1][0] == "up"
-    assert bench.story()[-1][1] < 110
+    assert [state for state, _ in bench.story()] == ["down", "up", "degraded"], "up, and said to lose too much"
+    assert bench.story()[1][1] < 110
+    assert bench.transitions[-1].reason.startswith("it loses ")
 
 
 def test_samples_that_come_late_and_are_older_than_what_is_known_change_nothing() -> None:
@@ -397,7 +399,7 @@ def test_blindness_towards_a_failed_parent_releases_no_children() -> None:
 
 
 def test_with_a_slowly_polled_parent_the_verdict_waits_for_its_fresh_sample() -> None:
-    bench = Bench(Rule(stale_s=1000), parents={ROUTER: (HUB,)})
+    bench = Bench(Rule(span_s=40, stale_s=1000), parents={ROUTER: (HUB,)})
     bench.see(0, True, HUB)
     bench.see(0, True, ROUTER)
     bench.see(9.9, False, ROUTER)
@@ -414,7 +416,7 @@ def test_with_a_slowly_polled_parent_the_verdict_waits_for_its_fresh_sample() ->
 
 
 def test_a_verdict_waits_for_a_silent_parent_a_minute_and_no_longer() -> None:
-    bench = Bench(Rule(stale_s=1000), parents={ROUTER: (HUB,)})
+    bench = Bench(Rule(span_s=40, stale_s=1000), parents={ROUTER: (HUB,)})
     bench.see(0, True, HUB)
     bench.see(0, True, ROUTER)
     for second in range(10, 51):
@@ -431,7 +433,7 @@ def test_a_verdict_waits_for_a_silent_parent_a_minute_and_no_longer() -> None:
 def test_the_states_equal_an_obvious_model_of_the_rule(
     steps: list[tuple[int, bool]], failures: int, span: int, clear: int, clear_span: int
 ) -> None:
-    rule = Rule(failures, span, clear, clear_span, stale_s=10**9)
+    rule = Rule(failures, span, clear, clear_span, stale_s=10**9, flap_changes=10**6, loss_percent=0)
     bench = Bench(rule)
     second = 0
     history: list[tuple[int, bool]] = []

@@ -9,9 +9,11 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
+from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Receivers, Syslog, Traps
 from config.schema.settings import (
     Confirmation,
+    Confirmations,
     DnsSettings,
     HostSettings,
     IcmpSettings,
@@ -28,6 +30,7 @@ from config.schema.things import (
     Contact,
     Credential,
     Priv,
+    Risk,
     Site,
     System,
     Target,
@@ -48,7 +51,7 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.snmp": SnmpSettings,
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
-    "confirmation": Confirmation,
+    "confirmation": Confirmations,
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
@@ -61,10 +64,14 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
+    "risks[]": Risk,
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "objectives[]": Objective,
+    "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
 }
@@ -88,7 +95,7 @@ def default(name: str, field: FieldInfo) -> str:
         return "**needed**"
     if isinstance(value, BaseModel):
         return "see below"
-    if value is None or value in ((), ""):
+    if value is None or value in ((), "", {}):
         return "–"
     if isinstance(value, tuple):
         return f"`[{', '.join(value)}]`"
@@ -96,6 +103,8 @@ def default(name: str, field: FieldInfo) -> str:
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):
         return f"`{value // 1024**3}GiB`"
+    if isinstance(value, tuple):
+        return " ".join(f"`{word}`" for word in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -25,7 +25,7 @@ def test_defaults_are_those_of_the_design() -> None:
         "/var/lib/haidang",
     )
     assert (icmp.cadence_s, icmp.echoes, icmp.timeout_s, icmp.size, icmp.dscp) == (10, 5, 2, 56, 0)
-    assert (rule.failures, rule.span_s, rule.fast_cadence_s, rule.clear_span_s, rule.clear_samples) == (5, 40, 1, 30, 3)
+    assert (rule.failures, rule.span_s, rule.fast_cadence_s, rule.clear_span_s, rule.clear_samples) == (5, 54, 1, 30, 3)
     assert (loaded.storage.kind, loaded.storage.influxdb.spool_max_bytes) == ("embedded", 2 * 1024**3)
 
 

@@ -12,7 +12,8 @@ from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
 from availability.dependencies import judge
-from availability.health import HealthEngine, Rule
+from availability.health import HealthEngine
+from availability.rule import Rule
 from config import load
 from haidang.clock import ManualClock
 from haidang.model import CheckId, Observation, Sample, State, Status, Transition
@@ -56,7 +57,7 @@ class Bench:
         outbox = Outbox(self.database, self.clock, "example.org")
         health = HealthEngine(judge, lambda _check, _fast: None)
         for target in ("a", "b"):
-            health.watch(CheckId(target, "icmp"), Rule())
+            health.watch(CheckId(target, "icmp"), Rule(span_s=40))
         health.connect({})
         self.health = health
         self.pipeline = Pipeline(
@@ -135,7 +136,7 @@ async def test_after_a_step_of_the_clock_an_outage_is_seen_as_fast_as_ever(bench
 async def test_a_storm_shares_its_commits(bench: Bench) -> None:
     checks = [CheckId(f"t{number}", "icmp") for number in range(500)]
     for check in checks:
-        bench.health.watch(check, Rule())
+        bench.health.watch(check, Rule(span_s=40))
     bench.health.connect({})
     commits: list[str] = []
     bench.database.connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)

@@ -1,6 +1,7 @@
 """A lab in a process of its own, for the tests: builds the network its first argument describes, then serves it.
 
-Argument: JSON with ``name`` (of the control socket) and what `build` understands. It prints one line when it is up:
+Argument: JSON with ``name`` (of the control socket), ``real`` (services of `lab.services`, as rows of their arguments)
+and what `build` understands. It prints one line when it is up:
 ``ready``, or why it cannot be had (exit status 3).
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from lab.control import ControlServer, listen
 from lab.lines import Conditions
 from lab.network import Address, Network, Reply, Unavailable, isolate
+from lab.services import Service, Services, Severity, SyslogSource, Writer
 
 
 def build(wanted: dict[str, Any]) -> Network:
@@ -25,8 +27,9 @@ def build(wanted: dict[str, Any]) -> Network:
         network.add_place(name, *addresses)
     for name, upper, lower, conditions in wanted["lines"]:
         network.add_line(name, upper, lower, Conditions(**conditions))
+    open_to_all = {*wanted.get("services", ()), *wanted.get("gates", ())}
     for address, place in wanted["hosts"].items():
-        network.add_host(address, place, services=address in wanted.get("services", ())).serve(161, echo)
+        network.add_host(address, place, services=address in open_to_all).serve(161, echo)
     return network
 
 
@@ -69,7 +72,32 @@ async def serve(wanted: dict[str, Any], outside: socket.socket) -> None:
         network.send((request["from"], 161), (request["to"], request["port"]), request["data"].encode())
         return {}
 
-    control = ControlServer(network, {"trap": trap})
+    services = Services()
+    await services.open(space, [Service(*row) for row in wanted.get("real", ())])
+
+    def behave(request: Any) -> dict[str, Any]:
+        services.behave(request["address"], request["port"], **request["fault"])
+        return {}
+
+    def letters(_: Any) -> dict[str, Any]:
+        return {"letters": [[one.sender, one.subject] for one in services.mailbox().letters()]}
+
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def send_log(source: SyslogSource, text: str) -> None:
+        async with source:
+            await source.send(Severity.ERROR, text)
+
+    def log(request: Any) -> dict[str, Any]:
+        source = SyslogSource(
+            Writer("sw-1"), request["from"], (request["to"], request["port"]), transport=request["transport"],
+            space=space,
+        )  # fmt: skip
+        tasks.add(asyncio.create_task(send_log(source, request["text"])))
+        return {}
+
+    verbs = {"trap": trap, "behave": behave, "letters": letters, "log": log}
+    control = ControlServer(network, verbs)
     await control.start(outside, listen(wanted["name"]))
     sys.stdout.write("ready\n")
     sys.stdout.flush()

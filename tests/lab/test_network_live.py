@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import secrets
 import select
 import signal
 import statistics
@@ -14,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ import pytest
 from lab.control import ControlClient, ControlError, running
 from lab.network import Unavailable, enter, inside, missing
 from probes.icmp.statistics import wilson
+from tests.lab.lab_process import Lab, stage
 from tests.support.parts import require
 
-HERE = Path(__file__).parent
-NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 PROVINCE: dict[str, Any] = {
     "places": {
         "centre": ["10.0.0.1", "fd00::1"],
@@ -52,60 +50,9 @@ PROVINCE: dict[str, Any] = {
 FAR = [f"10.2.0.{last}" for last in range(10, 20)]
 
 
-class Lab:
-    """A lab in a process of its own."""
-
-    def __init__(self, name: str, process: subprocess.Popen[bytes], words: list[str]) -> None:
-        self.name = name
-        self.process = process
-        self.pid = process.pid
-        self._words = words
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command inside."""
-        words = [*self._words, *inside(self.pid, list(command))]
-        return subprocess.run(words, check=False, capture_output=True, text=True, timeout=30)
-
-    def python(self, script: str, *words: str) -> Any:
-        """Run one of the scripts beside this file inside, and read the JSON it prints."""
-        done = self.run(sys.executable, "-P", str(HERE / script), *words)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-@contextmanager
-def stage(*, unprivileged: bool = False) -> Iterator[Lab]:
-    """Start a lab; skips where this machine gives none."""
-    name = f"test-{os.getpid()}-{secrets.token_hex(4)}"
-    words = [require("setpriv", "util-linux"), *NOBODY[1:]] if unprivileged and os.geteuid() == 0 else []
-    command = [*words, sys.executable, "-B", str(HERE / "network_stage.py"), json.dumps({**PROVINCE, "name": name})]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        assert process.stdout is not None
-        said = ""
-        while "ready" not in said:
-            assert select.select([process.stdout], [], [], 20)[0], f"the lab does not come up: {said}"
-            heard = os.read(process.stdout.fileno(), 65536)
-            said += heard.decode()
-            if not heard:
-                break
-        if "ready" not in said:
-            assert process.wait(10) == 3, said
-            message = f"the lab's network needs TUN and namespaces: {said.strip()}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message)
-            pytest.skip(message)
-        yield Lab(name, process, words)
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with stage() as made:
+    with stage(PROVINCE) as made:
         yield made
 
 
@@ -242,7 +189,7 @@ def processes_inside(namespace: str) -> list[str]:
 def test_after_kill_9_nothing_of_the_lab_is_left() -> None:
     before = host_network()
     named = set(Path("/run/netns").glob("*")) if Path("/run/netns").exists() else set()
-    with stage() as made:
+    with stage(PROVINCE) as made:
         assert host_network() == before
         own = str(Path(f"/proc/{made.pid}/ns/net").readlink())
         assert own != str(Path("/proc/self/ns/net").readlink())
@@ -284,7 +231,7 @@ def test_a_command_started_inside_ends_with_the_one_that_started_it(lab: Lab) ->
 
 def test_a_plain_user_gets_the_same_network_in_a_user_namespace() -> None:
     program = require("fping", "fping")
-    with stage(unprivileged=True) as made:
+    with stage(PROVINCE, unprivileged=True) as made:
         status = Path(f"/proc/{made.pid}/status").read_text("ascii")
         if os.geteuid() == 0:
             assert re.search(r"^Uid:\t65534\t65534", status, re.MULTILINE)

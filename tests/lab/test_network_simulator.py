@@ -185,22 +185,86 @@ def test_with_both_ways_cut_packets_die_at_the_break_until_one_is_mended(stage: 
     assert stage.trip_ms("10.1.1.9", 14 * SECOND) == 50
 
 
-@given(st.lists(st.sampled_from(["trunk", "first", "trunk-2", "second"]), max_size=12), st.integers(0, 5))
+def test_a_router_without_current_says_nothing_and_takes_all_that_has_no_other_way(stage: Stage) -> None:
+    stage.topology.switch_place("district", on=False)
+    assert stage.echo("10.1.0.1", 10 * SECOND) == []
+    assert stage.echo("10.1.1.9", 10 * SECOND) == []
+    assert stage.trip_ms("10.1.1.9", 13 * SECOND) == 50
+    assert stage.echo("10.1.1.11", 13 * SECOND) == []
+    assert [packet.source for _, packet in stage.echo("10.1.1.11", 13 * SECOND, ttl=1)] == [packed("10.0.0.1")]
+    assert stage.echo("10.1.1.11", 13 * SECOND, ttl=2) == []
+    stage.topology.switch_place("district", on=True)
+    assert stage.trip_ms("10.1.0.1", 20 * SECOND) == 10
+    assert stage.trip_ms("10.1.1.9", 24 * SECOND) == 14
+
+
+def test_a_line_that_is_cut_before_a_dark_router_still_says_so(stage: Stage) -> None:
+    stage.topology.switch_place("district", on=False)
+    stage.topology.lines["trunk"].cut(Answer.HOST)
+    assert [packet.source for _, packet in stage.echo("10.1.0.1")] == [packed("10.0.0.1")]
+
+
+def test_a_host_without_current_is_the_only_one_that_is_gone(stage: Stage) -> None:
+    told: list[bytes] = []
+
+    def hear(data: bytes, _: Address) -> Iterable[Reply]:
+        told.append(data)
+        return ()
+
+    stage.host.serve(161, hear)
+    stage.topology.switch_host(stage.host, on=False)
+    assert stage.echo("10.1.1.9") == []
+    assert stage.ask("10.1.1.9", b"anybody?") == []
+    assert told == []
+    assert stage.trip_ms("10.1.1.1", SECOND) == 14
+    stage.topology.switch_host(stage.host, on=True)
+    assert stage.trip_ms("10.1.1.9", 2 * SECOND) == 14
+
+
+def test_nobody_elses_packets_pass_through_a_stub(stage: Stage) -> None:
+    stage.topology.add_place("office", "10.3.0.1", stub=True)
+    stage.topology.add_line("near", "district", "office")
+    stage.topology.add_line("far", "other", "office")
+    stage.topology.lines["trunk"].cut()
+    stage.topology.lines["second"].cut()
+    stage.echo("10.3.0.1", 0)
+    assert stage.trip_ms("10.3.0.1", 4 * SECOND) == 10
+    assert stage.trip_ms("10.1.0.1", 4 * SECOND) is None
+
+
+def test_the_place_where_the_observer_is_cannot_be_switched_off(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="centre is where the observer is: cut its lines instead"):
+        stage.topology.switch_place("centre", on=False)
+
+
+@given(
+    st.lists(st.sampled_from(["trunk", "first", "trunk-2", "second", "district", "other"]), max_size=12),
+    st.integers(0, 5),
+)
 @settings(deadline=None)
-def test_whatever_was_cut_and_mended_an_hour_later_the_network_is_as_at_first(names: list[str], gap_s: int) -> None:
+def test_whatever_was_broken_and_mended_an_hour_later_the_network_is_as_at_first(names: list[str], gap_s: int) -> None:
     stage = Stage()
+    lines, places = stage.topology.lines, stage.topology.places
+
+    def toggle(name: str) -> None:
+        if name in places:
+            stage.topology.switch_place(name, on=places[name].dark)
+        else:
+            (lines[name].mend if lines[name].outage else lines[name].cut)()
+
     for step, name in enumerate(names):
-        line = stage.topology.lines[name]
-        (line.mend if line.outage else line.cut)()
+        toggle(name)
         stage.echo("10.1.1.9", step * gap_s * SECOND)
     later = 3600 * SECOND
-    down = {name for name, line in stage.topology.lines.items() if line.outage}
+    down = {name for name, line in lines.items() if line.outage} | {name for name, one in places.items() if one.dark}
     stage.trip_ms("10.1.1.9", later)
     found = stage.trip_ms("10.1.1.9", later + 4 * SECOND)
-    expected = 14 if not down & {"trunk", "first"} else 50 if not down & {"trunk-2", "second"} else None
+    expected = (
+        14 if not down & {"trunk", "first", "district"} else 50 if not down & {"trunk-2", "second", "other"} else None
+    )
     assert found == expected
     for name in down:
-        stage.topology.lines[name].mend()
+        toggle(name)
     stage.trip_ms("10.1.1.9", later + 10 * SECOND)
     assert stage.trip_ms("10.1.1.9", later + 14 * SECOND) == 14
 

@@ -1,0 +1,157 @@
+"""A month passes in a moment, and what is measured in it is what the lab's network was told to do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import TypeVar
+
+import pytest
+
+from haidang.clock import ManualClock
+from haidang.model import Status
+from lab.devices import CLASSES, Access, Device
+from lab.lines import Conditions
+from lab.network import Network
+from lab.simulated import SimulatedLoop, SimulatedPinger, links
+from probes.icmp import Burst
+from probes.icmp.probe import observe
+from probes.snmp import Access as Credentials
+from probes.snmp import NoAnswer, Session, SnmpEngine, poll
+
+T = TypeVar("T")
+COMMUNE = "10.1.0.2"
+
+
+def network(conditions: Conditions | None = None) -> Network:
+    made = Network(seed=1)
+    made.add_place("centre", "10.0.0.1")
+    made.add_place("district", "10.1.0.1")
+    made.add_line("backbone", "centre", "district", conditions)
+    made.add_host(COMMUNE, "district")
+    return made
+
+
+def live(clock: ManualClock, work: Coroutine[object, object, T]) -> T:
+    with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock)) as runner:
+        return runner.run(work)
+
+
+def test_a_month_of_sleep_takes_no_time() -> None:
+    clock = ManualClock()
+    began = time.monotonic()
+    live(clock, asyncio.sleep(30 * 86_400))
+    assert clock.monotonic_ns() >= 30 * 86_400 * 10**9
+    assert time.monotonic() - began < 5
+
+
+def test_timers_run_in_the_order_of_their_time_and_see_it() -> None:
+    clock = ManualClock()
+    seen: list[tuple[str, float]] = []
+
+    async def wait(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        seen.append((name, round(asyncio.get_running_loop().time() - 1.0, 3)))
+
+    async def all_of_them() -> None:
+        await asyncio.gather(wait("late", 3600), wait("soon", 0.25), wait("middle", 60))
+
+    live(clock, all_of_them())
+    assert seen == [("soon", 0.25), ("middle", 60.0), ("late", 3600.0)]
+
+
+def test_a_deadline_that_passes_in_simulated_time_ends_the_wait() -> None:
+    async def hang() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        live(ManualClock(), hang())
+
+
+def test_a_step_of_the_wall_clock_moves_no_timer() -> None:
+    clock = ManualClock()
+
+    async def wait() -> float:
+        began = clock.monotonic_ns()
+        asyncio.get_running_loop().call_later(1, clock.step, -7200)
+        await asyncio.sleep(10)
+        return (clock.monotonic_ns() - began) / 1e9
+
+    assert live(clock, wait()) == pytest.approx(10, abs=1e-6)
+
+
+def ping(net: Network, address: str = COMMUNE, *, count: int = 5, cut_after_s: float | None = None) -> Burst:
+    clock = ManualClock()
+    pinger = SimulatedPinger(net, clock)
+
+    async def one() -> Burst:
+        over: asyncio.Future[Burst] = asyncio.get_running_loop().create_future()
+        if cut_after_s is not None:
+            asyncio.get_running_loop().call_later(cut_after_s, net.line("backbone").cut)
+        pinger.start(address, over.set_result, count=count, interval_s=1.0, timeout_s=2.0)
+        return await over
+
+    burst = live(clock, one())
+    seen = observe(burst, "x", 0, clock)
+    assert len(seen.samples) == count
+    return burst
+
+
+def test_round_trips_are_those_of_the_line() -> None:
+    burst = ping(network(Conditions(delay_ms=20)))
+    assert burst.rtts_ns == [20_000_000] * 5
+
+
+def test_loss_is_that_of_the_line() -> None:
+    burst = ping(network(Conditions(delay_ms=1, loss_percent=20)), count=5000)
+    assert 0.18 < burst.rtts_ns.count(-1) / 5000 < 0.22
+
+
+def test_echoes_after_a_cut_in_the_middle_of_a_burst_are_lost() -> None:
+    burst = ping(network(), cut_after_s=1.5)
+    assert [rtt >= 0 for rtt in burst.rtts_ns] == [True, True, False, False, False]
+
+
+def test_an_address_nobody_has_never_answers() -> None:
+    burst = ping(network(), "10.99.0.1")
+    assert observe(burst, "x", 0, ManualClock()).status is Status.DOWN
+
+
+def test_a_stopped_burst_says_nothing() -> None:
+    clock = ManualClock()
+    pinger = SimulatedPinger(network(), clock)
+
+    async def stop() -> list[Burst]:
+        over: list[Burst] = []
+        pinger.stop(pinger.start(COMMUNE, over.append, count=3))
+        await asyncio.sleep(60)
+        return over
+
+    assert live(clock, stop()) == []
+
+
+def test_the_snmp_engine_polls_a_device_through_the_network_until_its_line_is_cut() -> None:
+    clock = ManualClock()
+    net = network(Conditions(delay_ms=30))
+    device = Device(CLASSES["router"](), "hub", now_ns=clock.utc_ns(), access=Access())
+    net.host(COMMUNE).serve(
+        161, lambda data, _: [(reply.delay_s, reply.data) for reply in device.receive(data, clock.utc_ns())]
+    )
+
+    async def look() -> tuple[int, float]:
+        engine = SnmpEngine(open_link=links(net, clock))
+        session = Session(engine, COMMUNE, Credentials("public"))
+        began = asyncio.get_running_loop().time()
+        found = await poll(session, budget_s=20)
+        took = asyncio.get_running_loop().time() - began
+        net.line("backbone").cut()
+        with pytest.raises(NoAnswer):
+            await poll(session, budget_s=20)
+        engine.close()
+        return len(found.interfaces), took
+
+    interfaces, took = live(clock, look())
+    assert interfaces == len(device.state.model.ports)
+    assert took == pytest.approx(round(took / 0.03) * 0.03, abs=0.002)  # whole round trips, and nothing else

@@ -132,8 +132,9 @@ class Keeper:
         finally:
             loop.remove_reader(ours.fileno())
             ours.close()
-            await _put_down(process, (said, moved, end))
+            moved.cancel()
             self._process = None
+            await _put_down(process, said, end)
 
     def _tell(self) -> None:
         """Say what to take; a process that does not read it in time gets no more than one such line too many."""
@@ -181,15 +182,16 @@ async def _last_words(process: asyncio.subprocess.Process) -> str:
     return lines[-1] if lines else ""
 
 
-async def _put_down(process: asyncio.subprocess.Process, tasks: Sequence[asyncio.Task[object]]) -> None:
-    """End a process: it ends by itself when its input does."""
+async def _put_down(process: asyncio.subprocess.Process, said: asyncio.Task[str], end: asyncio.Task[int]) -> None:
+    """End a process: it ends by itself when its input does, and is killed when it does not."""
     if process.stdin is not None:
         process.stdin.close()
-    if process.returncode is None:
-        try:
+    try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(END_S):
-                await process.wait()
-        except (TimeoutError, asyncio.CancelledError):
+                await end
+    finally:
+        if process.returncode is None:
             process.kill()
-    for task in tasks:
-        task.cancel()
+    await process.wait()
+    await said  # up to the end of the pipe: it is closed then

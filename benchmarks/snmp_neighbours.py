@@ -2,7 +2,8 @@
 
 Polls of 100 honest devices (480 varbinds each), five at a time, alone and beside 30 bad ones that are polled all the
 while: 10 that answer each request just before its timeout, 10 that never answer, 10 whose answers are cut off or go
-back in their MIB. In turns, in one run; the figure is the honest ones' wall time for a whole round, and its ratio.
+back in their MIB. In turns, in one run; the figures are the honest ones' wall time for a whole round, this process's
+CPU time in it, and how many packets were sent.
 
 usage: benchmarks/snmp_neighbours.py [--rounds N] [--json]
 """
@@ -24,7 +25,7 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.snmp import COLUMNS, address, free_port, running
+from benchmarks.snmp import COLUMNS, address, free_port, own_cpu, running
 from haidang import logs
 from probes.snmp import Access, Session, SnmpEngine, SnmpError, ber, message, oid, walk_table
 from probes.snmp.message import RESPONSE
@@ -83,8 +84,8 @@ async def bother(session: Session) -> None:
         await asyncio.sleep(0.5)
 
 
-async def round_of(engine: SnmpEngine, port: int) -> float:
-    """Poll the honest devices once; seconds."""
+async def round_of(engine: SnmpEngine, port: int) -> tuple[float, float, int]:
+    """Poll the honest devices once; returns wall and CPU seconds, and the packets sent meanwhile."""
     sessions = iter([Session(engine, address(number), Access(port=port)) for number in range(DEVICES)])
 
     async def work(queue: Iterator[Session]) -> None:
@@ -92,9 +93,9 @@ async def round_of(engine: SnmpEngine, port: int) -> float:
             if any(column.fault for column in await walk_table(session, ROOTS)):
                 raise RuntimeError("an honest device was not read whole")
 
-    began = time.perf_counter()
+    began, cpu, sent = time.perf_counter(), own_cpu(), engine.counters.sent
     await asyncio.gather(*(work(sessions) for _ in range(PARALLEL)))
-    return time.perf_counter() - began
+    return time.perf_counter() - began, own_cpu() - cpu, engine.counters.sent - sent
 
 
 async def measure(rounds: int) -> dict[str, float]:
@@ -117,10 +118,12 @@ async def measure(rounds: int) -> dict[str, float]:
                 task.cancel()
             await asyncio.wait(tasks)
     engine.close()
-    return {
-        "alone_s": statistics.median(alone), "beside_s": statistics.median(beside),
-        "ratio": statistics.median(beside) / statistics.median(alone), "best_ratio": min(beside) / min(alone),
-    }  # fmt: skip
+    figures = {}
+    for number, name in enumerate(("wall_s", "cpu_s", "sent")):
+        for phase, rows in (("alone", alone), ("beside", beside)):
+            figures[f"{phase}_{name}"] = float(statistics.median(row[number] for row in rows))
+        figures[f"ratio_{name}"] = figures[f"beside_{name}"] / figures[f"alone_{name}"]
+    return figures
 
 
 def main() -> None:

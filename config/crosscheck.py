@@ -224,3 +224,13 @@ def alerting(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Co
 
 def _has_no_mailbox(item: Item) -> bool:
     return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw
+
+
+def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find credentials for traps that are not there, or have no key to check anything with."""
+    credentials = {item.id: item for item in items if item.kind == "credentials"}
+    for place, name in _names(source.root, ("receivers", "traps", "credentials")):
+        if name not in credentials:
+            yield source.error(place, f"there is no credential {quoted(name)}", hints.nearest(name, credentials))
+        elif credentials[name].raw.get("version") != "3":
+            yield source.error(place, f'the credential {quoted(name)} is not of version "3": traps of others need none')

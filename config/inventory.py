@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
+from config.schema.receivers import Receivers
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -111,7 +112,8 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, alerting: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting: the settings as they are in force.
+        trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
 
@@ -125,6 +127,8 @@ class Configuration:
     storage: Storage
     probing: Probing
     confirmation: Confirmations
+    receivers: Receivers
+    trap_credentials: tuple[Credential, ...]
     alerting: Alerting
     inventory: Inventory
 
@@ -136,8 +140,9 @@ class Configuration:
             found["storage.influxdb.password"] = self.storage.influxdb.password
         for server in self.alerting.mail.servers if self.alerting.mail else ():
             found[f"alerting.mail.servers {server.host}:{server.port} password"] = server.password
-        for target in self.inventory.targets.values():
-            if (access := target.credential) is not None:
+        accesses = [target.credential for target in self.inventory.targets.values()]
+        for access in (*accesses, *self.trap_credentials):
+            if access is not None:
                 found[f"credentials {access.id} community"] = access.community
                 found[f"credentials {access.id} auth.password"] = access.auth.password if access.auth else None
                 found[f"credentials {access.id} priv.password"] = access.priv.password if access.priv else None

@@ -63,7 +63,8 @@ class _Loading:
         profiles = self._profiles()
         if self._errors or self._settings is None:
             raise ConfigurationInvalid(self._ordered(self._errors))
-        settings = self._settings
+        settings, things = self._settings, self._things()
+        traps = settings.receivers.traps
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
@@ -75,8 +76,10 @@ class _Loading:
             storage=settings.storage,
             probing=settings.probing,
             confirmation=settings.confirmation,
+            receivers=settings.receivers,
+            trap_credentials=tuple(things.credentials[name] for name in (traps.credentials if traps else ())),
             alerting=settings.alerting,
-            inventory=resolve(self._things(), settings.probing, settings.confirmation),
+            inventory=resolve(things, settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -145,6 +148,7 @@ class _Loading:
             self._errors += crosscheck.dangling(self._items, self._hints)
             self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck.alerting(main, self._items, self._hints)
+            self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)
             self._errors += crosscheck.targets(self._items, self._settings.probing)

@@ -33,6 +33,7 @@ from haidang.commands.common import (
 )
 from haidang.daemon import Daemon
 from haidang.life import AlreadyRunning
+from haidang.settings import listening
 from storage.database import DatabaseError
 
 app = typer.Typer(
@@ -187,6 +188,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             findings.append(
                 doctor.reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")
             )
+        findings += doctor.receivers(listening(configuration))
         if configuration.storage.kind == "influxdb":
             findings.append(doctor.reachable_url(configuration.storage.influxdb.url))
     if as_json:
@@ -210,6 +212,7 @@ app.command("poll")(probing.poll)
 app.command("circuits")(network.circuits)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
+app.command("events")(reading.events)
 app.command("forecast")(forecast.forecast)
 maintenance.app.command("what-if")(forecast.what_if)
 app.command("replay")(replay.replay_file)

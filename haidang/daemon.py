@@ -28,6 +28,7 @@ from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
+from collectors.receiver import Keeper
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
@@ -40,12 +41,14 @@ from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
-from haidang.settings import channels, mail_domain, store_settings
+from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
+from haidang.telling import Telling
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
 from storage.database import Database
+from storage.events import EventLog
 from storage.ledger import Ledger, LedgerReader
 from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
@@ -141,7 +144,11 @@ class Daemon:
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
         carriers = [self._keep("store", self._store.run), self._keep("sender", self._sender.run)]
         beat_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3)
+        self._heard = receiver_settings(self._configuration)
+        self._receive()
         loops = [
+            self._keep("receiver", self._keeper.run),
+            self._keep("events", lambda: self._every(1.0, self._write_events)),
             self._keep("cadence", self._cadence.run),
             self._keep("tick", lambda: self._every(1.0, self._tick)),
             self._keep("beat", lambda: self._every(beat_s, self._beat)),
@@ -180,6 +187,9 @@ class Daemon:
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
+        self._telling = Telling(clock, EventLog(database), self._look)
+        self._keeper = Keeper(clock, self._telling.take)
+        self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
         self._calendar.add("foretell", self._foretell, hour=5, minute=40)
         self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
@@ -194,6 +204,21 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    def _look(self, target: str) -> bool:
+        return self._watching.look(target)
+
+    async def _tidy_events(self) -> None:
+        self._telling.tidy()
+
+    def _receive(self) -> None:
+        """Tell the receiver what the configuration says, and whose addresses are whose now."""
+        configuration = self._configuration
+        known = self._telling.know(
+            (address, target.id) for target in configuration.inventory.targets.values()
+            if target.address and (address := self._addresses.address(target.address))
+        )  # fmt: skip
+        self._keeper.use(listening(configuration), self._heard, tuple(known))
 
     async def _listen(self) -> None:
         """Take requests of commands; without, everything else goes on."""
@@ -252,6 +277,7 @@ class Daemon:
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
+        self._heard = receiver_settings(fresh)
         self._names_changed.set()
         logger.info(
             "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
@@ -265,6 +291,9 @@ class Daemon:
             self._ledger.retire(checks, self._clock.utc_ns())
             self._incidents.forget(checks)
         self._sender.wake()
+
+    async def _write_events(self) -> None:
+        self._telling.tick()
 
     async def _tick(self) -> None:
         self._pipeline.tick()
@@ -291,6 +320,7 @@ class Daemon:
         while True:
             self._names_changed.clear()
             await self._addresses.refresh()
+            self._receive()
             try:
                 async with asyncio.timeout(NAMES_S):
                     await self._names_changed.wait()
@@ -309,6 +339,7 @@ class Daemon:
             "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
             "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
+            **self._received(),
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
 
@@ -321,6 +352,16 @@ class Daemon:
             logger.warning("load of the circuits not measured", reason=str(error))
             return
         self._store.add(load.points(found, now_ns))
+
+    def _received(self) -> dict[str, FieldValue]:
+        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
+        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
+        if not counted:
+            return {}
+        return {
+            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
+            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
+        }  # fmt: skip
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

@@ -1,4 +1,4 @@
-"""What is on record, as plain data: states now, incidents."""
+"""What is on record, as plain data: states now, incidents, events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from alerting import records
 from alerting.world import in_language
 from collectors.plan import primary
+from collectors.receiver.catalogue import Catalogue
 from config import Configuration
 from haidang.model import CheckId, Interval, State
+from storage.events import recorded
 from storage.ledger import LedgerReader
 
 _BAD = (State.DOWN, State.UNREACHABLE)
@@ -139,3 +141,19 @@ def incidents(
             }
         )  # fmt: skip
     return found
+
+
+def events(
+    configuration: Configuration, sql: sqlite3.Connection, target: str | None, *, most: int
+) -> list[dict[str, Any]]:
+    """Tell what devices told by themselves; the newest first."""
+    catalogue = Catalogue.ours()
+    return [
+        {
+            "target": event.target, "first": utc(event.first_ns), "last": utc(event.last_ns), "count": event.count,
+            "kind": event.kind, "source": event.source, "name": event.name, "severity": event.severity,
+            "meaning": catalogue.words(event.name, configuration.language), "text": event.text,
+            "proven": event.proven,
+        }
+        for event in recorded(sql, target, most=most)
+    ]  # fmt: skip

@@ -78,6 +78,7 @@ class Watching:
         self._profiles = profiles
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
         self._hurried: set[CheckId] = set()
+        self._of_target: dict[str, list[CheckId]] = {}
         self.risks: frozenset[CheckId] = frozenset()
 
     def apply(
@@ -113,6 +114,9 @@ class Watching:
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
             if check in self._hurried:
                 self._cadence.hurry(str(check), plan.fast_s)
+        self._of_target = {}
+        for check in self._at_work:
+            self._of_target.setdefault(check.target, []).append(check)
         self._health.connect(
             {check: plan.parents for check, plan in wanted.items()},
             {check: plan.needs for check, plan in wanted.items()},
@@ -143,6 +147,24 @@ class Watching:
         for _, watch in self._at_work.values():
             if isinstance(watch, SnmpWatch):
                 watch.use(profiles)
+
+    def look(self, target: str) -> bool:
+        """Probe a target now, with all its probes, beside their cadence: it told something by itself.
+
+        Returns:
+            False when a probe that began before is still at it: what it tells may be older, look again.
+        """
+        now_ns = self._clock.utc_ns()
+        fresh = True
+        for check in self._of_target.get(target, ()):
+            watch = self._at_work[check][1]
+            if isinstance(watch, PingWatch):
+                watch.start_fast(now_ns)
+            elif isinstance(watch, TaskWatch) and watch.busy:
+                fresh = False
+            else:
+                watch.start(now_ns)
+        return fresh
 
     def skipped(self) -> int:
         """Count the slots that were left out because the last probe was still at work."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.schema.named import Named
-from config.schema.network import Address, Mailbox, Port
+from config.schema.network import Address, EngineId, Mailbox, Port
 from config.schema.objectives import Objective
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
@@ -28,8 +28,8 @@ class Auth(Section):
 class Priv(Section):
     """SNMPv3 encryption."""
 
-    protocol: Literal["AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco"] = Field(
-        "AES-128", description="as the device has it"
+    protocol: Literal["AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco", "DES", "3DES"] = Field(
+        "AES-128", description="as the device has it; DES and 3DES only where it has nothing else"
     )
     password: Secret = Field(description="at least 8 characters (RFC 3414 §11.2)")
 
@@ -44,6 +44,9 @@ class Credential(Section):
     auth: Auth | None = Field(None, description="version 3: authentication")
     priv: Priv | None = Field(None, description="version 3: encryption, needs auth")
     context: Annotated[str, note(255)] = Field("", description="version 3: context name")
+    context_engine_id: EngineId | None = Field(
+        None, description="version 3: whose context, as hexadecimal digits; default: the agent's own"
+    )
 
     @model_validator(mode="after")
     def _fits_its_version(self) -> Credential:
@@ -57,7 +60,7 @@ class Credential(Section):
             return self
         if self.community is None:
             raise Refusal(f"version {self.version} needs a community")
-        for key in ("user", "auth", "priv", "context"):
+        for key in ("user", "auth", "priv", "context", "context_engine_id"):
             if getattr(self, key):
                 raise Refusal(f'only version "3" has this, the version here is "{self.version}"', key=key)
         return self

@@ -133,6 +133,38 @@ def _told(messages: list[dict[str, Any]]) -> str:
     return f"{done}/{len(messages)} sent" + (f", {failed} failed" if failed else "") if messages else "nobody"
 
 
+def events(
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="Only this one's.")] = None,
+    config: ConfigOption = None,
+    most: Annotated[int, typer.Option("--most", "-n", min=1, max=10_000, help="How many, the newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what devices told by themselves: traps, informs, log messages."""
+    configuration = read_config(config)
+    if target is not None and target not in configuration.inventory.targets:
+        fail(f"there is no target {target!r} in the configuration; haidang status --all names them")
+    holder(configuration)
+    with ledger(configuration) as sql:
+        found = show.events(configuration, sql, target, most=most)
+    if as_json:
+        print_json(found)
+        return
+    receivers = configuration.receivers
+    if not found and receivers.traps is None and receivers.syslog is None:
+        typer.echo("nothing is received: add receivers: to the configuration (docs/configuration.md)")
+        return
+    zone, now_ns = configuration.timezone, time.time_ns()
+    rows = [
+        (
+            show.since(_ns(one["last"]), zone, now_ns), one["target"], coloured(one["severity"]), one["name"],
+            f"{one['count']} ×" if one["count"] > 1 else "",
+            "; ".join(filter(None, (one["meaning"], one["text"]))),
+        )
+        for one in found
+    ]  # fmt: skip
+    print_table(("last", "target", "severity", "name", "times", "what"), rows, right=(4,))
+
+
 @store.command("status")
 def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back.

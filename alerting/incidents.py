@@ -143,7 +143,7 @@ class Incidents:
         self._notifier.ended(resolved, step, transition.confirmed_ns, records.members(sql, resolved.number))
 
     def _hide(self, sql: sqlite3.Connection, transition: Transition, own: Incident | None) -> int | None:
-        above = records.open_incident(sql, transition.cause) if transition.cause else None
+        above = records.covering(sql, transition.cause) if transition.cause else None
         if own is not None:
             _note(sql, own, transition.at_ns, "state", _words(transition))
         if above is not None:

@@ -96,6 +96,20 @@ def open_incident(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
     return _incident(row) if row else None
 
 
+def covering(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
+    """Return the open incident of a check, else the newest open one that has it as a member (of a shared cause)."""
+    own = open_incident(sql, check)
+    if own is not None:
+        return own
+    row = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE resolved_ns IS NULL AND EXISTS ("
+        "SELECT 1 FROM incident_event AS member WHERE member.incident = incident.id AND member.kind = 'hidden' "
+        "AND member.target = ? AND member.probe = ?) ORDER BY id DESC LIMIT 1",
+        (check.target, check.probe),
+    ).fetchone()
+    return _incident(row) if row else None
+
+
 def incident(sql: sqlite3.Connection, number: int) -> Incident | None:
     """Return an incident by its number."""
     row = sql.execute(f"SELECT {_COLUMNS} FROM incident WHERE id = ?", (number,)).fetchone()

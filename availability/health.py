@@ -14,17 +14,15 @@ Flapping lies on top of the states: they go on, confirmed by shorter runs, and t
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from availability.check import FAILED, WORKING, Check, Judge, Verdict
 from availability.degradation import measure, troubles, well_since_ns
+from availability.pace import Pace
 from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
 from availability.rule import Rule
+from availability.silence import Silence
 from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
-
-SILENCE_NS = 1_000_000_000
-"""How soon a check that is silent already is looked at again."""
 
 
 class HealthEngine:
@@ -38,11 +36,11 @@ class HealthEngine:
 
     def __init__(self, judge: Judge, hurry: Callable[[CheckId, bool], None]) -> None:
         self._judge = judge
-        self._hurry = hurry
+        self._pace = Pace(hurry)
         self._checks: dict[CheckId, Check] = {}
         self._pending: dict[CheckId, Check] = {}
         self._flapping: dict[CheckId, Check] = {}
-        self._silent: list[tuple[int, CheckId]] = []  # a heap: when to look whether a check has gone silent
+        self._silence = Silence(self._checks.get)
         self._risks = SharedRisks()
 
     def watch(self, check: CheckId, rule: Rule, last_known: State | None = None) -> None:
@@ -59,24 +57,33 @@ class HealthEngine:
             known.rule = rule
             return
         known = self._checks[check] = Check(check, rule)
-        heapq.heappush(self._silent, (0, check))
+        self._silence.watch(check)
         if last_known is not None:
             known.state = State.UNKNOWN
             known.before_unknown = last_known
 
-    def connect(self, parents: dict[CheckId, tuple[CheckId, ...]]) -> None:
-        """Set who depends on whom. Parents that are not watched are left out."""
+    def connect(
+        self, parents: Mapping[CheckId, tuple[CheckId, ...]], needs: Mapping[CheckId, tuple[CheckId, ...]] | None = None
+    ) -> None:
+        """Set who depends on whom. What is not watched is left out.
+
+        Parameters:
+            parents: of each check; any of them suffices.
+            needs: of each check; every single one is needed.
+        """
         for check in self._checks.values():
             check.children = []
             check.waiting = {}
         for check in self._checks.values():
-            check.parents = tuple(
-                self._checks[parent] for parent in parents.get(check.id, ()) if parent in self._checks
-            )  # fmt: skip
-            for parent in check.parents:
+            check.parents = self._watched(parents.get(check.id, ()))
+            check.needs = self._watched((needs or {}).get(check.id, ()))
+            for parent in check.above:
                 parent.children.append(check)
                 if check.pending_since_ns:
                     parent.waiting[check.id] = check
+
+    def _watched(self, names: Sequence[CheckId]) -> tuple[Check, ...]:
+        return tuple(self._checks[name] for name in names if name in self._checks)
 
     def share(self, groups: Mapping[CheckId, Sequence[CheckId]], down: Sequence[CheckId] = ()) -> None:
         """Set which checks share a risk; call it after `connect`. Members that are not watched are left out.
@@ -129,12 +136,12 @@ class HealthEngine:
         check.reason = observation.reason
         if check.no_route and not observation.no_route:
             check.forget_runs()  # nothing is backdated over the time we were cut off
-            out += self._risks.back(check, now_ns, now_ns)
+            out += self._risks.back(check, now_ns, now_ns, (OWN_ROUTE,))
         check.no_route = observation.no_route
         if not observation.samples:
             if observation.status is Status.UNKNOWN:
                 self._not_seen(check, observation, now_ns, out)
-            self._pace(check)
+            self._pace.set(check)
             return out
         check.certain_ns = now_ns
         fresh = observation.samples[-1].at_ns > check.sample_ns
@@ -150,7 +157,7 @@ class HealthEngine:
         if fresh and check.state in WORKING:
             measure(check, observation)
             self._weigh(check, now_ns, out)
-        self._pace(check)
+        self._pace.set(check)
         for child in tuple(check.waiting.values()):
             self._decide(child, now_ns, out)
         return out
@@ -162,17 +169,8 @@ class HealthEngine:
             self._decide(check, now_ns, out)
         for check in tuple(self._flapping.values()):
             self._calm(check, now_ns, out)
-        while self._silent and self._silent[0][0] <= now_ns:
-            _, name = heapq.heappop(self._silent)
-            known = self._checks.get(name)
-            if known is None:
-                continue
-            stale_ns = round(known.rule.stale_s * 1e9)
-            silent = known.certain_ns and now_ns - known.certain_ns > stale_ns
-            if silent and known.state not in (None, State.UNKNOWN):
-                self._blind(known, known.sample_ns, now_ns, known.reason or "no measurement any more", out)
-            again_ns = known.certain_ns + stale_ns + 1
-            heapq.heappush(self._silent, (again_ns if again_ns > now_ns else now_ns + SILENCE_NS, name))
+        for check in self._silence.due(now_ns):
+            self._blind(check, check.sample_ns, now_ns, check.reason or "no measurement any more", out)
         out += self._risks.tick(now_ns)
         return out
 
@@ -181,7 +179,7 @@ class HealthEngine:
         for check in self._checks.values():
             check.shift(delta_ns)
         self._risks.shift(delta_ns)
-        self._silent = [(at_ns + delta_ns, check) for at_ns, check in self._silent]  # still a heap
+        self._silence.shift(delta_ns)
 
     def _good(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
         if check.bad_count and check.state in WORKING:
@@ -215,7 +213,7 @@ class HealthEngine:
         if check.state is State.DOWN:
             return
         if check.bad_count == 2:
-            self._ask_above(check, check.bad_since_ns)
+            self._pace.ask_above(check, check.bad_since_ns)
         if check.state is State.UNKNOWN and check.before_unknown is State.DOWN:
             self._change(check, State.DOWN, check.bad_since_ns, now_ns, check.reason, None, out)
             return
@@ -224,9 +222,9 @@ class HealthEngine:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
-                for parent in check.parents:
+                for parent in check.above:
                     parent.waiting[check.id] = check
-                    self._ask(parent, now_ns)
+                    self._pace.ask(parent, now_ns)
             self._decide(check, now_ns, out)
 
     def _brief(
@@ -236,7 +234,7 @@ class HealthEngine:
         rule, flapping = check.rule, check.flapping
         if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
             return
-        if check.parents and all(parent.lost_ns >= start_ns for parent in check.parents):
+        if check.away_above(lambda parent: parent.lost_ns >= start_ns):
             return  # what it hangs on was away: that one flaps
         if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
             return
@@ -255,7 +253,7 @@ class HealthEngine:
             if check.state is not None:
                 reason = f"no longer flapping, {check.state}" + (f": {check.reason}" if check.reason else "")
                 self._say(check, check.state, now_ns, now_ns, reason, None, {}, out)
-            self._pace(check)
+            self._pace.set(check)
 
     def _weigh(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         """Make an answering check degraded or well, by what is wrong with it."""
@@ -296,6 +294,7 @@ class HealthEngine:
                 self._change(check, State.UNKNOWN, since, now_ns, check.reason, OWN_ROUTE, out)
             check.forget_runs()
             return
+        out += self._risks.back(check, now_ns, now_ns, (OWN_ROUTE,))
         reason = check.reason
         if shared is None and (others := self._risks.together(check)) >= FEWEST - 1:
             reason = f"{reason}; unsure: {others} others failed within a minute, nothing known explains them all"
@@ -344,10 +343,10 @@ class HealthEngine:
                 child.released_ns = now_ns
                 # Hidden until its own fresh sample: what failed while the parent was away proves nothing now.
                 child.bad_count = child.bad_since_ns = 0
-                self._ask(child, now_ns)
+                self._pace.ask(child, now_ns)
             elif child.state in WORKING and len(child.parents) > 1:
                 self._weigh(child, now_ns, out)
-        self._pace(check)
+        self._pace.set(check)
 
     def _say(
         self, check: Check, state: State, at_ns: int, now_ns: int, reason: str, cause: CheckId | None,
@@ -365,34 +364,5 @@ class HealthEngine:
         if check.pending_since_ns:
             check.pending_since_ns = 0
             del self._pending[check.id]
-            for parent in check.parents:
+            for parent in check.above:
                 parent.waiting.pop(check.id, None)
-
-    def _ask(self, check: Check, since_ns: int) -> None:
-        """Have a check probed at once unless a sample later than ``since_ns`` is known."""
-        if check.sample_ns <= since_ns:
-            check.asked_ns = since_ns
-            self._pace(check)
-
-    def _ask_above(self, check: Check, since_ns: int) -> None:
-        """Have everything a check hangs on probed at once: the verdict needs the highest of what failed."""
-        waiting, seen = list(check.parents), {check.id}
-        while waiting:
-            parent = waiting.pop()
-            if parent.id in seen or parent.asked_ns >= since_ns:
-                continue  # whoever asked it has asked those above it
-            seen.add(parent.id)
-            self._ask(parent, since_ns)
-            waiting += parent.parents
-
-    def _pace(self, check: Check) -> None:
-        urgent = (
-            check.flapping.active
-            or (check.bad_count > 0 and not check.failed)
-            or (check.good_count > 0 and check.failed)
-            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
-            or check.asked_ns >= check.sample_ns > 0
-        )
-        if urgent != check.urgent:
-            check.urgent = urgent
-            self._hurry(check.id, urgent)

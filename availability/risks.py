@@ -50,9 +50,7 @@ class RiskGroup:
         seen = 0
         ours = self.id == OWN_ROUTE
         for member in self.members:
-            if not ours and (
-                member.state is State.UNREACHABLE or (member.parents and all(one.failing for one in member.parents))
-            ):
+            if not ours and (member.state is State.UNREACHABLE or member.away_above(lambda one: one.failing)):
                 continue  # a parent explains it
             failing = (member.bad_count > 1 or member.failed) and (not ours or member.no_route)
             seen += failing or member.state in WORKING
@@ -84,8 +82,8 @@ class SharedRisks:
             if before is not None:
                 group.down_ns, group.failed = before.down_ns, before.failed & ids
             elif group.id in down:
-                failed = [member for member in group.members if member.failed]
-                group.failed = {member.id for member in failed}
+                # Of our own way out nothing is known before each member was reached, or failed by itself.
+                group.failed = {one.id for one in group.members if one.failed or group.id == OWN_ROUTE}
                 group.down_ns = 0
             for member in group.members:
                 member.risks = (*member.risks, group.id)
@@ -142,10 +140,14 @@ class SharedRisks:
         self._recent.append((check.bad_since_ns, check.id))
         return near
 
-    def back(self, check: Check, at_ns: int, now_ns: int) -> list[Transition]:
-        """Take a member out of its group's failure; with the last one the group is up again."""
+    def back(
+        self, check: Check, at_ns: int, now_ns: int, groups: Sequence[CheckId] | None = None
+    ) -> list[Transition]:  # fmt: skip
+        """Take a member out of the failure of its groups, or of some; with the last one a group is up again."""
         out: list[Transition] = []
-        for name in check.risks:
+        for name in check.risks if groups is None else groups:
+            if name not in check.risks:
+                continue
             group = self._groups[name]
             if check.id in group.failed:
                 group.failed.discard(check.id)

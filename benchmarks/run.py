@@ -9,9 +9,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = (
     "config_load.py",
+    "availability/verdicts.py",
     "metrics_store.py",
     "icmp.py",
     "snmp.py",
+    "snmp_neighbours.py",
+    "snmp_fuzz.py",
+    "traps.py",
     "lab_network.py",
     "lab_province.py",
     "lab_services.py",

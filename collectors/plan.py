@@ -13,6 +13,9 @@ from config.schema.things import Credential
 from haidang.model import CheckId
 from probes.snmp import Access, User
 
+RISK_KINDS = frozenset({"carrier", "power", "ring", "building", "group"})
+"""What stands in a shared-risk group's id where a check has its probe."""
+
 Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | Unusable
 
 
@@ -27,7 +30,8 @@ class CheckPlan:
         fast_s: the same while it is suspect.
         settings: how it is probed.
         tags: of its metrics.
-        parents: the checks it is hidden behind when they fail.
+        parents: the checks it is hidden behind when all of them fail.
+        needs: the checks it is hidden behind when any of them fails.
         confirmation: when a failure counts, and what is worse than well.
     """
 
@@ -38,6 +42,7 @@ class CheckPlan:
     settings: Settings
     tags: tuple[tuple[str, str], ...]
     parents: tuple[CheckId, ...]
+    needs: tuple[CheckId, ...]
     confirmation: Confirmation
 
 
@@ -116,16 +121,18 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
     tags["circuit"] = target.circuit
     for probe in target.probes:
         check = CheckId(target.id, probe)
+        needs: tuple[CheckId, ...] = ()
         settings, cadence_s, slowest_s = _settings(target, probe)
         if probe == "host":
             parents: tuple[CheckId, ...] = ()
         elif check == first:
             parents = tuple(primary(targets[parent]) for parent in target.parents)
+            needs = tuple(primary(targets[need]) for need in target.needs)
         else:
             parents = (first,)
         yield CheckPlan(
             check, target.address or "", cadence_s, _fast(settings, max(fast_s, slowest_s)), settings,
-            tuple((key, value) for key, value in tags.items() if value), parents, target.confirmation,
+            tuple((key, value) for key, value in tags.items() if value), parents, needs, target.confirmation,
         )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("system",), "systems"),
         (("circuit",), "circuits"),
         (("parents",), "targets"),
+        (("needs",), "targets"),
         (("notify",), "contacts"),
         (("snmp", "credential"), "credentials"),
     ),
@@ -123,10 +124,10 @@ def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
                 yield item.error(place, f"no circuit has the carrier {quoted(name)}", hints.nearest(name, carriers))
 
 
-def circles(items: Sequence[Item], kind: str, key: str) -> Iterator[ConfigError]:
+def circles(items: Sequence[Item], kind: str, *keys: str) -> Iterator[ConfigError]:
     """Find items that are above themselves. Each circle is told once, at the reference that closes it."""
     nodes = {item.id: item for item in reversed(items) if item.kind == kind}
-    above = {name: list(_names(item.raw, (key,))) for name, item in nodes.items()}
+    above = {name: [found for key in keys for found in _names(item.raw, (key,))] for name, item in nodes.items()}
     done: set[str] = set()
     for start in reversed(nodes):
         if start in done:

@@ -39,7 +39,7 @@ class Target:
     """A target with the settings in force for it.
 
     Parameters:
-        id, name, role, notes, parents, circuit, notify: as written.
+        id, name, role, notes, parents, needs, circuit, notify: as written.
         address: numeric or a host name; ``None`` only where ``host`` is the one probe.
         site: where it stands, ``None`` when nobody said.
         system: its own, else its circuit's.
@@ -56,6 +56,7 @@ class Target:
     system: str | None
     role: str
     parents: tuple[str, ...]
+    needs: tuple[str, ...]
     probes: tuple[ProbeKind, ...]
     icmp: IcmpSettings | None
     snmp: TargetSnmp | None
@@ -107,6 +108,7 @@ class Configuration:
     Parameters:
         path: the main file.
         files: every file that was read, the main one first.
+        profiles: files with device profiles of the operator's own.
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
@@ -117,6 +119,7 @@ class Configuration:
 
     path: Path
     files: tuple[Path, ...]
+    profiles: tuple[Path, ...]
     timezone: ZoneInfo
     language: str
     data_dir: Path
@@ -190,6 +193,7 @@ def _target(
         system=target.system or (circuit.system if circuit else None),
         role=target.role,
         parents=target.parents,
+        needs=target.needs,
         probes=kinds,
         icmp=(effective(probing.icmp, target.icmp) if target.icmp else probing.icmp) if "icmp" in kinds else None,
         snmp=snmp,

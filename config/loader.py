@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from config import crosscheck
+from config import crosscheck, profile_files
 from config.crosscheck import Item
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
@@ -60,6 +60,7 @@ class _Loading:
             self._check_file(source)
         if self._files.sources and self._files.sources[0].path == self._path:
             self._cross_check(self._files.sources[0])
+        profiles = self._profiles()
         if self._errors or self._settings is None:
             raise ConfigurationInvalid(self._ordered(self._errors))
         settings, things = self._settings, self._things()
@@ -67,6 +68,7 @@ class _Loading:
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
+            profiles=profiles,
             timezone=ZoneInfo(settings.timezone),
             language=settings.language,
             data_dir=Path(self._path.parent, settings.data_dir).absolute(),
@@ -141,7 +143,7 @@ class _Loading:
     def _cross_check(self, main: Source) -> None:
         self._errors += crosscheck.duplicates(self._items)
         self._errors += crosscheck.circles(self._items, "sites", "parent")
-        self._errors += crosscheck.circles(self._items, "targets", "parents")
+        self._errors += crosscheck.circles(self._items, "targets", "parents", "needs")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
             self._errors += crosscheck.objectives(self._items, self._hints)
@@ -150,6 +152,17 @@ class _Loading:
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)
             self._errors += crosscheck.targets(self._items, self._settings.probing)
+
+    def _profiles(self) -> tuple[Path, ...]:
+        """Find the operator's own device profiles and check them together with the shipped ones."""
+        if self._settings is None or not self._settings.probing.profiles:
+            return ()
+        paths = self._files.named(self._files.sources[0], ["probing", "profiles"])
+        try:
+            profile_files.load(paths)
+        except ConfigurationInvalid as invalid:
+            self._errors += invalid.errors
+        return tuple(paths)
 
     def _things(self) -> Things:
         return Things(

@@ -21,7 +21,8 @@ from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.books import weights
 from haidang.clock import SystemClock
-from haidang.commands import accounts, forecast, lab, maintenance, probing, reading, replay
+from haidang.commands import accounts, forecast, lab, maintenance, network, probing, reading, replay
+from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -205,7 +206,10 @@ app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(lab.app, name="lab")
+app.add_typer(profiling.profile, name="profile")
+app.add_typer(network.inventory, name="inventory")
 app.command("poll")(probing.poll)
+app.command("circuits")(network.circuits)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
 app.command("events")(reading.events)

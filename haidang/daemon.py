@@ -22,13 +22,16 @@ from alerting.outbox import Outbox
 from alerting.sender import Sender
 from availability.dependencies import judge
 from availability.health import HealthEngine
+from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
+from collectors.profiles import device_profiles
 from collectors.receiver import Keeper
 from collectors.threads import in_thread
-from config import Configuration, ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid
+from config import load as load_configuration
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
@@ -43,11 +46,11 @@ from haidang.telling import Telling
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
-from probes.snmp import SnmpEngine
+from probes.snmp import Library, SnmpEngine
 from storage.database import Database
 from storage.events import EventLog
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import MetricStore, StoreSettings, open_store
+from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -188,9 +191,10 @@ class Daemon:
         self._keeper = Keeper(clock, self._telling.take)
         self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
         self._calendar.add("foretell", self._foretell, hour=5, minute=40)
+        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
-            icmp=self._parts.icmp(), snmp=self._parts.snmp(),
+            icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -244,17 +248,21 @@ class Daemon:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = await in_thread(lambda: load(self._path), "load")  # thousands of targets take a second
+            fresh, profiles = await in_thread(self._read, "load")  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error
             logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
         else:
-            self._take(fresh)
+            self._take(fresh, profiles)
         finally:
             self._service.say("READY=1", self._status())
 
-    def _take(self, fresh: Configuration) -> None:
+    def _read(self) -> tuple[Configuration, Library]:
+        fresh = load_configuration(self._path)
+        return fresh, device_profiles(fresh)
+
+    def _take(self, fresh: Configuration, profiles: Library) -> None:
         plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
@@ -265,6 +273,7 @@ class Daemon:
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
+        self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
@@ -343,6 +352,16 @@ class Daemon:
             **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
             "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
         }  # fmt: skip
+
+    async def _measure_load(self) -> None:
+        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
+        now_ns = self._clock.utc_ns()
+        try:
+            found = await load.loads(self._configuration, self._store, now_ns)
+        except StoreError as error:
+            logger.warning("load of the circuits not measured", reason=str(error))
+            return
+        self._store.add(load.points(found, now_ns))
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

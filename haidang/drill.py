@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from alerting import records
-from collectors.plan import primary
+from collectors.plan import RISK_KINDS, primary
 from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, State
@@ -233,6 +233,8 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
 def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) -> Seen:
     sent = Counter(one.contact for one in records.deliveries(sql, incident.number) if one.state == "sent")
     checks: list[CheckId] = [incident.check]
+    if incident.check.probe in RISK_KINDS:
+        checks += records.members(sql, incident.number)
     return Seen(
         incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
         wall.true_ns(incident.opened_ns),

@@ -7,7 +7,7 @@ is probed and nothing is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from availability.promises import promises
 from availability.spans import Span, merged
 from availability.timeline import DOWN
 from collectors.plan import plan, primary, shared_risks
-from config import Configuration
+from config import Configuration, Target
 from haidang.books import Books
 from haidang.clock import ManualClock
 from haidang.history import Happened
@@ -122,7 +122,7 @@ class _Stage:
         plans = [one for one in plan(configuration) if happened.observations or one.check in first]
         for one in plans:
             health.watch(one.check, rule(one))
-        health.connect({one.check: one.parents for one in plans})
+        health.connect({one.check: one.parents for one in plans}, {one.check: one.needs for one in plans})
         health.share(shared_risks(configuration), ())
         self._pipeline = Pipeline(
             self._clock, self._database, health, self._ledger, incidents, InMemoryStore(), lambda: None,
@@ -158,10 +158,10 @@ class _Stage:
         edges = {edge for one in self._happened.outages for edge in (one.start_ns, one.end_ns)}
         windows = merged([(edge - BEFORE_NS, edge + margin_ns) for edge in edges])
         down = {name: self._happened.down(name) for name in self._primaries}
-        parents = {name: target.parents for name, target in self._configuration.inventory.targets.items()}
+        targets = self._configuration.inventory.targets
         for start_ns, end_ns in windows:
             for at_ns in range(start_ns, end_ns, STEP_NS):
-                away = _away(down, parents, at_ns)
+                away = _away(down, targets, at_ns)
                 for name, check in self._primaries.items():
                     ok = name not in away
                     status = Status.UP if ok else Status.DOWN
@@ -210,12 +210,14 @@ class _Stage:
         }
 
 
-def _away(down: dict[str, tuple[Span, ...]], parents: dict[str, tuple[str, ...]], at_ns: int) -> set[str]:
-    """Return what does not answer: what is down itself, and what every way to is away."""
+def _away(down: dict[str, tuple[Span, ...]], targets: Mapping[str, Target], at_ns: int) -> set[str]:
+    """Return what does not answer: what is down itself, and what has no way left or lacks what it needs."""
     away = {name for name, spans in down.items() if any(start <= at_ns < end for start, end in spans)}
     while True:
         more = {
-            name for name, above in parents.items() if above and name not in away and all(one in away for one in above)
+            name
+            for name, one in targets.items()
+            if name not in away and ((one.parents and away.issuperset(one.parents)) or away.intersection(one.needs))
         }  # fmt: skip
         if not more:
             return away

@@ -34,8 +34,11 @@ class ConfiguredWorld:
         self._configuration = configuration
         self._behind: dict[str, list[str]] = {}
         for target in configuration.inventory.targets.values():
-            if len(target.parents) == 1:  # with another way in it is not cut off by this one
-                self._behind.setdefault(target.parents[0], []).append(target.id)
+            only = (
+                target.parents if len(target.parents) == 1 else ()
+            )  # with another way in it is not cut off by this one
+            for above in {*only, *target.needs}:
+                self._behind.setdefault(above, []).append(target.id)
 
     def subject(self, check: CheckId) -> Subject:
         """See `alerting.world.World.subject`."""

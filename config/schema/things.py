@@ -115,6 +115,10 @@ class TargetSnmp(SnmpSettings):
 
     credential: Slug = Field(description="one of credentials")
     port: Port = Field(161, description="UDP port")
+    interface: Annotated[str, line(255)] | None = Field(
+        None, description="ifName, ifDescr or ifAlias of the port on the target's circuit; default: the port whose "
+        "alias has the circuit's id or contract in it",
+    )  # fmt: skip
 
 
 class TargetDns(DnsSettings):
@@ -131,6 +135,9 @@ class Target(Named):
     system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
     role: Slug = Field("device", description="what it is: router, switch, camera …")
     parents: tuple[Slug, ...] = Field((), description="targets it is reached through; several: any of them suffices")
+    needs: tuple[Slug, ...] = Field(
+        (), description="targets without each of which it cannot be reached, beside parents"
+    )
     probes: tuple[ProbeKind, ...] | None = Field(
         None, description="default: icmp, and snmp and dns where their section is given"
     )

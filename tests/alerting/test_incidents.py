@@ -213,6 +213,8 @@ def test_failures_with_a_shared_cause_are_one_incident_of_that_cause(desk: Desk)
     )
     for check in members:
         assert desk.becomes(State.DOWN, check, cause=carrier) == 1
+    behind = CheckId("camera", "icmp")
+    assert desk.becomes(State.UNREACHABLE, behind, cause=HUB) == 1, "what hangs on a member is affected too"
     for check in members:
         assert desk.becomes(State.UP, check) is None
     assert told(desk) == [("opened", "an")]
@@ -221,4 +223,4 @@ def test_failures_with_a_shared_cause_are_one_incident_of_that_cause(desk: Desk)
     assert "Trạm spoke" in payload
     desk.becomes(State.UP, carrier)
     assert told(desk) == [("opened", "an"), ("resolved", "an")]
-    assert records.members(desk.sql, 1) == [HUB, SPOKE]
+    assert records.members(desk.sql, 1) == [HUB, SPOKE, behind]

@@ -119,8 +119,10 @@ def _mark(seconds: bytearray, begin: int, end: int, code: int) -> None:
 def brute(story: Story) -> tuple[int, int, int, int, int]:
     """Count second by second: up, down, unknown, outages, and the length of the month that counts."""
     elapsed = story.seconds()[: max(0, story.now)]
-    outages = len(re.findall(rb"\x02[^\x01]*", elapsed))
-    return elapsed.count(UP), elapsed.count(DOWN), elapsed.count(UNKNOWN), outages, story.counted()
+    known = elapsed.translate(None, bytes((UNKNOWN, OUT)))  # only time that is known to be up separates two outages
+    down = known.count(DOWN)
+    outages = known.startswith(bytes((DOWN,))) + known.count(bytes((UP, DOWN)))
+    return len(known) - down, down, elapsed.count(UNKNOWN), outages, story.counted()
 
 
 _STATES = st.sampled_from(list(State))

@@ -147,3 +147,14 @@ def test_a_single_target_without_a_route_is_down() -> None:
     bench.live(0, 300, {LINES[0]: 100}, no_route=LINES[:1])
     assert bench.states(LINES[0]) == [State.UP, State.DOWN]
     assert bench.states(OWN_ROUTE) == []
+
+
+def test_after_a_restart_our_own_failure_goes_on_until_everything_was_reached_or_failed_by_itself() -> None:
+    bench = Bench({}, {})
+    bench.engine.share({OWN_ROUTE: LINES}, [OWN_ROUTE])
+    bench.live(0, 100, dict.fromkeys(LINES, 0), no_route=LINES)
+    assert bench.states(OWN_ROUTE) == []
+    assert all(State.DOWN not in bench.states(line) for line in LINES)
+    bench.live(100, 200, {LINES[0]: 100})
+    assert bench.states(OWN_ROUTE) == [State.UP]
+    assert bench.states(LINES[0])[-1] is State.DOWN

@@ -83,7 +83,7 @@ def test_poll_of_a_real_agent_tells_identity_and_interfaces(tmp_path: Path) -> N
     with snmpd(tmp_path) as agent:
         port = str(agent.port)
         found = said(haidang("poll", "127.0.0.1", "--port", port, "--json"))
-        assert list(found) == ["identity", "interfaces", "sensors", "errors"]
+        assert list(found) == ["identity", "interfaces", "sensors", "neighbours", "errors"]
         assert found["identity"]["sys_name"] == "haidang-test"
         assert found["identity"]["sys_object_id"].startswith("1.3.6.1.4.1.8072")
         loopback = next(row for row in found["interfaces"] if row["name"] == "lo")

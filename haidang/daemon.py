@@ -343,16 +343,6 @@ class Daemon:
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
 
-    def _received(self) -> dict[str, FieldValue]:
-        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
-        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
-        if not counted:
-            return {}
-        return {
-            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
-            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
-        }  # fmt: skip
-
     async def _measure_load(self) -> None:
         """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
         now_ns = self._clock.utc_ns()
@@ -362,6 +352,16 @@ class Daemon:
             logger.warning("load of the circuits not measured", reason=str(error))
             return
         self._store.add(load.points(found, now_ns))
+
+    def _received(self) -> dict[str, FieldValue]:
+        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
+        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
+        if not counted:
+            return {}
+        return {
+            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
+            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
+        }  # fmt: skip
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

@@ -141,6 +141,13 @@ class Watching:
             self._hurried.discard(check)
             self._cadence.hurry(str(check), None)
 
+    def use(self, profiles: Library) -> None:
+        """Read devices by other profiles from now on."""
+        self._profiles = profiles
+        for _, watch in self._at_work.values():
+            if isinstance(watch, SnmpWatch):
+                watch.use(profiles)
+
     def look(self, target: str) -> bool:
         """Probe a target now, with all its probes, beside their cadence: it told something by itself.
 
@@ -158,13 +165,6 @@ class Watching:
             else:
                 watch.start(now_ns)
         return fresh
-
-    def use(self, profiles: Library) -> None:
-        """Read devices by other profiles from now on."""
-        self._profiles = profiles
-        for _, watch in self._at_work.values():
-            if isinstance(watch, SnmpWatch):
-                watch.use(profiles)
 
     def skipped(self) -> int:
         """Count the slots that were left out because the last probe was still at work."""

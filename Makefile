@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= run/haidang.yaml
 
-.PHONY: help venv run demo test test-all check format lock bench clean
+.PHONY: help venv run demo test test-all soak check format lock bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,10 +28,13 @@ demo: .venv/.ready  ## a province in a network of its own, the daemon before it,
 	@$(BIN)/haidang lab demo
 
 test: .venv/.ready  ## run the tests
-	@$(BIN)/python -m pytest -n auto -m "not slow"
+	@$(BIN)/python -m pytest -n auto -m "not slow and not soak"
 
 test-all: .venv/.ready  ## run the tests, the long ones too
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto -m "not soak"
+
+soak: .venv/.ready  ## run the tests that take an hour and more
+	@$(BIN)/python -m pytest -n auto -m soak
 
 check: .venv/.ready  ## formatting, lint, types, the rooms' imports
 	@$(BIN)/ruff format --check .

@@ -25,8 +25,8 @@ class Check:
     __slots__ = (
         "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns", "children", "delay",
         "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
-        "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns", "state",
-        "troubles", "urgent", "waiting",
+        "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns",
+        "state", "troubles", "urgent", "waiting",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -34,7 +34,8 @@ class Check:
         self.rule = rule
         self.state: State | None = None
         self.before_unknown: State | None = None
-        self.parents: tuple[Check, ...] = ()
+        self.parents: tuple[Check, ...] = ()  # any of them suffices
+        self.needs: tuple[Check, ...] = ()  # each of them is needed
         self.children: list[Check] = []
         self.waiting: dict[CheckId, Check] = {}  # children whose verdict waits for this one
         self.risks: tuple[CheckId, ...] = ()  # what it shares with others
@@ -73,14 +74,23 @@ class Check:
         return self.failed_since_ns if self.failed else self.bad_since_ns
 
     @property
+    def above(self) -> tuple[Check, ...]:
+        """All that it hangs on."""
+        return self.parents + self.needs
+
+    def away_above(self, away: Callable[[Check], bool]) -> bool:
+        """Whether it cannot be reached when what it hangs on is away."""
+        return any(map(away, self.needs)) or (bool(self.parents) and all(map(away, self.parents)))
+
+    @property
     def unsteady(self) -> bool:
         """Whether it, or what it hangs on, flaps: then shorter runs confirm."""
-        return self.flapping.active or any(parent.unsteady for parent in self.parents)
+        return self.flapping.active or any(parent.unsteady for parent in self.above)
 
     @property
     def cut_off(self) -> bool:
-        """Whether this machine has no route to it, or to all that it hangs on."""
-        return self.no_route or (bool(self.parents) and all(parent.cut_off for parent in self.parents))
+        """Whether this machine has no route to it, or to what it hangs on."""
+        return self.no_route or self.away_above(lambda parent: parent.cut_off)
 
     def forget_runs(self) -> None:
         """Drop the runs of good and failed samples: nothing is proven by what lies before a gap."""

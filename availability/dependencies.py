@@ -1,4 +1,6 @@
-"""Whose fault a failure is: a check whose every parent has failed is hidden behind them, else the fault is its own.
+"""Whose fault a failure is: a check is hidden when all its parents, or one of what it needs, have failed.
+
+Else the fault is its own.
 
 The verdict does not depend on the order in which the failures are seen: it waits until each parent has been sampled
 after the child's first failure, and while a parent is itself failing but not yet confirmed.
@@ -22,27 +24,36 @@ def judge(check: Check, now_ns: int) -> tuple[Verdict, CheckId | None]:
     """Give the verdict on a check that fails for certain.
 
     Parameters:
-        check: it and its parents, as the health engine remembers them.
+        check: it and what it hangs on, as the health engine remembers them.
         now_ns: UTC nanoseconds.
 
     Returns:
         the verdict and, when it is hidden, the highest failed check above it.
     """
-    waiting = False
-    for parent in check.parents:
+    groups = [(need,) for need in check.needs] + ([check.parents] if check.parents else [])
+    verdicts = [_behind(check, group) for group in groups]
+    hiding = [
+        last_to_fail(group) for group, verdict in zip(groups, verdicts, strict=True) if verdict is Verdict.HIDDEN
+    ]  # fmt: skip
+    if hiding:
+        return Verdict.HIDDEN, root_of(min(hiding, key=lambda parent: (parent.failed_since_ns, parent.id)))
+    if Verdict.WAIT in verdicts and now_ns - check.pending_since_ns < PATIENCE_NS:
+        return Verdict.WAIT, None
+    return Verdict.OWN_FAULT, None
+
+
+def _behind(check: Check, parents: Sequence[Check]) -> Verdict:
+    """Give the verdict as far as some alternatives go: all of them must have failed to hide a check."""
+    verdict = Verdict.HIDDEN
+    for parent in parents:
         if parent.failed:
-            if check.good_ns > parent.failed_since_ns + LIVED_ON_NS:
-                return Verdict.OWN_FAULT, None  # it was reached while that parent was away: it does not need it
-        elif parent.bad_count > 0 or (parent.state in WORKING and parent.sample_ns <= check.pending_since_ns):
-            waiting = True
-        else:
-            return Verdict.OWN_FAULT, None
-    if waiting:
-        patient = now_ns - check.pending_since_ns < PATIENCE_NS
-        return (Verdict.WAIT, None) if patient else (Verdict.OWN_FAULT, None)
-    if not check.parents:
-        return Verdict.OWN_FAULT, None
-    return Verdict.HIDDEN, root_of(last_to_fail(check.parents))
+            continue
+        if parent.bad_count == 0 and (parent.state not in WORKING or parent.sample_ns > check.pending_since_ns):
+            return Verdict.OWN_FAULT
+        verdict = Verdict.WAIT
+    if verdict is Verdict.HIDDEN and check.good_ns > last_to_fail(parents).failed_since_ns + LIVED_ON_NS:
+        return Verdict.OWN_FAULT  # it was reached while all of them were away: it does not need them
+    return verdict
 
 
 def last_to_fail(parents: Sequence[Check]) -> Check:
@@ -54,7 +65,7 @@ def root_of(check: Check) -> CheckId:
     """Follow the failed parents up to the one whose own parents are not the reason."""
     seen = {check.id}
     while check.state is State.UNREACHABLE:
-        above = [parent for parent in check.parents if parent.id not in seen and parent.failing]
+        above = [parent for parent in check.above if parent.id not in seen and parent.failing]
         if not above:
             break
         check = last_to_fail(above)

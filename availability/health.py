@@ -62,19 +62,28 @@ class HealthEngine:
             known.state = State.UNKNOWN
             known.before_unknown = last_known
 
-    def connect(self, parents: dict[CheckId, tuple[CheckId, ...]]) -> None:
-        """Set who depends on whom. Parents that are not watched are left out."""
+    def connect(
+        self, parents: Mapping[CheckId, tuple[CheckId, ...]], needs: Mapping[CheckId, tuple[CheckId, ...]] | None = None
+    ) -> None:
+        """Set who depends on whom. What is not watched is left out.
+
+        Parameters:
+            parents: of each check; any of them suffices.
+            needs: of each check; every single one is needed.
+        """
         for check in self._checks.values():
             check.children = []
             check.waiting = {}
         for check in self._checks.values():
-            check.parents = tuple(
-                self._checks[parent] for parent in parents.get(check.id, ()) if parent in self._checks
-            )  # fmt: skip
-            for parent in check.parents:
+            check.parents = self._watched(parents.get(check.id, ()))
+            check.needs = self._watched((needs or {}).get(check.id, ()))
+            for parent in check.above:
                 parent.children.append(check)
                 if check.pending_since_ns:
                     parent.waiting[check.id] = check
+
+    def _watched(self, names: Sequence[CheckId]) -> tuple[Check, ...]:
+        return tuple(self._checks[name] for name in names if name in self._checks)
 
     def share(self, groups: Mapping[CheckId, Sequence[CheckId]], down: Sequence[CheckId] = ()) -> None:
         """Set which checks share a risk; call it after `connect`. Members that are not watched are left out.
@@ -213,7 +222,7 @@ class HealthEngine:
             if not check.pending_since_ns:
                 check.pending_since_ns = now_ns
                 self._pending[check.id] = check
-                for parent in check.parents:
+                for parent in check.above:
                     parent.waiting[check.id] = check
                     self._pace.ask(parent, now_ns)
             self._decide(check, now_ns, out)
@@ -225,7 +234,7 @@ class HealthEngine:
         rule, flapping = check.rule, check.flapping
         if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
             return
-        if check.parents and all(parent.lost_ns >= start_ns for parent in check.parents):
+        if check.away_above(lambda parent: parent.lost_ns >= start_ns):
             return  # what it hangs on was away: that one flaps
         if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
             return
@@ -355,5 +364,5 @@ class HealthEngine:
         if check.pending_since_ns:
             check.pending_since_ns = 0
             del self._pending[check.id]
-            for parent in check.parents:
+            for parent in check.above:
                 parent.waiting.pop(check.id, None)

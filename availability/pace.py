@@ -26,14 +26,14 @@ class Pace:
 
     def ask_above(self, check: Check, since_ns: int) -> None:
         """Have everything a check hangs on probed at once: the verdict needs the highest of what failed."""
-        waiting, seen = list(check.parents), {check.id}
+        waiting, seen = list(check.above), {check.id}
         while waiting:
             parent = waiting.pop()
             if parent.id in seen or parent.asked_ns >= since_ns:
                 continue  # whoever asked it has asked those above it
             seen.add(parent.id)
             self.ask(parent, since_ns)
-            waiting += parent.parents
+            waiting += parent.above
 
     def set(self, check: Check) -> None:
         """Say so when a check is to be probed at another pace from now on."""
@@ -41,7 +41,7 @@ class Pace:
             check.flapping.active
             or (check.bad_count > 0 and not check.failed)
             or (check.good_count > 0 and check.failed)
-            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.parents))
+            or (check.bad_count > 0 and check.state is State.UNREACHABLE and not any(p.failing for p in check.above))
             or check.asked_ns >= check.sample_ns > 0
         )
         if urgent != check.urgent:

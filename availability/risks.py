@@ -50,9 +50,7 @@ class RiskGroup:
         seen = 0
         ours = self.id == OWN_ROUTE
         for member in self.members:
-            if not ours and (
-                member.state is State.UNREACHABLE or (member.parents and all(one.failing for one in member.parents))
-            ):
+            if not ours and (member.state is State.UNREACHABLE or member.away_above(lambda one: one.failing)):
                 continue  # a parent explains it
             failing = (member.bad_count > 1 or member.failed) and (not ours or member.no_route)
             seen += failing or member.state in WORKING

@@ -9,6 +9,7 @@ from collectors.snmp import FASTEST_S, SnmpSettings
 from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
 from config import Configuration, SecretUnavailable, Target
 from config.schema.settings import Confirmation
+from config.schema.things import Credential
 from haidang.model import CheckId
 from probes.snmp import Access, User
 
@@ -29,7 +30,8 @@ class CheckPlan:
         fast_s: the same while it is suspect.
         settings: how it is probed.
         tags: of its metrics.
-        parents: the checks it is hidden behind when they fail.
+        parents: the checks it is hidden behind when all of them fail.
+        needs: the checks it is hidden behind when any of them fails.
         confirmation: when a failure counts, and what is worse than well.
     """
 
@@ -40,6 +42,7 @@ class CheckPlan:
     settings: Settings
     tags: tuple[tuple[str, str], ...]
     parents: tuple[CheckId, ...]
+    needs: tuple[CheckId, ...]
     confirmation: Confirmation
 
 
@@ -87,17 +90,27 @@ def snmp_access(target: Target) -> Access:
     tries = settings.retries + 1
     timeout_s = settings.timeout_s * tries
     if credential.version == "3":
-        user = User(
-            credential.user or "",
-            credential.auth.protocol if credential.auth else None,
-            credential.auth.password.read() if credential.auth else "",
-            credential.priv.protocol.replace("-cisco", "-C") if credential.priv else None,
-            credential.priv.password.read() if credential.priv else "",
-            credential.context,
-        )
-        return Access(user=user, port=settings.port, timeout_s=timeout_s, tries=tries)
+        return Access(user=snmp_user(credential), port=settings.port, timeout_s=timeout_s, tries=tries)
     community = credential.community.read() if credential.community else ""
     return Access(community, version=credential.version, port=settings.port, timeout_s=timeout_s, tries=tries)
+
+
+def snmp_user(credential: Credential) -> User:
+    """Make the user of a credential of version 3, its secrets read now.
+
+    Raises:
+        SecretUnavailable: a secret cannot be read.
+        ValueError: a password is too short.
+    """
+    return User(
+        credential.user or "",
+        credential.auth.protocol if credential.auth else None,
+        credential.auth.password.read() if credential.auth else "",
+        credential.priv.protocol.replace("-cisco", "-C") if credential.priv else None,
+        credential.priv.password.read() if credential.priv else "",
+        credential.context,
+        bytes.fromhex(credential.context_engine_id or ""),
+    )
 
 
 def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
@@ -108,16 +121,18 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
     tags["circuit"] = target.circuit
     for probe in target.probes:
         check = CheckId(target.id, probe)
+        needs: tuple[CheckId, ...] = ()
         settings, cadence_s, slowest_s = _settings(target, probe)
         if probe == "host":
             parents: tuple[CheckId, ...] = ()
         elif check == first:
             parents = tuple(primary(targets[parent]) for parent in target.parents)
+            needs = tuple(primary(targets[need]) for need in target.needs)
         else:
             parents = (first,)
         yield CheckPlan(
             check, target.address or "", cadence_s, _fast(settings, max(fast_s, slowest_s)), settings,
-            tuple((key, value) for key, value in tags.items() if value), parents, target.confirmation,
+            tuple((key, value) for key, value in tags.items() if value), parents, needs, target.confirmation,
         )  # fmt: skip
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from collectors.names import AddressBook
 from collectors.points import series
 from collectors.watches import Deliver, TaskWatch
 from haidang.clock import Clock
 from haidang.model import CheckId, FieldValue, Observation, Point, Series, Status
-from probes.snmp import Access, Interface, PollResult, Session, SnmpEngine, check, check_by_poll
+from probes.snmp import Access, Interface, Library, PollResult, Sensor, Session, SnmpEngine, check, check_by_poll
+from probes.snmp.memory import Memory
 from probes.snmp.rates import Dropped, Reading, rates, readings
 
 FASTEST_S = 10.0
@@ -27,6 +29,7 @@ _COUNTERS = {
     "in_discards": ("ifInDiscards", "ifInDiscards"),
     "out_discards": ("ifOutDiscards", "ifOutDiscards"),
 }
+_STATUS = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 _STATES = {
     "up": 1, "down": 2, "testing": 3, "unknown": 4, "dormant": 5, "notPresent": 6, "lowerLayerDown": 7,
 }  # fmt: skip
@@ -52,9 +55,11 @@ class SnmpWatch(TaskWatch):
 
     def __init__(
         self, check_id: CheckId, name: str, settings: SnmpSettings, tags: Mapping[str, str], *, engine: SnmpEngine,
-        addresses: AddressBook, clock: Clock, deliver: Deliver,
+        addresses: AddressBook, clock: Clock, deliver: Deliver, profiles: Library,
     ) -> None:  # fmt: skip
         super().__init__(check_id, deliver)
+        self._profiles = profiles
+        self._memory = Memory()
         self._name = name
         self._settings = settings
         self._tags = dict(tags)
@@ -65,6 +70,11 @@ class SnmpWatch(TaskWatch):
         self._readings: dict[int, Reading] = {}
         self._lines: dict[tuple[str, str, str, str], Series] = {}
         self.dropped_rates = 0
+
+    def use(self, profiles: Library) -> None:
+        """Take other profiles from the next poll on."""
+        self._profiles = profiles
+        self._memory.forget()
 
     def start(self, slot_ns: int) -> None:
         """See `Watch.start`."""
@@ -87,6 +97,7 @@ class SnmpWatch(TaskWatch):
                 reason = str(error)
             else:
                 self._session = (address, session)
+                self._memory.forget()
                 return session
         self._deliver(Observation(self.check.target, "snmp", slot_ns, Status.UNKNOWN, reason, {}, 0.0), ())
         return None
@@ -101,8 +112,9 @@ class SnmpWatch(TaskWatch):
         if session is None:
             return
         observation, result = await check_by_poll(
-            session, self._clock, self.check.target, slot_ns=slot_ns, budget_s=self._settings.budget_s
-        )
+            session, self._clock, self.check.target, slot_ns=slot_ns, budget_s=self._settings.budget_s,
+            library=self._profiles, memory=self._memory,
+        )  # fmt: skip
         points: list[Point] = []
         if result is not None:
             points = self._points(result, slot_ns)
@@ -122,10 +134,10 @@ class SnmpWatch(TaskWatch):
             taken.add(line)
             points.append(Point(line, slot_ns, self._interface_fields(interface, now[interface.index])))
         self._readings = now
-        for sensor in result.sensors:
-            if sensor.value is not None:
-                line = self._line("sensor", sensor.name, sensor.kind, sensor.unit)
-                points.append(Point(line, slot_ns, {"value": sensor.value}))
+        points += [
+            Point(self._line("sensor", sensor.name, sensor.kind, sensor.unit), slot_ns, _sensor_fields(sensor))
+            for sensor in _named_apart(result.sensors)
+        ]
         return points
 
     def _interface_fields(self, interface: Interface, reading: Reading) -> dict[str, FieldValue]:
@@ -163,3 +175,20 @@ class SnmpWatch(TaskWatch):
                 tags = {"agent_host": self._name}
             line = self._lines[key] = series(measurement, {**self._tags, **tags})
         return line
+
+
+def _sensor_fields(sensor: Sensor) -> dict[str, FieldValue]:
+    """Give value and status; an unknown value is left out, its status says so."""
+    fields: dict[str, FieldValue] = {"status_code": _STATUS[sensor.status]}
+    if sensor.value is not None:
+        fields["value"] = float(sensor.value)
+    return fields
+
+
+def _named_apart(sensors: Sequence[Sensor]) -> Iterator[Sensor]:
+    """Number sensors that call themselves the same, so that each has a series of its own."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for sensor in sensors:
+        key = (sensor.kind, sensor.name, sensor.unit)
+        seen[key] += 1
+        yield replace(sensor, name=f"{sensor.name} ({seen[key]})") if seen[key] > 1 else sensor

@@ -129,9 +129,14 @@ class TaskWatch:
         self._deliver = deliver
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a probe is at work."""
+        return self._task is not None and not self._task.done()
+
     def begin(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run a probe unless the last one is still at it."""
-        if self._task is not None and not self._task.done():
+        if self.busy:
             self.skipped += 1
             return
         self._task = asyncio.create_task(self._guard(work), name=str(self.check))

@@ -57,14 +57,21 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("system",), "systems"),
         (("circuit",), "circuits"),
         (("parents",), "targets"),
+        (("needs",), "targets"),
         (("notify",), "contacts"),
         (("snmp", "credential"), "credentials"),
+    ),
+    "objectives": (
+        (("system",), "systems"),
+        (("site",), "sites"),
+        (("circuit",), "circuits"),
+        (("target",), "targets"),
     ),
     "risks": ((("targets",), "targets"), (("sites",), "sites"), (("circuits",), "circuits")),
 }
 _ONE = {
     "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
-    "credentials": "credential", "risks": "risk",
+    "credentials": "credential", "objectives": "objective", "risks": "risk",
 }  # fmt: skip
 
 
@@ -103,10 +110,24 @@ def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], st
             yield ([*keys, index] if isinstance(value, List) else [*keys]), name
 
 
-def circles(items: Sequence[Item], kind: str, key: str) -> Iterator[ConfigError]:
+def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find objectives about a carrier that has no line: nothing would ever be counted."""
+    carriers = {
+        str(item.raw["carrier"])
+        for item in items
+        if item.kind == "circuits" and isinstance(item.raw.get("carrier"), str)
+    }
+    folded = {name.casefold() for name in carriers}
+    for item in items:
+        for place, name in _names(item.raw, ("carrier",)) if item.kind == "objectives" else ():
+            if name.casefold() not in folded:
+                yield item.error(place, f"no circuit has the carrier {quoted(name)}", hints.nearest(name, carriers))
+
+
+def circles(items: Sequence[Item], kind: str, *keys: str) -> Iterator[ConfigError]:
     """Find items that are above themselves. Each circle is told once, at the reference that closes it."""
     nodes = {item.id: item for item in reversed(items) if item.kind == kind}
-    above = {name: list(_names(item.raw, (key,))) for name, item in nodes.items()}
+    above = {name: [found for key in keys for found in _names(item.raw, (key,))] for name, item in nodes.items()}
     done: set[str] = set()
     for start in reversed(nodes):
         if start in done:
@@ -203,3 +224,13 @@ def alerting(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Co
 
 def _has_no_mailbox(item: Item) -> bool:
     return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw
+
+
+def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find credentials for traps that are not there, or have no key to check anything with."""
+    credentials = {item.id: item for item in items if item.kind == "credentials"}
+    for place, name in _names(source.root, ("receivers", "traps", "credentials")):
+        if name not in credentials:
+            yield source.error(place, f"there is no credential {quoted(name)}", hints.nearest(name, credentials))
+        elif credentials[name].raw.get("version") != "3":
+            yield source.error(place, f'the credential {quoted(name)} is not of version "3": traps of others need none')

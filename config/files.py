@@ -98,11 +98,14 @@ class Files:
         root.add("targets", Mark(1, 1), rows, Mark(1, 1))
         self.sources.append(Source(path, root))
 
-    def _named(self, source: Source, key: str) -> Iterator[tuple[list[str | int], Path]]:
-        """Find the files a list of names and patterns means."""
-        names = source.root.get(key)
+    def named(self, source: Source, keys: list[str | int]) -> list[Path]:
+        """Find the files that a list of names and patterns means, wherever in a file it stands."""
+        return [path for _, path in self._named(source, *keys)]
+
+    def _named(self, source: Source, *keys: str | int) -> Iterator[tuple[list[str | int], Path]]:
+        _, _, names = locate(source.root, keys)
         for index, name in enumerate(names if isinstance(names, List) else ()):
-            place: list[str | int] = [key, index]
+            place: list[str | int] = [*keys, index]
             if not isinstance(name, str) or not name or "\0" in name:
                 continue  # the schema says so
             if not glob.has_magic(name):

@@ -13,6 +13,8 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
+from config.schema.receivers import Receivers
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -37,7 +39,7 @@ class Target:
     """A target with the settings in force for it.
 
     Parameters:
-        id, name, role, notes, parents, circuit, notify: as written.
+        id, name, role, notes, parents, needs, circuit, notify: as written.
         address: numeric or a host name; ``None`` only where ``host`` is the one probe.
         site: where it stands, ``None`` when nobody said.
         system: its own, else its circuit's.
@@ -54,6 +56,7 @@ class Target:
     system: str | None
     role: str
     parents: tuple[str, ...]
+    needs: tuple[str, ...]
     probes: tuple[ProbeKind, ...]
     icmp: IcmpSettings | None
     snmp: TargetSnmp | None
@@ -88,6 +91,7 @@ class Inventory:
     systems: Mapping[str, System]
     circuits: Mapping[str, Circuit]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
     def diff(self, new: Inventory) -> Difference:
@@ -104,15 +108,18 @@ class Configuration:
     Parameters:
         path: the main file.
         files: every file that was read, the main one first.
+        profiles: files with device profiles of the operator's own.
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, alerting: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting: the settings as they are in force.
+        trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
 
     path: Path
     files: tuple[Path, ...]
+    profiles: tuple[Path, ...]
     timezone: ZoneInfo
     language: str
     data_dir: Path
@@ -120,6 +127,8 @@ class Configuration:
     storage: Storage
     probing: Probing
     confirmation: Confirmations
+    receivers: Receivers
+    trap_credentials: tuple[Credential, ...]
     alerting: Alerting
     inventory: Inventory
 
@@ -131,8 +140,9 @@ class Configuration:
             found["storage.influxdb.password"] = self.storage.influxdb.password
         for server in self.alerting.mail.servers if self.alerting.mail else ():
             found[f"alerting.mail.servers {server.host}:{server.port} password"] = server.password
-        for target in self.inventory.targets.values():
-            if (access := target.credential) is not None:
+        accesses = [target.credential for target in self.inventory.targets.values()]
+        for access in (*accesses, *self.trap_credentials):
+            if access is not None:
                 found[f"credentials {access.id} community"] = access.community
                 found[f"credentials {access.id} auth.password"] = access.auth.password if access.auth else None
                 found[f"credentials {access.id} priv.password"] = access.priv.password if access.priv else None
@@ -149,6 +159,7 @@ class Things:
     circuits: Mapping[str, Circuit]
     targets: Mapping[str, WrittenTarget]
     contacts: Mapping[str, Contact]
+    objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
 
@@ -163,7 +174,9 @@ def resolve(things: Things, probing: Probing, confirmation: Confirmations) -> In
         name: _target(target, things, probing, plain_dns, by_role[target.role])
         for name, target in things.targets.items()
     }
-    return Inventory(targets, things.sites, things.systems, things.circuits, things.contacts, things.risks)
+    return Inventory(
+        targets, things.sites, things.systems, things.circuits, things.contacts, things.objectives, things.risks
+    )  # fmt: skip
 
 
 def _target(
@@ -180,6 +193,7 @@ def _target(
         system=target.system or (circuit.system if circuit else None),
         role=target.role,
         parents=target.parents,
+        needs=target.needs,
         probes=kinds,
         icmp=(effective(probing.icmp, target.icmp) if target.icmp else probing.icmp) if "icmp" in kinds else None,
         snmp=snmp,

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from config import crosscheck
+from config import crosscheck, profile_files
 from config.crosscheck import Item
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
+from config.schema.objectives import Objective
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
@@ -59,12 +60,15 @@ class _Loading:
             self._check_file(source)
         if self._files.sources and self._files.sources[0].path == self._path:
             self._cross_check(self._files.sources[0])
+        profiles = self._profiles()
         if self._errors or self._settings is None:
             raise ConfigurationInvalid(self._ordered(self._errors))
-        settings = self._settings
+        settings, things = self._settings, self._things()
+        traps = settings.receivers.traps
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
+            profiles=profiles,
             timezone=ZoneInfo(settings.timezone),
             language=settings.language,
             data_dir=Path(self._path.parent, settings.data_dir).absolute(),
@@ -72,8 +76,10 @@ class _Loading:
             storage=settings.storage,
             probing=settings.probing,
             confirmation=settings.confirmation,
+            receivers=settings.receivers,
+            trap_credentials=tuple(things.credentials[name] for name in (traps.credentials if traps else ())),
             alerting=settings.alerting,
-            inventory=resolve(self._things(), settings.probing, settings.confirmation),
+            inventory=resolve(things, settings.probing, settings.confirmation),
         )
 
     def _check_file(self, source: Source) -> None:
@@ -137,13 +143,26 @@ class _Loading:
     def _cross_check(self, main: Source) -> None:
         self._errors += crosscheck.duplicates(self._items)
         self._errors += crosscheck.circles(self._items, "sites", "parent")
-        self._errors += crosscheck.circles(self._items, "targets", "parents")
+        self._errors += crosscheck.circles(self._items, "targets", "parents", "needs")
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
+            self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck.alerting(main, self._items, self._hints)
+            self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)
             self._errors += crosscheck.targets(self._items, self._settings.probing)
+
+    def _profiles(self) -> tuple[Path, ...]:
+        """Find the operator's own device profiles and check them together with the shipped ones."""
+        if self._settings is None or not self._settings.probing.profiles:
+            return ()
+        paths = self._files.named(self._files.sources[0], ["probing", "profiles"])
+        try:
+            profile_files.load(paths)
+        except ConfigurationInvalid as invalid:
+            self._errors += invalid.errors
+        return tuple(paths)
 
     def _things(self) -> Things:
         return Things(
@@ -153,6 +172,7 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            objectives=self._of(Objective),
             risks=self._of(Risk),
         )
 

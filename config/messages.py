@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -84,9 +84,13 @@ def known_keys(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
 
 def _section(model: type[BaseModel], place: Sequence[str | int]) -> type[BaseModel] | None:
     found: type[BaseModel] | None = model
+    free = False  # inside a mapping whose keys are anybody's: the next step names none of ours
     for step in place:
-        if isinstance(step, str) and found is not None:
-            found = _model_in(_annotation(found, step))
+        if free or not isinstance(step, str) or found is None:
+            free = False
+            continue
+        annotation = _annotation(found, step)
+        found, free = _model_in(annotation), get_origin(annotation) is dict
     return found
 
 

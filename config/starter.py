@@ -68,6 +68,12 @@ _TAIL = """
 # circuits:
 #   - {id: vnpt-01, carrier: VNPT, contract: 01/2026, a: province, b: bacgiang, mbps: 100, system: wan}
 
+## What devices tell by themselves: a trap or a log message of a target makes it be looked at, at once. Ports under 1024
+## need a right, see docs/operations.md.
+# receivers:
+#   traps: {port: 162}
+#   syslog: {port: 514}
+
 ## Who is told by mail when something fails and when it is back
 # contacts:
 #   - {id: oncall, name: Trực ban, email: oncall@example.org, language: vi}

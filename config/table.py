@@ -10,7 +10,7 @@ from config.document import Problem
 from config.source import Unreadable
 from config.tree import List, Mapping, Mark
 
-LISTS = frozenset({"parents", "probes", "notify"})
+LISTS = frozenset({"needs", "parents", "probes", "notify"})
 """Columns with several values in a cell, separated by ``;`` or spaces."""
 
 

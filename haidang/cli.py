@@ -19,8 +19,10 @@ import typer
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
+from haidang.books import weights
 from haidang.clock import SystemClock
-from haidang.commands import lab, probing, reading
+from haidang.commands import accounts, forecast, lab, maintenance, network, probing, reading, replay
+from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -31,6 +33,7 @@ from haidang.commands.common import (
 )
 from haidang.daemon import Daemon
 from haidang.life import AlreadyRunning
+from haidang.settings import listening
 from storage.database import DatabaseError
 
 app = typer.Typer(
@@ -136,6 +139,9 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             secret.read()
         except SecretUnavailable as error:
             yield f"{name}: {error} (as seen by this user, now)"
+    for system in configuration.inventory.systems.values():
+        if system.formula == "weighted" and not any(weights(configuration, system.id)):
+            yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
     storage = configuration.storage
@@ -182,6 +188,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             findings.append(
                 doctor.reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")
             )
+        findings += doctor.receivers(listening(configuration))
         if configuration.storage.kind == "influxdb":
             findings.append(doctor.reachable_url(configuration.storage.influxdb.url))
     if as_json:
@@ -197,11 +204,19 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(lab.app, name="lab")
+app.add_typer(profiling.profile, name="profile")
+app.add_typer(network.inventory, name="inventory")
 app.command("poll")(probing.poll)
+app.command("circuits")(network.circuits)
 app.command("status")(reading.status)
 app.command("incidents")(reading.incidents)
-app.command("availability")(reading.availability)
+app.command("events")(reading.events)
+app.command("forecast")(forecast.forecast)
+maintenance.app.command("what-if")(forecast.what_if)
+app.command("replay")(replay.replay_file)
+app.command("availability")(accounts.availability)
 
 
 def main() -> None:

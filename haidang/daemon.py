@@ -22,26 +22,35 @@ from alerting.outbox import Outbox
 from alerting.sender import Sender
 from availability.dependencies import judge
 from availability.health import HealthEngine
+from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
+from collectors.profiles import device_profiles
+from collectors.receiver import Keeper
 from collectors.threads import in_thread
-from config import Configuration, ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid
+from config import load as load_configuration
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
+from haidang.control import ControlServer
+from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
+from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
-from haidang.settings import channels, mail_domain, store_settings
+from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
+from haidang.telling import Telling
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
-from probes.snmp import SnmpEngine
+from probes.snmp import Library, SnmpEngine
 from storage.database import Database
+from storage.events import EventLog
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import MetricStore, StoreSettings, open_store
+from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -122,9 +131,11 @@ class Daemon:
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._outbox.try_now()
         self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -133,7 +144,11 @@ class Daemon:
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
         carriers = [self._keep("store", self._store.run), self._keep("sender", self._sender.run)]
         beat_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3)
+        self._heard = receiver_settings(self._configuration)
+        self._receive()
         loops = [
+            self._keep("receiver", self._keeper.run),
+            self._keep("events", lambda: self._every(1.0, self._write_events)),
             self._keep("cadence", self._cadence.run),
             self._keep("tick", lambda: self._every(1.0, self._tick)),
             self._keep("beat", lambda: self._every(beat_s, self._beat)),
@@ -162,15 +177,24 @@ class Daemon:
         self._incidents = Incidents(database, clock, self._world, notifier)
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
+        self._maintaining = Maintaining(
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+        )  # fmt: skip
+        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped,
+            self._clock_stepped, self._maintaining.silences,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
+        self._telling = Telling(clock, EventLog(database), self._look)
+        self._keeper = Keeper(clock, self._telling.take)
+        self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
+        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
+        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
-            icmp=self._parts.icmp(), snmp=self._parts.snmp(),
+            icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -180,6 +204,33 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    def _look(self, target: str) -> bool:
+        return self._watching.look(target)
+
+    async def _tidy_events(self) -> None:
+        self._telling.tidy()
+
+    def _receive(self) -> None:
+        """Tell the receiver what the configuration says, and whose addresses are whose now."""
+        configuration = self._configuration
+        known = self._telling.know(
+            (address, target.id) for target in configuration.inventory.targets.values()
+            if target.address and (address := self._addresses.address(target.address))
+        )  # fmt: skip
+        self._keeper.use(listening(configuration), self._heard, tuple(known))
+
+    async def _listen(self) -> None:
+        """Take requests of commands; without, everything else goes on."""
+        try:
+            await self._control.start()
+        except OSError as error:
+            logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
+
+    async def _foretell(self) -> None:
+        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -197,28 +248,36 @@ class Daemon:
         """Read the configuration again: parse, check, compare, exchange. An invalid one changes nothing."""
         self._service.say("RELOADING=1", f"MONOTONIC_USEC={self._clock.monotonic_ns() // 1000}")
         try:
-            fresh = await in_thread(lambda: load(self._path), "load")  # thousands of targets take a second
+            fresh, profiles = await in_thread(self._read, "load")  # thousands of targets take a second
         except ConfigurationInvalid as invalid:
             for error in invalid.errors:
                 logger.error("configuration error", error=str(error))  # noqa: TRY400 the place is in the error
             logger.error("configuration not taken, the old one stays", errors=len(invalid.errors))  # noqa: TRY400
         else:
-            self._take(fresh)
+            self._take(fresh, profiles)
         finally:
             self._service.say("READY=1", self._status())
 
-    def _take(self, fresh: Configuration) -> None:
+    def _read(self) -> tuple[Configuration, Library]:
+        fresh = load_configuration(self._path)
+        return fresh, device_profiles(fresh)
+
+    def _take(self, fresh: Configuration, profiles: Library) -> None:
         plans, risks = plan(fresh), shared_risks(fresh)  # whatever can fail does so before anything is exchanged
         old, self._configuration = self._configuration, fresh
         if fresh.data_dir != old.data_dir or fresh.storage != old.storage or fresh.timezone != old.timezone:
             logger.warning("data_dir, storage and timezone change only with a restart")
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
+        self._maintaining.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
+        self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
+        self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
+        self._heard = receiver_settings(fresh)
         self._names_changed.set()
         logger.info(
             "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
@@ -233,8 +292,12 @@ class Daemon:
             self._incidents.forget(checks)
         self._sender.wake()
 
+    async def _write_events(self) -> None:
+        self._telling.tick()
+
     async def _tick(self) -> None:
         self._pipeline.tick()
+        self._maintaining.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -257,6 +320,7 @@ class Daemon:
         while True:
             self._names_changed.clear()
             await self._addresses.refresh()
+            self._receive()
             try:
                 async with asyncio.timeout(NAMES_S):
                     await self._names_changed.wait()
@@ -275,8 +339,29 @@ class Daemon:
             "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
             "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
             "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
+            **self._received(),
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    async def _measure_load(self) -> None:
+        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
+        now_ns = self._clock.utc_ns()
+        try:
+            found = await load.loads(self._configuration, self._store, now_ns)
+        except StoreError as error:
+            logger.warning("load of the circuits not measured", reason=str(error))
+            return
+        self._store.add(load.points(found, now_ns))
+
+    def _received(self) -> dict[str, FieldValue]:
+        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
+        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
+        if not counted:
+            return {}
+        return {
+            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
+            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
+        }  # fmt: skip
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
@@ -309,6 +394,7 @@ class Daemon:
         began = self._clock.monotonic_ns()
         for task in loops:
             task.cancel()
+        self._control.close()
         self._calendar.close()
         self._watching.close()
         try:

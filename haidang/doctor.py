@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from collectors.receiver import Listening
+from collectors.receiver.sockets import CannotListen, open_all
 from config import Configuration, SecretUnavailable
 from probes.icmp.sockets import IcmpUnavailable, open_socket
 from probes.sockets import BUFFER_BYTES, enlarge
@@ -131,6 +133,22 @@ def secrets(configuration: Configuration) -> Iterator[Finding]:
             yield Finding("secret", Health.WARNING, f"{name}: {weakness}", cure)
         else:
             yield Finding("secret", Health.OK, name)
+
+
+def receivers(listening: Listening) -> Iterator[Finding]:
+    """Look whether we may listen where traps and logs shall come."""
+    for name, part in (
+        ("traps", Listening(traps=listening.traps)),
+        ("syslog", Listening(syslog_udp=listening.syslog_udp, syslog_tcp=listening.syslog_tcp)),
+    ):
+        if not part:
+            continue
+        try:
+            open_all(part).close()
+        except CannotListen as error:
+            yield Finding(name, Health.WARNING, error.reason, error.cure)
+        else:
+            yield Finding(name, Health.OK, "can be listened for")
 
 
 def reachable_url(url: str) -> Finding:

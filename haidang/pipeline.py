@@ -35,11 +35,13 @@ class Pipeline:
         health, ledger, incidents, store: where an observation goes, in this order.
         told: called after a commit that may have put messages into the outbox.
         stepped: called when the wall clock was moved, with what it would have shown and what it shows.
+        silences: tells whether a change is recorded and nobody is told: maintenance.
     """
 
     def __init__(
         self, clock: Clock, database: Database, health: HealthEngine, ledger: Ledger, incidents: Incidents,
         store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
+        silences: Callable[[Transition], bool] = lambda _: False,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -49,6 +51,7 @@ class Pipeline:
         self._store = store
         self._told = told
         self._stepped = stepped
+        self._silences = silences
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
@@ -132,6 +135,8 @@ class Pipeline:
 
     def _write_one(self, transition: Transition) -> None:
         self._ledger.record(transition)
+        if self._silences(transition):
+            return
         incident = self._incidents.on_transition(transition)
         if incident is not None:
             self._ledger.attach(transition.check, incident)

@@ -1,24 +1,21 @@
-"""What is on record, as plain data: states now, incidents, a month's availability."""
+"""What is on record, as plain data: states now, incidents, events."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerting import records
 from alerting.world import in_language
-from availability.objectives import figures, month_named
 from collectors.plan import primary
+from collectors.receiver.catalogue import Catalogue
 from config import Configuration
 from haidang.model import CheckId, Interval, State
-from haidang.world import ConfiguredWorld
+from storage.events import recorded
 from storage.ledger import LedgerReader
 
-FORMULA = "A = up / (up + down); unknown time is in neither; bounds count all of it as down or as up"
 _BAD = (State.DOWN, State.UNREACHABLE)
 
 
@@ -146,66 +143,17 @@ def incidents(
     return found
 
 
-def availability(
-    configuration: Configuration,
-    sql: sqlite3.Connection,
-    month_name: str,
-    now_ns: int,
-    *,
-    running: bool,
-    system: str | None = None,
-) -> dict[str, Any]:
-    """Tell a month's availability of every target, by its primary check.
-
-    Parameters:
-        month_name: ``YYYY-MM`` in the configuration's time zone.
-        running: whether the daemon runs; when it does not, what it left open is known up to its last sign of life
-            and unknown after that.
-        system: only the targets of this system.
-
-    Raises:
-        ValueError: not a month.
-    """
-    month = month_named(month_name, configuration.timezone)
-    reader = LedgerReader(sql)
-    world = ConfiguredWorld(configuration, reader)
-    known_ns = now_ns if running else reader.alive_ns()
-    rows = []
-    for name, target in configuration.inventory.targets.items():
-        if system is not None and target.system != system:
-            continue
-        check = primary(target)
-        found = figures(
-            _known(reader.between(check, month.start_ns, month.end_ns), known_ns), month.start_ns, month.end_ns,
-            now_ns, world.objective(name),
-        )  # fmt: skip
-        lost = found.budget_left_s is not None and found.budget_left_s < 0
-        rows.append(
-            {
-                "target": name, "name": target.label(configuration.language), "site": target.site,
-                "system": target.system, "check": str(check),
-                "availability_percent": _rounded(found.availability_percent),
-                "lowest_percent": _rounded(found.lowest_percent), "highest_percent": _rounded(found.highest_percent),
-                "coverage_percent": _rounded(found.coverage_percent), "up_s": round(found.up_s, 3),
-                "down_s": round(found.down_s, 3), "unknown_s": round(found.unknown_s, 3), "outages": found.outages,
-                "objective_percent": found.objective_percent, "budget_s": _rounded(found.budget_s),
-                "budget_left_s": _rounded(found.budget_left_s), "lost": lost,
-            }
-        )  # fmt: skip
-    return {
-        "month": month.name, "timezone": str(configuration.timezone), "from": utc(month.start_ns),
-        "until": utc(min(month.end_ns, max(now_ns, month.start_ns))), "complete": now_ns >= month.end_ns,
-        "formula": FORMULA, "targets": rows,
-    }  # fmt: skip
-
-
-def _known(intervals: Iterable[Interval], known_ns: int) -> list[Interval]:
-    """End what is still open where knowledge ends."""
+def events(
+    configuration: Configuration, sql: sqlite3.Connection, target: str | None, *, most: int
+) -> list[dict[str, Any]]:
+    """Tell what devices told by themselves; the newest first."""
+    catalogue = Catalogue.ours()
     return [
-        interval if interval.end_ns is not None else replace(interval, end_ns=max(interval.start_ns, known_ns))
-        for interval in intervals
+        {
+            "target": event.target, "first": utc(event.first_ns), "last": utc(event.last_ns), "count": event.count,
+            "kind": event.kind, "source": event.source, "name": event.name, "severity": event.severity,
+            "meaning": catalogue.words(event.name, configuration.language), "text": event.text,
+            "proven": event.proven,
+        }
+        for event in recorded(sql, target, most=most)
     ]  # fmt: skip
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

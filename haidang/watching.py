@@ -29,7 +29,7 @@ from collectors.watches import (
 from haidang.clock import Clock
 from haidang.model import CheckId, State
 from probes.icmp import Pinger
-from probes.snmp import SnmpEngine
+from probes.snmp import Library, SnmpEngine
 
 logger = structlog.get_logger(__name__)
 
@@ -61,11 +61,12 @@ class Watching:
         clock, cadence, health, addresses: shared with the daemon.
         deliver: takes the observations.
         icmp, snmp: the engines; closed with it.
+        profiles: of devices that are polled by SNMP.
     """
 
     def __init__(
         self, clock: Clock, cadence: Cadence, health: HealthEngine, addresses: AddressBook, deliver: Deliver,
-        *, icmp: Pinger, snmp: SnmpEngine,
+        *, icmp: Pinger, snmp: SnmpEngine, profiles: Library,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._cadence = cadence
@@ -74,8 +75,10 @@ class Watching:
         self._deliver = deliver
         self.icmp = icmp
         self.snmp = snmp
+        self._profiles = profiles
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
         self._hurried: set[CheckId] = set()
+        self._of_target: dict[str, list[CheckId]] = {}
         self.risks: frozenset[CheckId] = frozenset()
 
     def apply(
@@ -111,7 +114,13 @@ class Watching:
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
             if check in self._hurried:
                 self._cadence.hurry(str(check), plan.fast_s)
-        self._health.connect({check: plan.parents for check, plan in wanted.items()})
+        self._of_target = {}
+        for check in self._at_work:
+            self._of_target.setdefault(check.target, []).append(check)
+        self._health.connect(
+            {check: plan.parents for check, plan in wanted.items()},
+            {check: plan.needs for check, plan in wanted.items()},
+        )
         own = [check for check, plan in wanted.items() if isinstance(plan.settings, PingSettings)]
         risks = {**risks, OWN_ROUTE: own}
         down = [group for group, state in (last_known or {}).items() if state is State.DOWN and group in risks]
@@ -131,6 +140,31 @@ class Watching:
         else:
             self._hurried.discard(check)
             self._cadence.hurry(str(check), None)
+
+    def use(self, profiles: Library) -> None:
+        """Read devices by other profiles from now on."""
+        self._profiles = profiles
+        for _, watch in self._at_work.values():
+            if isinstance(watch, SnmpWatch):
+                watch.use(profiles)
+
+    def look(self, target: str) -> bool:
+        """Probe a target now, with all its probes, beside their cadence: it told something by itself.
+
+        Returns:
+            False when a probe that began before is still at it: what it tells may be older, look again.
+        """
+        now_ns = self._clock.utc_ns()
+        fresh = True
+        for check in self._of_target.get(target, ()):
+            watch = self._at_work[check][1]
+            if isinstance(watch, PingWatch):
+                watch.start_fast(now_ns)
+            elif isinstance(watch, TaskWatch) and watch.busy:
+                fresh = False
+            else:
+                watch.start(now_ns)
+        return fresh
 
     def skipped(self) -> int:
         """Count the slots that were left out because the last probe was still at work."""
@@ -173,7 +207,7 @@ class Watching:
         if isinstance(settings, SnmpSettings):
             return SnmpWatch(
                 plan.check, plan.address, settings, tags, engine=self.snmp, addresses=self._addresses,
-                clock=self._clock, deliver=self._deliver,
+                clock=self._clock, deliver=self._deliver, profiles=self._profiles,
             )  # fmt: skip
         if isinstance(settings, DnsSettings):
             return DnsWatch(

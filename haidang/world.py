@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerting.world import Recipient, Subject, Words
-from availability.objectives import Figures, figures, month_at
+from availability.objectives import Figures
+from availability.periods import month_at
+from availability.promises import Promise
 from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
-from config.schema.things import Named
+from config.schema.named import Named
+from haidang.books import Books
 from haidang.model import CheckId
 from storage.ledger import LedgerReader
 
@@ -31,8 +34,11 @@ class ConfiguredWorld:
         self._configuration = configuration
         self._behind: dict[str, list[str]] = {}
         for target in configuration.inventory.targets.values():
-            if len(target.parents) == 1:  # with another way in it is not cut off by this one
-                self._behind.setdefault(target.parents[0], []).append(target.id)
+            only = (
+                target.parents if len(target.parents) == 1 else ()
+            )  # with another way in it is not cut off by this one
+            for above in {*only, *target.needs}:
+                self._behind.setdefault(above, []).append(target.id)
 
     def subject(self, check: CheckId) -> Subject:
         """See `alerting.world.World.subject`."""
@@ -95,8 +101,10 @@ class ConfiguredWorld:
         if target is None or primary(target) != check:
             return None
         month = month_at(at_ns, self._configuration.timezone)
-        intervals = self._reader.between(check, month.start_ns, month.end_ns)
-        return figures(intervals, month.start_ns, month.end_ns, at_ns, self.objective(check.target))
+        promise = Promise("", "target", target.id, self.objective(target.id) or 0)
+        return (
+            Books(self._configuration, self._reader.connection, at_ns, at_ns).of_target(target, month, promise).figures
+        )
 
     def objective(self, target: str) -> float | None:
         """Return the availability that a target's system is to have, in percent."""

@@ -16,6 +16,9 @@ from storage.database import Database
 _KEPT = "state, confirmed_ns, reason, cause_target, cause_probe, owner, incident, evidence"
 _COLUMNS = "target, probe, state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident"
 
+_NO_CLOCK_NS = 86_400 * 10**9
+"""A wall clock that jumps forward by more than this had not been set at all."""
+
 
 class Ledger:
     """Writes the ledger. The only writer of its tables.
@@ -71,6 +74,14 @@ class Ledger:
         with self._database.transaction() as sql:
             sql.execute("UPDATE run SET beat_ns = ?, stopped_ns = ? WHERE id = ?", (now_ns, now_ns, self._run))
 
+    def watch(self, checks: Iterable[CheckId], now_ns: int) -> None:
+        """Note since when checks are watched; of one that was watched before, the first time stays."""
+        with self._database.transaction() as sql:
+            sql.executemany(
+                "INSERT OR IGNORE INTO watched VALUES (?, ?, ?)",
+                [(check.target, check.probe, now_ns) for check in checks],
+            )
+
     def record(self, transition: Transition) -> None:
         """Close the check's running interval and open the next; call it inside the transaction of the batch."""
         with self._database.transaction() as sql:
@@ -107,6 +118,13 @@ class Ledger:
             self._set_back(before_ns, after_ns)
             return
         with self._database.transaction() as sql:
+            if after_ns - before_ns > _NO_CLOCK_NS:
+                # A machine that began in 1970: what it watches since then it watches since a moment ago.
+                sql.execute(
+                    "UPDATE watched SET since_ns = since_ns + ? WHERE since_ns >= "
+                    "(SELECT started_ns FROM run ORDER BY id DESC LIMIT 1)",
+                    (after_ns - before_ns,),
+                )
             for target, probe, state, reason, cause_target, cause_probe, start_ns in sql.execute(
                 "SELECT target, probe, state, reason, cause_target, cause_probe, start_ns FROM interval "
                 "WHERE end_ns IS NULL AND state <> 'unknown'"
@@ -119,6 +137,9 @@ class Ledger:
 
     def _set_back(self, before_ns: int, after_ns: int) -> None:
         with self._database.transaction() as sql:
+            sql.execute(
+                "UPDATE watched SET since_ns = since_ns + ? - ? WHERE since_ns > ?", (after_ns, before_ns, after_ns)
+            )
             ahead = sql.execute(
                 "SELECT target, probe, min(start_ns + ? - ?), max(CASE WHEN end_ns IS NULL THEN id END) FROM interval "
                 "WHERE retracted_ns IS NULL AND end_ns IS NULL AND start_ns > ? GROUP BY target, probe",
@@ -188,10 +209,13 @@ class LedgerReader:
 
     Parameters:
         connection: the writer's, or one of `storage.database.open_reader`.
+
+    Attributes:
+        connection: the same, for the readers of the other tables.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._sql = connection
+        self.connection = self._sql = connection
 
     def running(self) -> list[Interval]:
         """Return the running interval of every check."""

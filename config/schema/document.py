@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from config.errors import quoted
 from config.schema.alerting import Alerting
+from config.schema.objectives import Objective
+from config.schema.receivers import Receivers
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Refusal, Section, line
@@ -60,6 +62,7 @@ class Part(Section):
     circuits: tuple[Circuit, ...] = Field((), description="leased lines")
     targets: tuple[Target, ...] = Field((), description="what is probed")
     contacts: tuple[Contact, ...] = Field((), description="people")
+    objectives: tuple[Objective, ...] = Field((), description="availability promised, beside systems' own objective")
     risks: tuple[Risk, ...] = Field((), description="what several targets share and can lose together")
 
 
@@ -80,6 +83,7 @@ class Document(Part):
     storage: Storage = Field(default_factory=Storage, description="where measurements go")
     probing: Probing = Field(default_factory=Probing, description="how things are probed")
     confirmation: Confirmations = Field(default_factory=Confirmations, description="when a failure is one")
+    receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
 
 

@@ -92,11 +92,21 @@ def _record_type(value: str) -> str:
     return value.upper()
 
 
+def _engine_id(value: str) -> str:
+    digits = value.lower().removeprefix("0x").replace(":", "")
+    if not re.fullmatch(r"([0-9a-f]{2}){5,32}", digits):
+        raise Refusal(
+            f"{quoted(value)} is not an engine ID: write 10 to 64 hexadecimal digits, as 80001f8880e9630000d6"
+        )
+    return digits
+
+
 Address: TypeAlias = Annotated[str, written(_address)]
 Network: TypeAlias = Annotated[str, written(_network)]
 Mailbox: TypeAlias = Annotated[str, written(_mailbox)]
 Sender: TypeAlias = Annotated[str, written(_sender)]
 HostName: TypeAlias = Annotated[str, written(_host)]
+EngineId: TypeAlias = Annotated[str, written(_engine_id)]
 DnsName: TypeAlias = Annotated[str, written(_question)]
 DnsType: TypeAlias = Annotated[str, written(_record_type)]
 Port: TypeAlias = Annotated[int, whole(1, 65535)]

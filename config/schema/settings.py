@@ -178,6 +178,9 @@ class Probing(Section):
     icmp: IcmpSettings = Field(default_factory=IcmpSettings, description="pings")
     snmp: SnmpSettings = Field(default_factory=SnmpSettings, description="SNMP polls")
     dns: DnsSettings = Field(default_factory=DnsSettings, description="DNS questions")
+    profiles: tuple[Annotated[str, line(1000)], ...] = Field(
+        (), description="own device profiles: YAML files or patterns, relative to this file (docs/profiles.md)"
+    )
     host: HostSettings = Field(default_factory=HostSettings, description="this machine's own readings")
 
     @cached_property

@@ -6,23 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from config.schema.network import Address, Mailbox, Port
+from config.schema.named import Named
+from config.schema.network import Address, EngineId, Mailbox, Port
+from config.schema.objectives import Objective
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
-from config.schema.values import Refusal, Section, Slug, Text, line, note, number
+from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
 ProbeKind = Literal["icmp", "snmp", "dns", "host"]
-
-
-class Named(Section):
-    """Base of what has an id, and a name for people."""
-
-    id: Slug = Field(description="how others refer to it; never changes, the ledger knows it by this")
-    name: Text | None = Field(None, description="for people: a text, or one per language; default: the id")
-
-    def label(self, language: str) -> str:
-        """Return the name for a person who reads ``vi`` or ``en``."""
-        return self.name.language(language) if self.name else self.id
 
 
 class Auth(Section):
@@ -37,8 +28,8 @@ class Auth(Section):
 class Priv(Section):
     """SNMPv3 encryption."""
 
-    protocol: Literal["AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco"] = Field(
-        "AES-128", description="as the device has it"
+    protocol: Literal["AES-128", "AES-192", "AES-256", "AES-192-cisco", "AES-256-cisco", "DES", "3DES"] = Field(
+        "AES-128", description="as the device has it; DES and 3DES only where it has nothing else"
     )
     password: Secret = Field(description="at least 8 characters (RFC 3414 §11.2)")
 
@@ -53,6 +44,9 @@ class Credential(Section):
     auth: Auth | None = Field(None, description="version 3: authentication")
     priv: Priv | None = Field(None, description="version 3: encryption, needs auth")
     context: Annotated[str, note(255)] = Field("", description="version 3: context name")
+    context_engine_id: EngineId | None = Field(
+        None, description="version 3: whose context, as hexadecimal digits; default: the agent's own"
+    )
 
     @model_validator(mode="after")
     def _fits_its_version(self) -> Credential:
@@ -66,7 +60,7 @@ class Credential(Section):
             return self
         if self.community is None:
             raise Refusal(f"version {self.version} needs a community")
-        for key in ("user", "auth", "priv", "context"):
+        for key in ("user", "auth", "priv", "context", "context_engine_id"):
             if getattr(self, key):
                 raise Refusal(f'only version "3" has this, the version here is "{self.version}"', key=key)
         return self
@@ -76,6 +70,22 @@ class System(Named):
     """What has an availability target: the WAN, the data network, video conferencing."""
 
     objective: Annotated[float, number(1, 100)] | None = Field(None, description="percent of each month")
+    formula: Literal["all", "any", "k-of-n", "weighted", "worst-site"] = Field(
+        "all", description="when it is up, by its targets; printed with every figure"
+    )
+    k: Annotated[int, whole(1, 100_000)] | None = Field(None, description="formula k-of-n: so many must be up")
+    weight: Literal["people", "sites", "capacity"] | None = Field(
+        None, description="formula weighted: by the sites' people, by sites, or by the circuits' mbps"
+    )
+
+    @model_validator(mode="after")
+    def _whole_formula(self) -> System:
+        for formula, key in (("k-of-n", "k"), ("weighted", "weight")):
+            if self.formula == formula and getattr(self, key) is None:
+                raise Refusal(f"the formula {formula} needs {key}", key="formula")
+            if self.formula != formula and getattr(self, key) is not None:
+                raise Refusal(f"only the formula {formula} has this, the formula here is {self.formula}", key=key)
+        return self
 
 
 class Site(Named):
@@ -86,6 +96,7 @@ class Site(Named):
     latitude: Annotated[float, number(-90, 90)] | None = Field(None, description="degrees, north positive")
     longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
     address: Annotated[str, line(500)] | None = Field(None, description="postal address")
+    people: Annotated[int, whole(0, 100_000_000)] | None = Field(None, description="served there, for weighted systems")
 
 
 class Circuit(Named):
@@ -104,6 +115,10 @@ class TargetSnmp(SnmpSettings):
 
     credential: Slug = Field(description="one of credentials")
     port: Port = Field(161, description="UDP port")
+    interface: Annotated[str, line(255)] | None = Field(
+        None, description="ifName, ifDescr or ifAlias of the port on the target's circuit; default: the port whose "
+        "alias has the circuit's id or contract in it",
+    )  # fmt: skip
 
 
 class TargetDns(DnsSettings):
@@ -120,6 +135,9 @@ class Target(Named):
     system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
     role: Slug = Field("device", description="what it is: router, switch, camera …")
     parents: tuple[Slug, ...] = Field((), description="targets it is reached through; several: any of them suffices")
+    needs: tuple[Slug, ...] = Field(
+        (), description="targets without each of which it cannot be reached, beside parents"
+    )
     probes: tuple[ProbeKind, ...] | None = Field(
         None, description="default: icmp, and snmp and dns where their section is given"
     )
@@ -176,6 +194,7 @@ LISTS: dict[str, type[Section]] = {
     "circuits": Circuit,
     "targets": Target,
     "contacts": Contact,
+    "objectives": Objective,
     "risks": Risk,
 }
 """The list sections and what each holds."""

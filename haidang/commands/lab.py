@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -330,6 +331,7 @@ def demo(
 ) -> None:
     """Show the daemon at work on a province in which a district is cut off and comes back; leave nothing behind."""
     logs.configure("auto", "warning")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, nothing is left behind
     with tempfile.TemporaryDirectory(prefix="haidang-demo-") as folder:
         demonstrate(_province(scale, seed), Path(folder), lasts, typer.echo)
 

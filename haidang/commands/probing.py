@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -14,8 +13,23 @@ import typer
 
 from collectors.names import is_address
 from collectors.plan import snmp_access
+from collectors.profiles import library as profiles
 from config import SecretUnavailable
 from haidang.clock import SystemClock
+from haidang.commands.access import (
+    AuthPassword,
+    AuthProtocol,
+    Community,
+    Context,
+    PrivPassword,
+    PrivProtocol,
+    SnmpPort,
+    SnmpTimeout,
+    UserName,
+    Version,
+    access_of,
+    numeric,
+)
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
@@ -31,7 +45,7 @@ from probes import dns as dns_probe
 from probes.host import HostReader
 from probes.icmp import IcmpEngine, IcmpUnavailable, ping
 from probes.icmp.statistics import wilson
-from probes.snmp import Access, User, poll_device, probe_snmp
+from probes.snmp import poll_device, probe_snmp
 
 T = TypeVar("T")
 probe = typer.Typer(
@@ -71,19 +85,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(130) from None
 
 
-def _numeric(target: str) -> str:
-    """Return the address of a target given by address or by name; ends the command when the name has none."""
-    if is_address(target):
-        return target
-    if "/" in target or not target.strip("0123456789."):
-        fail(f"{target} is not an address of one host")
-    try:
-        return str(socket.getaddrinfo(target, None, type=socket.SOCK_DGRAM)[0][4][0])
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        fail(f"{target}: {why}; check the name and the resolver, or give an address")
-
-
 @probe.command("icmp")
 def icmp(
     target: Annotated[str, typer.Argument(help="IPv4 or IPv6 address, or a host name.")],
@@ -97,7 +98,7 @@ def icmp(
     as_json: JsonOption = False,
 ) -> None:
     """Ping: loss, round-trip times, jitter."""
-    address = _numeric(target)
+    address = numeric(target)
 
     async def work() -> Observation:
         engine = IcmpEngine()
@@ -135,7 +136,7 @@ def dns(
 ) -> None:
     """Ask a DNS server one question, directly."""
     seen = _run(
-        dns_probe.query(SystemClock(), target, _numeric(target), name=name, record=record, port=port, timeout_s=timeout)
+        dns_probe.query(SystemClock(), target, numeric(target), name=name, record=record, port=port, timeout_s=timeout)
     )
     _show(seen, as_json=as_json)
 
@@ -162,48 +163,6 @@ def host(as_json: JsonOption = False) -> None:
     _show(seen, as_json=as_json)
 
 
-Version = Annotated[str | None, typer.Option("--version", help="1, 2c or 3; 3 with --user, else 2c.")]
-Community = Annotated[
-    str | None, typer.Option(help="For 1 and 2c; better in $HAIDANG_COMMUNITY, other users see a command line.")
-]
-UserName = Annotated[str | None, typer.Option("--user", help="SNMPv3 user.")]
-AuthProtocol = Annotated[str, typer.Option("--auth", help="SNMPv3 authentication: SHA-256, SHA-1, SHA-512 …")]
-PrivProtocol = Annotated[str, typer.Option("--priv", help="SNMPv3 encryption: AES-128, AES-256 …")]
-Password = typer.Option(help="Better in the environment: $HAIDANG_AUTH_PASSWORD, $HAIDANG_PRIV_PASSWORD.")
-AuthPassword = Annotated[str | None, Password]
-PrivPassword = Annotated[str | None, Password]
-Context = Annotated[str, typer.Option(help="SNMPv3 context name.")]
-SnmpPort = Annotated[int, typer.Option(min=1, max=65_535, help="UDP port.")]
-SnmpTimeout = Annotated[
-    float, typer.Option("--timeout", min=0.1, max=60, help="Seconds for one request with its retries.")
-]
-
-
-def _access(
-    version: str | None, community: str | None, user: str | None, auth: str, auth_password: str | None, priv: str,
-    priv_password: str | None, context: str, port: int, timeout: float,
-) -> Access:  # fmt: skip
-    community = community or os.environ.get("HAIDANG_COMMUNITY") or "public"
-    auth_password = auth_password or os.environ.get("HAIDANG_AUTH_PASSWORD")
-    priv_password = priv_password or os.environ.get("HAIDANG_PRIV_PASSWORD")
-    if user is not None and version not in (None, "3"):
-        fail(f"--user is for SNMPv3, --version says {version}")
-    try:
-        if version != "3" and user is None:
-            return Access(community=community, version=version or "2c", port=port, timeout_s=timeout)
-        if user is None:
-            fail("SNMPv3 needs --user")
-        return Access(
-            user=User(
-                user, auth if auth_password else None, auth_password or "", priv if priv_password else None,
-                priv_password or "", context,
-            ),
-            port=port, timeout_s=timeout,
-        )  # fmt: skip
-    except ValueError as error:
-        fail(str(error))
-
-
 @probe.command("snmp")
 def snmp(
     target: Annotated[str, typer.Argument(help="Address of the agent.")],
@@ -220,10 +179,10 @@ def snmp(
     as_json: JsonOption = False,
 ) -> None:
     """Ask an SNMP agent for its uptime."""
-    access = _access(
+    access = access_of(
         version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
     )  # fmt: skip
-    _show(replace(_run(probe_snmp(SystemClock(), _numeric(target), access)), target=target), as_json=as_json)
+    _show(replace(_run(probe_snmp(SystemClock(), numeric(target), access)), target=target), as_json=as_json)
 
 
 def poll(
@@ -251,13 +210,13 @@ def poll(
             access = snmp_access(device)
         except (SecretUnavailable, ValueError) as error:
             fail(str(error))
-        address = _numeric(device.address or "")
+        address = numeric(device.address or "")
     else:
-        access = _access(
+        access = access_of(
             version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
         )  # fmt: skip
-        address = _numeric(device.address or "" if device else target)
-    result = _run(poll_device(address, access))
+        address = numeric(device.address or "" if device else target)
+    result = _run(poll_device(address, access, library=profiles()))
     if as_json:
         print_json(result)
     else:
@@ -293,12 +252,21 @@ def _show_poll(result: dict[str, Any]) -> None:
                     row["kind"],
                     row["name"],
                     "" if row["value"] is None else f"{row['value']:g}",
-                    row["unit"],
+                    row["text"] or row["unit"],
                     coloured(row["status"]),
                 )
                 for row in result["sensors"]
             ),
             right=(2,),
+        )
+    if result["neighbours"]:
+        typer.echo("")
+        print_table(
+            ("interface", "neighbour", "port", "what it is", "by"),
+            [
+                (row["interface"], row["name"], row["port"] or "", row["descr"] or "", row["protocol"])
+                for row in result["neighbours"]
+            ],
         )
     for error in result["errors"]:
         typer.echo(f"! {clean(error)}", err=True)

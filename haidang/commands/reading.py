@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -35,7 +34,8 @@ store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metri
 
 
 @contextmanager
-def _ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
+def ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
+    """Open the ledger for reading; ends the command when it cannot be read."""
     try:
         connection = open_reader(configuration.data_dir / "haidang.db")
     except DatabaseError as error:
@@ -48,7 +48,8 @@ def _ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _holder(configuration: Configuration) -> int | None:
+def holder(configuration: Configuration) -> int | None:
+    """Return the running daemon's process, ``None`` when none runs; ends the command when we may not look."""
     try:
         return DataDirectory(configuration.data_dir).holder()
     except OSError as error:
@@ -63,8 +64,8 @@ def status(
 ) -> None:
     """Say how everything is now. Ends with 1 when a check is not up or nobody watches."""
     configuration = read_config(config)
-    process = _holder(configuration)
-    with _ledger(configuration) as sql:
+    process = holder(configuration)
+    with ledger(configuration) as sql:
         found = show.status(configuration, sql, process, time.time_ns())
     if as_json:
         print_json(found)
@@ -105,7 +106,7 @@ def incidents(
 ) -> None:
     """List incidents: what failed, since when, who was told. Ends with 1 when one is open."""
     configuration = read_config(config)
-    with _ledger(configuration) as sql:
+    with ledger(configuration) as sql:
         found = show.incidents(configuration, sql, time.time_ns(), resolved=resolved)
     if as_json:
         print_json(found)
@@ -132,44 +133,36 @@ def _told(messages: list[dict[str, Any]]) -> str:
     return f"{done}/{len(messages)} sent" + (f", {failed} failed" if failed else "") if messages else "nobody"
 
 
-def availability(
-    month: Annotated[str | None, typer.Option(help="YYYY-MM; this month when left out.")] = None,
-    system: Annotated[str | None, typer.Option(help="Only the targets of this system.")] = None,
+def events(
+    target: Annotated[str | None, typer.Argument(metavar="TARGET", help="Only this one's.")] = None,
     config: ConfigOption = None,
+    most: Annotated[int, typer.Option("--most", "-n", min=1, max=10_000, help="How many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how available everything was in a month. Ends with 1 when an objective is missed."""
+    """Show what devices told by themselves: traps, informs, log messages."""
     configuration = read_config(config)
-    if system is not None and system not in configuration.inventory.systems:
-        fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
-    now_ns = time.time_ns()
-    name = month or f"{datetime.fromtimestamp(now_ns / 1e9, configuration.timezone):%Y-%m}"
-    running = _holder(configuration) is not None
-    with _ledger(configuration) as sql:
-        try:
-            found = show.availability(configuration, sql, name, now_ns, running=running, system=system)
-        except ValueError as error:
-            fail(f"--month: {error}")
+    if target is not None and target not in configuration.inventory.targets:
+        fail(f"there is no target {target!r} in the configuration; haidang status --all names them")
+    holder(configuration)
+    with ledger(configuration) as sql:
+        found = show.events(configuration, sql, target, most=most)
     if as_json:
         print_json(found)
-    else:
-        typer.echo(
-            f"{found['month']} ({found['timezone']}){'' if found['complete'] else ', so far'}: {found['formula']}"
+        return
+    receivers = configuration.receivers
+    if not found and receivers.traps is None and receivers.syslog is None:
+        typer.echo("nothing is received: add receivers: to the configuration (docs/configuration.md)")
+        return
+    zone, now_ns = configuration.timezone, time.time_ns()
+    rows = [
+        (
+            show.since(_ns(one["last"]), zone, now_ns), one["target"], coloured(one["severity"]), one["name"],
+            f"{one['count']} ×" if one["count"] > 1 else "",
+            "; ".join(filter(None, (one["meaning"], one["text"]))),
         )
-        print_table(
-            ("target", "available", "measured", "down", "outages", "objective", "budget left"),
-            (
-                (
-                    row["name"], _percent(row["availability_percent"], 4), _percent(row["coverage_percent"], 1),
-                    show.span(row["down_s"]), row["outages"], _percent(row["objective_percent"], 2),
-                    "" if row["budget_left_s"] is None else show.span(row["budget_left_s"]),
-                )
-                for row in found["targets"]
-            ),
-            right=range(1, 7),
-        )  # fmt: skip
-        typer.echo("The bounds that the unmeasured time leaves are in --json.")
-    raise typer.Exit(1 if any(row["lost"] for row in found["targets"]) else 0)
+        for one in found
+    ]  # fmt: skip
+    print_table(("last", "target", "severity", "name", "times", "what"), rows, right=(4,))
 
 
 @store.command("status")
@@ -183,8 +176,8 @@ def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> No
         found = offline_status(store_settings(configuration))
     except (DatabaseError, StoreError) as error:
         fail(str(error))
-    if _holder(configuration) is not None:
-        with _ledger(configuration) as sql:
+    if holder(configuration) is not None:
+        with ledger(configuration) as sql:
             says = LedgerReader(sql).says()
         kind, error_text = str(says.get("store_kind", found.kind)), str(says.get("store_error", ""))
         found = replace(found, kind=kind, last_error=error_text)
@@ -204,11 +197,6 @@ def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> No
     for name, value in rows:
         typer.echo(f"{name:22} {value}")
     raise typer.Exit(1 if found.last_error else 0)
-
-
-def _percent(value: float | None, digits: int) -> str:
-    """Write a percentage, cut and not rounded: 99.99996 is not 100."""
-    return "" if value is None else f"{math.floor(value * 10**digits) / 10**digits:.{digits}f} %"
 
 
 def _ns(text: str | None) -> int | None:

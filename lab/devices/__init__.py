@@ -1,7 +1,6 @@
 """Devices that behave: SNMP agents fed by a model or a recording, told what to do by a scenario. No sockets in here."""
 
-from lab.devices.agent import Access, Reply
-from lab.devices.authority import Grant
+from lab.devices.agent import Access, Grant, Reply
 from lab.devices.behaviour import HONEST, Behaviour, Oddity
 from lab.devices.classes import CLASSES, assemble
 from lab.devices.device import Device

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lab.devices import traps
-from lab.devices.authority import Authority, Engine, Grant
 from lab.devices.behaviour import HONEST, Behaviour, Oddity, cut
 from lab.devices.model import LARGEST_MESSAGE
 from lab.devices.respond import AUTHORIZATION_ERROR, NO_ACCESS, Answer, Reader
 from lab.devices.state import State
 from lab.devices.tree import EVERYTHING, View
 from probes.snmp import ber, message
+from probes.snmp.authority import Authority, Engine
 from probes.snmp.errors import NO_SUCH_NAME, BerError
+from probes.snmp.keys import User
 from probes.snmp.message import GET, GET_BULK, GET_NEXT, RESPONSE, V1, V2C, V3, Head
 
 SET = 0xA3
@@ -35,6 +36,14 @@ class Reply(NamedTuple):
     data: bytes
     delay_s: float
     wrong_source: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A user of v3 and what it may see; a request at a lower level than the user's is refused (RFC 3415)."""
+
+    user: User
+    view: View = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class Agent:
         self.counters = Counters()
         self._state = state
         self._communities = {name.encode(): view for name, view in access.communities.items()}
+        self._views = {grant.user.name.encode(): grant.view for grant in access.grants}
         self._tells = access.authentication_traps
         self._authority = authority
         self._engine = engine
@@ -143,7 +153,7 @@ class Agent:
             return question
         head = message.read_head(question.plain, question.start, question.end)
         keys = question.keys
-        view = keys.grant.view if question.flags == keys.level else None
+        view = self._views[keys.name] if question.flags == keys.level else None
         room = self._authority.room(question, LARGEST_MESSAGE)
         pdu = self._respond(question.plain, head, V3, view, now_ns, room)
         if not pdu:

@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from lab.devices.agent import Access, Agent, Reply
-from lab.devices.authority import Authority, Engine
 from lab.devices.behaviour import HONEST, Behaviour
 from lab.devices.engine_id import engine_id
 from lab.devices.model import ENTERPRISE, Model
@@ -23,6 +22,7 @@ from lab.devices.notifier import Event, Notifier, Sink
 from lab.devices.state import Power, State
 from lab.devices.traps import Trap
 from probes.snmp import oid
+from probes.snmp.authority import Authority, Engine
 from probes.snmp.ber import Value
 from probes.snmp.keys import KeyRing
 
@@ -75,7 +75,7 @@ class Device:
             up_for_s=drawn if up_for_s is None else up_for_s, boots=boots, announce=self._announce,
             planned=planned,
         )  # fmt: skip
-        self.authority = Authority(engine_id(name), access.grants, ring)
+        self.authority = Authority(engine_id(name), (grant.user for grant in access.grants), ring)
         self.agent = Agent(self.state, access, self.authority, self._engine, rng)
         self.agent.behaviour = behaviour
         self._notifier = Notifier(

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from lab.devices.authority import Authority, Engine
 from lab.devices.informs import Informs
 from lab.devices.traps import Trap
 from probes.snmp import ber, message, oid
+from probes.snmp.authority import Authority, Engine
 from probes.snmp.keys import KeyRing, User
 from probes.snmp.message import V1, V2C
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import time
 from pathlib import Path
 
 import structlog
@@ -146,7 +145,7 @@ class Network:
         self._tuns.clear()
 
     def send(self, source: Address, destination: Address, data: bytes) -> None:
-        """Send a datagram of a host's own accord to the observer, such as a trap.
+        """Send a datagram of a host's own accord to the observer, such as a trap; lost while nothing is started.
 
         Raises:
             KeyError: the source is no host.
@@ -156,8 +155,8 @@ class Network:
         target = ipaddress.ip_address(destination[0]).packed
         if len(target) != len(host.packed):
             raise ValueError(f"{source[0]} cannot send to {destination[0]}: different address families")
-        now_ns = time.monotonic_ns() if self._pump is None else self._pump.now()
-        self.simulator.send(host, target, (source[1], destination[1]), data, now_ns)
+        if self._pump is not None:  # else the time is not this machine's, and routes must not see both
+            self.simulator.send(host, target, (source[1], destination[1]), data, self._pump.now())
 
     def round_trip(self, address: str | Host, at_ns: int, size: int = 84) -> int | None:
         """Tell what an echo would measure, without a packet: for compressed time.

@@ -12,7 +12,7 @@ CORE_SWITCH = "dc-switch-1"
 CORE_ROUTERS = ("core-router-1", "core-router-2")
 _RUNTIME_MIN = 120
 _PEOPLE = 1_200
-_IPV6_EACH = 4  # each so-manieth server and service is watched by its IPv6 address
+_IPV6_EACH = 4  # every fourth server and service is watched by its IPv6 address
 
 
 def build_centre(draft: Draft) -> None:

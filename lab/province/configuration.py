@@ -52,7 +52,7 @@ def write_configuration(
         "haidang": 1,
         "data_dir": "./data",
         "logging": {"format": "json"},
-        "include": ["sites.yaml", "circuits.yaml"],
+        "include": ["sites.yaml", "circuits.yaml", "risks.yaml"],
         "inventory": ["targets.csv"],
         "probing": {"allow": list(PREFIXES)},
         "credentials": [
@@ -82,6 +82,7 @@ def write_configuration(
     }  # fmt: skip
     _write_yaml(folder / "sites.yaml", {"sites": list(_sites(province))})
     _write_yaml(folder / "circuits.yaml", {"circuits": list(_circuits(province))})
+    _write_yaml(folder / "risks.yaml", {"risks": list(_risks(province, names.feeder))})
     _write_table(folder / "targets.csv", (_target(unit, ipv6, services) for unit in province.units.values()))
     _write_yaml(folder / MAIN, main)
     return folder / MAIN
@@ -103,6 +104,19 @@ def _circuits(province: Province) -> Iterator[dict[str, Any]]:
                 "id": link.id, "carrier": link.carrier, "contract": link.contract,
                 "a": province.units[link.upper].site, "b": province.units[link.lower].site, "mbps": link.mbit,
                 "system": link.system,
+            }  # fmt: skip
+
+
+def _risks(province: Province, called: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Describe the power feeders that several sites share; a site's router stands for it."""
+    routers = {unit.site: unit.id for unit in province.units.values() if unit.forwards and unit.is_device}
+    for feeder, sites in province.feeders.items():
+        if len(sites) > 1:
+            office, _, number = feeder.rpartition("-feeder-")
+            gaps = {"site": province.sites[office].name, "number": number}
+            yield {
+                "id": feeder, "kind": "power", "targets": [routers[site] for site in sites],
+                "name": {language: text.format(**gaps) for language, text in called.items()},
             }  # fmt: skip
 
 

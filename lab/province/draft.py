@@ -12,6 +12,10 @@ from lab.province.nouns import Credentials, Link, Province, Site, Unit
 from lab.province.shape import Shape
 
 _KM_PER_DEGREE = 111.2
+_MS_PER_KM = 0.03  # there and back: light in fibre needs 0.01, leased lines take detours
+_BACKBONE_MS, _ACCESS_MS = (0.8, 1.6), (2.0, 4.5)  # in the carrier's equipment
+_JITTER = (0.06, 0.12)  # of the delay
+_ACCESS_PORT_BPS = 100_000_000  # a hub's ports towards communes are Fast Ethernet whatever is leased
 
 
 class Draft:
@@ -61,15 +65,15 @@ class Draft:
         name = self.shape.carriers[carrier % len(self.shape.carriers)]
         self._contracts[name] += 1
         backbone = system == "wan"
-        distance = self._km(upper[0], lower[0])
-        delay = distance * 0.03 + (self.rng.uniform(0.8, 1.6) if backbone else self.rng.uniform(2.0, 4.5))
-        jitter = delay * self.rng.uniform(0.06, 0.12)
+        delay = self._km(upper[0], lower[0]) * _MS_PER_KM
+        delay += self.rng.uniform(*(_BACKBONE_MS if backbone else _ACCESS_MS))
+        jitter = delay * self.rng.uniform(*_JITTER)
         bps = mbit * 1_000_000
         line = f"{slug(name)}-{lower[0]}"
         link = Link(
             line, upper[1], lower[1], name, f"{self._contracts[name]:03d}/2026/{name}", mbit,
             system, round(delay, 2), round(jitter, 2), cost,
-            self._port(upper[1], bps if backbone else 100_000_000), self._port(lower[1], bps),
+            self._port(upper[1], bps if backbone else _ACCESS_PORT_BPS), self._port(lower[1], bps),
             f"{line}-end" if end else "",
         )  # fmt: skip
         self._links[line] = link

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from lab.devices import CLASSES, EVERYTHING, Access, Device, Grant, Model, Sink
@@ -58,10 +58,6 @@ class Fleet:
             found = self._devices[unit.id] = self._make(unit)
         return found
 
-    def made(self, name: str) -> Device | None:
-        """Give a device if it has been made."""
-        return self._devices.get(name)
-
     def _make(self, unit: Unit) -> Device:
         address = unit.addresses[0]
         v6 = ":" in address
@@ -85,6 +81,3 @@ class Fleet:
                 model = CLASSES[unit.kind]()
             self._models[key] = model
         return model
-
-    def __iter__(self) -> Iterator[Device]:
-        return iter(self._devices.values())

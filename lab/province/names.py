@@ -36,6 +36,7 @@ class Names:
         systems, services: rows as in the file.
         roles: what a unit of a role is called, by language, with gaps.
         monitoring: what a monitoring centre is called, with a gap.
+        feeder: what a power feeder is called, by language, with gaps.
         contacts: who is told, rows as in the file.
         sender: whom alerts come from.
     """
@@ -48,6 +49,7 @@ class Names:
     services: tuple[Mapping[str, Any], ...]
     roles: Mapping[str, Mapping[str, str]]
     monitoring: str
+    feeder: Mapping[str, str]
     contacts: tuple[Mapping[str, Any], ...]
     sender: str
 
@@ -78,6 +80,7 @@ def read_names() -> Names:
         services=tuple(data["services"]),
         roles=data["roles"],
         monitoring=data["sites"]["monitoring"],
+        feeder=data["feeder"],
         contacts=tuple(data["contacts"]),
         sender=data["sender"],
     )

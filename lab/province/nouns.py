@@ -167,10 +167,3 @@ class Province:
     def offers(self, kinds: Container[str] = PORTS) -> Iterator[Offer]:
         """Give the services of all units that are of some kinds."""
         return (offer for unit in self.units.values() for offer in unit.offers if offer.kind in kinds)
-
-    def below(self, site: str) -> Iterator[Site]:
-        """Give a site and all sites under it."""
-        yield self.sites[site]
-        for other in self.sites.values():
-            if other.parent == site:
-                yield from self.below(other.id)

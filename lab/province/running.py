@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Protocol
-
-import structlog
 
 from haidang.clock import Clock
 from lab.devices import Behaviour, Device, Event, Sink, Timeline
 from lab.lines import Answer, Conditions, Line
 from lab.network import Address, Reply
 from lab.network.network import OBSERVER
-from lab.province.agenda import Agenda
 from lab.province.build import UPLINK, build_network
-from lab.province.fleet import Fleet
+from lab.province.course import Course
 from lab.province.nouns import Link, Province, Unit
 from lab.province.plan import second
 from lab.province.register import Register
-from lab.province.supply import Supply
-
-logger = structlog.get_logger(__name__)
 
 SNMP_PORT, TRAP_PORT = 161, 162
 SINKS = tuple(Sink(address) for address in OBSERVER)
 PERFECT = Conditions()
-RETRY_NS = 1_000_000_000
-"""When a device is looked after again that failed: later than now, or it would stop the others after all."""
-TURN = 200
-"""Moments that are worked off before others on the event loop have their turn."""
 
 
 class Services(Protocol):
@@ -46,8 +34,8 @@ class Services(Protocol):
 class RunningProvince:
     """A province at work.
 
-    In real time: ``network.start(space)``, then keep ``drive()`` as a task. In compressed time neither: move the clock,
-    call `advance`, ask ``network.round_trip`` and ``device(…).receive``.
+    In real time: ``network.start(space)``, then keep ``drive()`` as a task. In simulated time (`lab.simulated`) only
+    the task; or move the clock by hand and call `advance`. ``network.round_trip`` then tells what a ping would measure.
 
     Every command happens now, by the clock, and has happened when it returns. Targets, lines, sites and feeders are
     called by their ids; an unknown one raises ValueError with the nearest name. A line may also be a target: then its
@@ -62,6 +50,7 @@ class RunningProvince:
 
     Attributes:
         network: the lines and addresses; start it for real packets.
+        register: finds things by name.
         services: what the units' real sockets are behind, for `service`; set it once they are open.
     """
 
@@ -75,12 +64,7 @@ class RunningProvince:
         self.services: Services | None = None
         self._usual = {name: line.conditions for name, line in self.network.topology.lines.items()}
         self._timeline = Timeline(clock)
-        self._woken = asyncio.Event()
-        self._agenda = Agenda(self._woken.set)
-        self._fleet = Fleet(province, self.now_ns(), sinks, self._agenda.add)
-        self._supply = Supply(province, self._fleet.device)
-        self._tell = tell or self._send
-        self._dark: set[str] = set()
+        self._course = Course(province, self.network, self.now_ns, sinks, tell or self._send)
         for unit in province.units.values():
             for address in unit.addresses:
                 host = self.network.host(address)
@@ -129,9 +113,9 @@ class RunningProvince:
         """Switch the mains of a site, or of all sites of a feeder, ``on`` or ``off``."""
         if state not in ("on", "off"):
             raise ValueError(f"mains is on or off, not {state!r}")
-        now_ns = self.now_ns()
+        supply, now_ns = self._course.supply, self.now_ns()
         for one in self.register.sites(site):
-            (self._supply.on if state == "on" else self._supply.off)(one, now_ns)
+            (supply.on if state == "on" else supply.off)(one, now_ns)
         self.advance()
 
     def reboot(self, target: str) -> None:
@@ -163,7 +147,7 @@ class RunningProvince:
         unit = self.register.unit(target)
         if not unit.is_device:
             raise ValueError(f"{target} is the carrier's, not a device of ours")
-        return self._fleet.device(unit)
+        return self._course.fleet.device(unit)
 
     # time
 
@@ -176,78 +160,30 @@ class RunningProvince:
         Returns:
             whether something is left to do.
         """
-        now_ns = self.now_ns()
-        done = 0
-        while (found := self._agenda.take(now_ns)) is not None:
-            self._happen(found[1], found[0])
-            done += 1
-            if done == most:
-                break
-        next_ns = self.next_ns
-        return next_ns is not None and next_ns <= now_ns
+        return self._course.advance(most)
 
     @property
     def next_ns(self) -> int | None:
         """When the next thing happens by itself, UTC ns."""
-        return self._agenda.next_ns
+        return self._course.next_ns
 
     async def drive(self) -> None:
         """Let things happen as their time comes, until cancelled."""
-        while True:
-            self._woken.clear()
-            if self.advance(TURN):
-                await asyncio.sleep(0)
-                continue
-            next_ns = self.next_ns
-            wait_s = None if next_ns is None else max(0, next_ns - self.now_ns()) / 1e9
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+        await self._course.drive()
 
     def describe(self) -> dict[str, object]:
         """Describe what differs from a quiet day, for people and programs."""
         topology = self.network.topology
         return {
-            "sites": self._supply.troubled(),
-            "dark": sorted(self._dark),
+            "sites": self._course.supply.troubled(),
+            "dark": sorted(self._course.dark),
             "lines": {
                 line.name: line.describe()
                 for line in [*topology.lines.values(), *(one.private for one in topology.hosts.values() if one.private)]
                 if line.outage or line.conditions != self._usual.get(line.name, PERFECT)
             },
-            "devices": len(self._fleet),
+            "devices": len(self._course.fleet),
         }  # fmt: skip
-
-    def _happen(self, units: Iterable[str], at_ns: int) -> None:
-        """Let a moment pass for some units: what they still have to tell leaves before any of them goes dark."""
-        met = []
-        for name in units:
-            unit = self.province.units[name]
-            device = self._fleet.device(unit)
-            try:
-                for event in device.events(at_ns):
-                    self._tell(unit, event)
-            except Exception:  # noqa: BLE001 one device's mistake must not stop the province
-                logger.exception("device failed", unit=name)
-                self._agenda.add(name, self.now_ns() + RETRY_NS)
-            else:
-                met.append((unit, device))
-        for unit, device in met:
-            self._switch(unit, on=device.alive)
-            self._supply.watch(unit, at_ns)
-            next_ns = device.next_ns
-            if next_ns is not None:
-                self._agenda.add(unit.id, max(next_ns, at_ns + 1))
-
-    def _switch(self, unit: Unit, *, on: bool) -> None:
-        if (unit.id not in self._dark) == on:
-            return
-        (self._dark.discard if on else self._dark.add)(unit.id)
-        if unit.forwards:
-            self.network.switch(unit.id, on=on)
-        else:
-            for address in unit.addresses:
-                self.network.switch_host(address, on=on)
 
     def _lines(self, name: str) -> list[Line]:
         if name == UPLINK:
@@ -267,18 +203,15 @@ class RunningProvince:
         self.advance()
 
     def _ask(self, unit: Unit, address: str, data: bytes, _: Address) -> Iterable[Reply]:
-        device = self._fleet.device(unit)
-        replies = device.receive(data, self.now_ns())
-        next_ns = device.next_ns  # a wrong community is told by a trap
-        if next_ns is not None:
-            self._agenda.add(unit.id, next_ns)
+        replies = self._course.fleet.device(unit).receive(data, self.now_ns())
+        self._course.expect(unit)  # a wrong community is told by a trap
         return [
             (reply.delay_s, reply.data, second(address)) if reply.wrong_source else (reply.delay_s, reply.data)
             for reply in replies
         ]
 
     def _acknowledge(self, unit: Unit, data: bytes, _: Address) -> Iterable[Reply]:
-        self._fleet.device(unit).acknowledge(data, self.now_ns())
+        self._course.fleet.device(unit).acknowledge(data, self.now_ns())
         return ()
 
     def _send(self, unit: Unit, event: Event) -> None:

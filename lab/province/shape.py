@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from lab.province.names import slug
+
 FEWEST_DEVICES = 8
 """Two core routers and one of each other kind a data centre has."""
 FEWEST_SERVICES = 5
@@ -52,8 +54,9 @@ class Shape:
                 raise ValueError(f"a province has {least} to {most} {name.replace('_', ' ')}, not {value!r}")
         if self.communes < self.districts:
             raise ValueError(f"{self.districts} districts with {self.communes} communes: each needs one at least")
-        if len(set(self.carriers)) < 2:
-            raise ValueError(f"two routes by two carriers need two carriers at least, not {self.carriers!r}")
+        known = {slug(carrier) for carrier in self.carriers} - {""}
+        if len(known) < max(2, len(self.carriers)):
+            raise ValueError(f"two routes by two carriers need two carriers at least, each once, not {self.carriers!r}")
 
     def scaled(self, factor: float) -> Shape:
         """Give a province so many times as large, with one of each kind at least; the carriers stay.

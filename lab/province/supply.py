@@ -31,7 +31,7 @@ class Supply:
         if site.id in self._failed:
             return
         self._failed.add(site.id)
-        batteries = self._batteries(site)
+        batteries = [battery for battery in self._batteries(site) if battery.state.power is not Power.OFF]
         for battery in batteries:
             battery.power(Power.BATTERY, now_ns)
         if not batteries:

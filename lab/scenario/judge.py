@@ -63,7 +63,7 @@ class Verdict:
         incidents: recorded.
         root_cause_hits: faults with an incident that names the right cause.
         missed: faults without any incident.
-        surplus: incidents beyond the first of a fault: people were told twice of one thing.
+        surplus: incidents beyond the first of a fault, and those about what was only degraded.
         false_alarms: incidents without a fault.
         messages: sent.
         delays_s: from each fault's start to its first incident.
@@ -116,15 +116,18 @@ def judge(scenario: str, truth: Truth, record: Record) -> Verdict:
     told = [fault for fault in truth.faults if fault.seen in ("down", "snmp", "warning")]
     of_fault: dict[Fault, list[Seen]] = {fault: [] for fault in told}
     notes: list[str] = []
-    false_alarms = 0
+    false_alarms = loud = 0
     for incident in record.incidents:
         fault = _fault_of(incident, truth, told)
-        if fault is None:
+        if fault is None and _fault_of(incident, truth, [one for one in truth.faults if one.seen == "degraded"]):
+            loud += 1
+            notes.append(f"called down, though it was only bad: {', '.join(incident.checks)}")
+        elif fault is None:
             false_alarms += 1
             notes.append(f"false alarm: incident {incident.number} says {', '.join(incident.checks)}")
         else:
             of_fault[fault].append(incident)
-    hits = missed = surplus = 0
+    hits, missed, surplus = 0, 0, loud
     delays = []
     for fault, found in of_fault.items():
         if not found:

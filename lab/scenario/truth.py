@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lab.province import Province
@@ -18,7 +18,8 @@ class Fault:
 
     Parameters:
         name: for the reader of a table.
-        causes: checks (``unit/probe``) of which any is the right answer to "what is broken?".
+        causes: checks (``unit/probe``, or ``name/kind`` of what several share) of which any is the right answer to
+            "what is broken?".
         start_ns, end_ns: when, UTC nanoseconds.
         seen: what a daemon should make of it: ``down``, ``snmp``, ``degraded``, ``warning`` or ``nothing``.
     """
@@ -96,10 +97,12 @@ def faults(scenario: Scenario, province: Province, cast: Cast, start_ns: int) ->
         shown = cast[expected.behind or expected.failed]
         kind = scenario.cast[expected.behind or expected.failed].of
         probe = "snmp" if expected.seen == "snmp" else "icmp"
-        places = {member: _where(province, kind, member, set(shown)) for member in shown}
+        places = {member: _where(province, kind, member) for member in shown}
         groups = [shown] if expected.together else [(member,) for member in shown]
         for group in groups:
             causes = frozenset(f"{unit}/{probe}" for member in group for unit in places[member])
+            if len(group) > 1:
+                causes |= _shared(province, kind, group)
             name = group[0] if len(group) == 1 else f"{expected.failed} ({len(group)})"
             yield Fault(
                 f"{number} {name}", causes, start_ns + round(expected.at * 1e9), _end_ns(scenario, expected, start_ns),
@@ -112,13 +115,18 @@ def _end_ns(scenario: Scenario, expected: Expected, start_ns: int) -> int:
     return start_ns + round(until * 1e9)
 
 
-def _where(province: Province, kind: str, name: str, failed: set[str]) -> set[str]:
+def _shared(province: Province, kind: str, names: Sequence[str]) -> set[str]:
+    """Name what several lines or sites have in common, as a daemon would: their carriers, their power feeders."""
+    if kind == "lines":
+        return {f"{province.links[name].carrier}/carrier" for name in names}
+    return {f"{province.sites[name].feeder}/power" for name in names} if kind == "sites" else set()
+
+
+def _where(province: Province, kind: str, name: str) -> set[str]:
     """Name the units whose failure a broken line, a dark site or a dead unit is."""
     if kind == "sites":
         return {router_of(province, name)}
     if kind == "units":
         return {name}
-    lower = province.links[name].lower
-    ways = {link.id for link in province.links.values() if link.lower == lower}
     ends = {unit.id for unit in province.units.values() if unit.circuit == name}
-    return {lower} if ways <= failed or not ends else ends
+    return ends or {province.links[name].lower}

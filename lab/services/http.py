@@ -93,7 +93,9 @@ class _Pages(Server[OptionsT, FaultT]):
         now_s = self.around.clock.utc_ns() / 1e9
         headers = [("Date", formatdate(now_s, usegmt=True)), ("Server", "Haidang-lab"), *page.headers.items()]
         if not page.bare:
-            headers += [("Content-Type", page.kind), ("Content-Length", str(len(content)))]
+            headers.append(("Content-Length", str(len(content))))
+        if not page.bare and "content-type" not in map(str.lower, page.headers):
+            headers.append(("Content-Type", page.kind))
         reason = HTTPStatus(page.status).phrase.encode()
         response = h11.Response(status_code=page.status, headers=headers, reason=reason)
         body = [h11.Data(data=content)] if content and not head else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import email.errors
 import email.header
 import email.message
 import mailbox

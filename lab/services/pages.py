@@ -44,7 +44,10 @@ class Page(Words):
     def _one_body(self) -> Page:
         if self.body and self.json_body is not None:
             raise ValueError("a page has a body or a json, not both")
-        json.dumps(self.json_body, allow_nan=False)
+        try:
+            json.dumps(self.json_body, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"that cannot be written as JSON ({error})") from error
         return self
 
     @property
@@ -62,7 +65,7 @@ class Page(Words):
 
     @property
     def kind(self) -> str:
-        """Its media type."""
+        """Its media type, unless its headers have one."""
         return "text/html; charset=utf-8" if self.json_body is None else "application/json"
 
 

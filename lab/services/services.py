@@ -120,7 +120,7 @@ class Services:
                 "kind": service.kind,
                 "address": server.address,
                 "port": port,
-                "fault": server.fault.model_dump(exclude_defaults=True),
+                "fault": server.fault.model_dump(exclude_defaults=True, by_alias=True),
                 "connections": server.connections,
                 "answered": server.answered,
                 "malformed": server.malformed,

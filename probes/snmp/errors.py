@@ -7,7 +7,8 @@
     ├── NoAnswer      asked, and nothing valid came back in time
     ├── NotAsked      the question never left this machine: it proves nothing about the device
     ├── Refused       the agent answered with an error-status
-    └── Reported      the agent's SNMPv3 engine refused the message: it is alive, and says why
+    ├── Reported      the agent's SNMPv3 engine refused the message: it is alive, and says why
+    └── Unproven      a notification of v3 that must not be believed
 """
 
 from __future__ import annotations
@@ -68,3 +69,7 @@ class Refused(SnmpError):
 
 class Reported(SnmpError):
     """The agent's SNMPv3 engine refused the message (RFC 3414 §3.2, RFC 3412 §7.2)."""
+
+
+class Unproven(SnmpError):
+    """A v3 notification that must not be believed: unknown user, another level, wrong key, an old message."""

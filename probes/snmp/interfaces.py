@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from probes.snmp import mib, values
 from probes.snmp import oid as oids
-from probes.snmp import values
 from probes.snmp.ber import Value
 from probes.snmp.walk import Column
 
 _OPER = ("up", "down", "testing", "unknown", "dormant", "notPresent", "lowerLayerDown")
 _ADMIN = ("up", "down", "testing")
+_DUPLEX = (None, "half", "full")
 _SATURATED = 0xFFFFFFFF  # ifSpeed of everything over 4.29 Gbit/s
 
 Cell = tuple[int, Value]
@@ -27,6 +28,7 @@ class Interface:
         name: ifName, else ifDescr, else the index as text.
         oper_status, admin_status: words of RFC 2863.
         speed_bps: nominal bits per second.
+        duplex: ``half`` or ``full``.
         counter_bits: 64 or 32, the width of the octet and packet counters of this interface.
         last_change_ticks, discontinuity_ticks: sysUpTime at that moment, 1/100 s.
     """
@@ -41,6 +43,7 @@ class Interface:
     oper_status: str | None
     admin_status: str | None
     speed_bps: int | None
+    duplex: str | None
     last_change_ticks: int | None
     discontinuity_ticks: int | None
     counter_bits: int | None
@@ -67,7 +70,7 @@ def rows(columns: Iterable[Column], names: Mapping[bytes, str]) -> dict[int, dic
             parts = oids.numbers(index)
             if len(parts) == 1:
                 table.setdefault(parts[0], {})[name] = (tag, value)
-    return table
+    return {index: row for index, row in table.items() if row.keys() != {mib.DUPLEX}}
 
 
 def lacks_64_bit(table: Mapping[int, Mapping[str, Cell]]) -> bool:
@@ -107,6 +110,7 @@ def build(index: int, row: Mapping[str, Cell]) -> Interface:
         oper_status=_word(number("ifOperStatus"), _OPER),
         admin_status=_word(number("ifAdminStatus"), _ADMIN),
         speed_bps=_speed(count("ifSpeed"), number("ifHighSpeed")),
+        duplex=_word(number(mib.DUPLEX), _DUPLEX),
         last_change_ticks=count("ifLastChange"),
         discontinuity_ticks=count("ifCounterDiscontinuityTime"),
         counter_bits=bits,
@@ -125,7 +129,7 @@ def build(index: int, row: Mapping[str, Cell]) -> Interface:
     )
 
 
-def _word(number: int | None, words: tuple[str, ...]) -> str | None:
+def _word(number: int | None, words: tuple[str | None, ...]) -> str | None:
     return words[number - 1] if number is not None and 1 <= number <= len(words) else None
 
 

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from probes.snmp.ciphers import Aes, Des, PrivacyCipher
+
 SHORTEST_PASSWORD = 8  # RFC 3414 §11.2; agents refuse shorter ones, so a typing error shows up here
 _EXPANSION = 1 << 20
 _MOST_KEYS = 10_000
@@ -21,10 +23,11 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """AES in CFB-128 mode: the key's length, and how a shorter localised key is stretched to it."""
+    """A cipher: its key's length, and how a shorter localised key is stretched to it."""
 
     key_bytes: int
     extension: Literal["blumenthal", "cisco"] = "blumenthal"
+    cipher: type[Aes | Des] = Aes
 
 
 AUTHENTICATIONS = {
@@ -41,8 +44,10 @@ PRIVACIES = {
     "AES-256": Privacy(32),
     "AES-192-C": Privacy(24, "cisco"),
     "AES-256-C": Privacy(32, "cisco"),
+    "DES": Privacy(16, cipher=Des),
+    "3DES": Privacy(32, "cisco", Des),
 }
-_ALIASES = {"SHA1": "SHA", "SHA-1": "SHA", "AES128": "AES", "AES-128": "AES"}
+_ALIASES = {"SHA1": "SHA", "SHA-1": "SHA", "AES128": "AES", "AES-128": "AES", "3DES-EDE": "3DES"}
 
 
 def _known(name: str, table: dict[str, Authentication] | dict[str, Privacy], what: str) -> str:
@@ -65,6 +70,7 @@ class User:
         priv: cipher, one of `PRIVACIES`; needs ``auth``. ``-C`` stretches the key as Cisco does.
         priv_password: at least 8 characters; the authentication password when empty.
         context: context name.
+        context_engine_id: whose context; empty for the agent's own, else that of a device behind it (a proxy).
 
     Raises:
         ValueError: unknown algorithm, privacy without authentication, a short password.
@@ -76,12 +82,15 @@ class User:
     priv: str | None = None
     priv_password: str = field(default="", repr=False)
     context: str = ""
+    context_engine_id: bytes = b""
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name.encode()) <= 32:
             raise ValueError("an SNMPv3 user name has 1 to 32 bytes")
         if self.priv is not None and self.auth is None:
             raise ValueError("SNMPv3 privacy needs authentication too")
+        if self.context_engine_id and not 5 <= len(self.context_engine_id) <= 32:
+            raise ValueError("an SNMP engine ID has 5 to 32 bytes (RFC 3411)")
         if self.auth is not None:
             object.__setattr__(self, "auth", _known(self.auth, AUTHENTICATIONS, "an authentication algorithm"))
             self._check_password(self.auth_password, "authentication")
@@ -127,6 +136,10 @@ class KeyRing:
             else:
                 key += hashlib.new(name, key).digest()
         return key[: privacy.key_bytes]
+
+    def cipher(self, user: User, engine_id: bytes) -> PrivacyCipher | None:
+        """Make what encrypts messages to an engine; ``None`` for a user without privacy."""
+        return PRIVACIES[user.priv].cipher(self.privacy_key(user, engine_id)) if user.priv else None
 
     def _localise(self, name: str, password: bytes, engine_id: bytes) -> bytes:
         at = (name, password, engine_id)

@@ -1,4 +1,4 @@
-"""The standard objects that a poll reads (RFC 3418, 2863, 2790, 3411), as OID content bytes."""
+"""The standard objects that every poll reads (RFC 3418, 2863, 3635, 2790, 3411), as OID content bytes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ HR_SYSTEM_UPTIME = encode("1.3.6.1.2.1.25.1.1.0")
 SNMP_ENGINE_BOOTS = encode("1.3.6.1.6.3.10.2.1.2.0")
 SNMP_ENGINE_TIME = encode("1.3.6.1.6.3.10.2.1.3.0")
 
-HR_PROCESSOR_LOAD = encode("1.3.6.1.2.1.25.3.3.1.2")
-_HR_STORAGE = encode("1.3.6.1.2.1.25.2.3.1")
-HR_STORAGE_TYPE = _HR_STORAGE + b"\x02"
-HR_STORAGE_DESCR = _HR_STORAGE + b"\x03"
-HR_STORAGE_SIZE = _HR_STORAGE + b"\x05"
-HR_STORAGE_USED = _HR_STORAGE + b"\x06"
-HR_STORAGE_TYPES = encode("1.3.6.1.2.1.25.2.1")
-
 _IF = encode("1.3.6.1.2.1.2.2.1")
 _IFX = encode("1.3.6.1.2.1.31.1.1.1")
 
@@ -32,6 +24,10 @@ IF_TABLE = {
     }.items()
 }  # fmt: skip
 """What every interface is asked for: column OID → name."""
+
+DUPLEX = "dot3StatsDuplexStatus"
+IF_ETHERNET = {encode("1.3.6.1.2.1.10.7.2.1.19"): DUPLEX}
+"""EtherLike-MIB (RFC 3635); its rows alone make no interface."""
 
 IF_X_TABLE = {
     _IFX + bytes((column,)): name
@@ -54,3 +50,10 @@ IF_32_BIT = {
     _IFX + b"\x05": "ifOutBroadcastPkts",
 }
 """Asked for only where an interface has no 64-bit octets."""
+
+IF_LIVE = frozenset(
+    root
+    for root, name in {**IF_TABLE, **IF_X_TABLE, **IF_32_BIT, **IF_ETHERNET}.items()
+    if name not in ("ifIndex", "ifDescr", "ifType", "ifMtu", "ifPhysAddress", "ifName", "ifAlias")
+)
+"""Those that change from poll to poll."""

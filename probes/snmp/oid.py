@@ -38,10 +38,11 @@ def encode(text: str) -> bytes:
     joined = [numbers[0] * 40 + numbers[1], *numbers[2:]]
     if any(not 0 <= number <= _LARGEST for number in joined):
         raise ValueError(f"{text!r} is not an object identifier: a part is over 32 bits")
-    return b"".join(map(_encode_one, joined))
+    return b"".join(map(sub_identifier, joined))
 
 
-def _encode_one(number: int) -> bytes:
+def sub_identifier(number: int) -> bytes:
+    """Encode one sub-identifier, 0 to 4294967295."""
     if number < 0x80:
         return bytes((number,))
     septets = [number & 0x7F]

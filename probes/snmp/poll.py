@@ -1,23 +1,28 @@
-"""A poll: who the device is, its interfaces and what HOST-RESOURCES says, inside one time budget."""
+"""A poll: who the device is, its interfaces, and the sensors its profile knows, inside one time budget."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from probes.snmp import ber, host_resources, interfaces, mib, values
+from probes.snmp import ber, interfaces, mib, values
 from probes.snmp import oid as oids
 from probes.snmp.ber import Value, VarBind
-from probes.snmp.errors import SnmpError
-from probes.snmp.host_resources import Sensor
+from probes.snmp.identify import facts, identify
 from probes.snmp.interfaces import Interface
+from probes.snmp.memory import Memory, walked
+from probes.snmp.neighbours import COLUMNS as NEIGHBOUR_COLUMNS
+from probes.snmp.neighbours import Neighbour, neighbours
+from probes.snmp.profile import Library
+from probes.snmp.rows import table
+from probes.snmp.sensors import Sensor, sensors
 from probes.snmp.session import Session
-from probes.snmp.walk import Column, walk_table
 
 TICKS_WRAP = 1 << 32
-_WHO = (
+NO_PROFILES = Library()
+WHO = (
     mib.SYS_UP_TIME, mib.SYS_OBJECT_ID, mib.SYS_DESCR, mib.SYS_NAME, mib.HR_SYSTEM_UPTIME, mib.SNMP_ENGINE_BOOTS,
     mib.SNMP_ENGINE_TIME,
 )  # fmt: skip
@@ -28,6 +33,8 @@ class Identity:
     """Who a device says it is.
 
     Parameters:
+        vendor, profile, device_class: by its profile; ``None`` when none fits.
+        model, serial, software: as far as the profile knows where to look.
         uptime_s: since the machine started, as far as it tells; an agent's restart alone does not change it.
         agent_ticks: sysUpTime, 1/100 s since the agent started, wrapping at 2**32: the clock of its counters.
         engine_boots: snmpEngineBoots.
@@ -39,6 +46,9 @@ class Identity:
     vendor: str | None = None
     profile: str | None = None
     device_class: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    software: str | None = None
     uptime_s: float | None = None
     agent_ticks: int | None = None
     engine_boots: int | None = None
@@ -51,6 +61,7 @@ class PollResult:
     Parameters:
         identity, interfaces, sensors: what was read.
         errors: sentences for a person.
+        neighbours: at the other end of its ports; only where they were asked for.
         began, ended: loop time, seconds; the counters were read between them.
     """
 
@@ -60,6 +71,7 @@ class PollResult:
     errors: tuple[str, ...]
     began: float
     ended: float
+    neighbours: tuple[Neighbour, ...] = ()
 
     @classmethod
     def empty(cls, reason: str, now: float) -> PollResult:
@@ -74,16 +86,27 @@ class PollResult:
             "identity": who,
             "interfaces": [asdict(interface) for interface in self.interfaces],
             "sensors": [asdict(sensor) for sensor in self.sensors],
+            "neighbours": [asdict(neighbour) for neighbour in self.neighbours],
             "errors": list(self.errors),
         }
 
 
-async def poll(session: Session, *, budget_s: float = 30.0) -> PollResult:
+async def poll(
+    session: Session,
+    *,
+    budget_s: float = 30.0,
+    library: Library = NO_PROFILES,
+    memory: Memory | None = None,
+    with_neighbours: bool = False,
+) -> PollResult:
     """Poll a device.
 
     Parameters:
         session: whom.
         budget_s: seconds for everything; what was read until then is kept.
+        library: the profiles, one of which says what else than interfaces is read; without any there are no sensors.
+        memory: what earlier polls of the same device found; without it everything is walked.
+        with_neighbours: ask for those too.
 
     Raises:
         SnmpError: the device does not answer at all, or refuses the first question.
@@ -92,42 +115,37 @@ async def poll(session: Session, *, budget_s: float = 30.0) -> PollResult:
     began = loop.time()
     deadline = began + budget_s
     errors: list[str] = []
-    identity = read_identity(await session.get(_WHO, deadline=deadline))
-    names = {**mib.IF_TABLE, **mib.IF_X_TABLE}
-    columns = await _columns(session, names, deadline, errors)
-    table = interfaces.rows(columns, names)
-    if table and interfaces.lacks_64_bit(table):
-        narrow = await _columns(session, mib.IF_32_BIT, deadline, errors)
-        for index, row in interfaces.rows(narrow, mib.IF_32_BIT).items():
-            table.setdefault(index, {}).update(row)
+    identity = read_identity(await session.get(WHO, deadline=deadline))
+    memory = memory or Memory()
+    new = memory.begin((identity.sys_object_id, identity.sys_descr), identity.engine_boots, identity.agent_ticks)
+    found = await _interfaces(session, memory, deadline, errors)
     ended = loop.time()
-    host = await _columns(session, host_resources.COLUMNS, deadline, errors)
-    return PollResult(
-        identity,
-        tuple(interfaces.build(index, table[index]) for index in sorted(table)),
-        tuple(host_resources.sensors(host)),
-        tuple(dict.fromkeys(errors)),
-        began,
-        ended,
-    )
+    if new:
+        memory.take(await identify(session, library, identity.sys_object_id, identity.sys_descr, deadline=deadline))
+    read: tuple[Sensor, ...] = ()
+    match = memory.match
+    if match is not None:
+        cells = table(await memory.columns(session, memory.roots, memory.live, deadline, errors))
+        told = facts(match.profile.facts, cells, identity.sys_descr)
+        identity = replace(
+            identity, vendor=match.vendor, profile=match.profile.name, device_class=match.device_class,
+            model=told.get("model"), serial=told.get("serial"), software=told.get("software"),
+        )  # fmt: skip
+        read = sensors(match.profile.rules, cells)
+    near: tuple[Neighbour, ...] = ()
+    if with_neighbours:
+        near = neighbours(await walked(session, NEIGHBOUR_COLUMNS, deadline, errors), found)
+    return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended, near)
 
 
-async def _columns(session: Session, roots: Iterable[bytes], deadline: float, errors: list[str]) -> list[Column]:
-    """Walk columns; a fault becomes a sentence and never ends the poll."""
-    wanted = tuple(roots)
-    try:
-        columns = await walk_table(session, wanted, deadline=deadline)
-    except SnmpError as error:
-        errors.append(str(error))
-        return [Column(root, fault=str(error)) for root in wanted]
-    faults: dict[str, list[bytes]] = {}
-    for column in columns:
-        if column.fault:
-            faults.setdefault(column.fault, []).append(column.root)
-    for fault, about in faults.items():
-        more = f" and {len(about) - 1} more columns" if len(about) > 1 else ""
-        errors.append(f"{oids.decode(about[0])}{more}: {fault}")
-    return columns
+async def _interfaces(session: Session, memory: Memory, deadline: float, errors: list[str]) -> tuple[Interface, ...]:
+    names = {**mib.IF_TABLE, **mib.IF_X_TABLE, **mib.IF_ETHERNET}
+    rows = interfaces.rows(await memory.columns(session, names, mib.IF_LIVE, deadline, errors), names)
+    if rows and interfaces.lacks_64_bit(rows):
+        narrow = await memory.columns(session, mib.IF_32_BIT, mib.IF_LIVE, deadline, errors)
+        for index, row in interfaces.rows(narrow, mib.IF_32_BIT).items():
+            rows.setdefault(index, {}).update(row)
+    return tuple(interfaces.build(index, rows[index]) for index in sorted(rows))
 
 
 def read_identity(varbinds: Iterable[VarBind]) -> Identity:

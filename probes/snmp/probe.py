@@ -16,7 +16,9 @@ from haidang.model import FieldValue, Observation, Sample, Status
 from probes.snmp import mib, values
 from probes.snmp.engine import SnmpEngine
 from probes.snmp.errors import NoAnswer, NotAsked, Refused, SnmpError
-from probes.snmp.poll import PollResult, poll
+from probes.snmp.memory import Memory
+from probes.snmp.poll import NO_PROFILES, PollResult, poll
+from probes.snmp.profile import Library
 from probes.snmp.session import Access, Session
 
 
@@ -50,11 +52,19 @@ async def check(session: Session, clock: Clock, target: str, *, slot_ns: int | N
 
 
 async def check_by_poll(
-    session: Session, clock: Clock, target: str, *, slot_ns: int | None = None, budget_s: float = 30.0
+    session: Session,
+    clock: Clock,
+    target: str,
+    *,
+    slot_ns: int | None = None,
+    budget_s: float = 30.0,
+    library: Library = NO_PROFILES,
+    memory: Memory | None = None,
 ) -> tuple[Observation, PollResult | None]:
     """Poll a device and judge it by that.
 
-    Parameters: as `check`; ``budget_s`` seconds for everything.
+    Parameters: as `check`; ``budget_s`` seconds for everything; ``library`` the profiles; ``memory`` what
+    earlier polls of it found.
 
     Returns:
         the observation, and what was found when the device answered.
@@ -65,7 +75,7 @@ async def check_by_poll(
     result: PollResult | None = None
     fault: SnmpError | None = None
     try:
-        result = await poll(session, budget_s=budget_s)
+        result = await poll(session, budget_s=budget_s, library=library, memory=memory)
     except SnmpError as error:
         fault = error
     else:
@@ -114,7 +124,9 @@ async def probe_snmp(clock: Clock, address: str, access: Access) -> Observation:
         engine.close()
 
 
-async def poll_device(address: str, access: Access, *, budget_s: float = 60.0) -> dict[str, Any]:
+async def poll_device(
+    address: str, access: Access, *, budget_s: float = 60.0, library: Library = NO_PROFILES
+) -> dict[str, Any]:
     """Poll one device, now: for the command line. The shape is that of ``haidang poll --json``.
 
     A device that does not answer gives a result with nothing in it but its ``errors``.
@@ -127,7 +139,7 @@ async def poll_device(address: str, access: Access, *, budget_s: float = 60.0) -
     try:
         session = Session(engine, address, access)
         try:
-            result = await poll(session, budget_s=budget_s)
+            result = await poll(session, budget_s=budget_s, library=library, with_neighbours=True)
         except SnmpError as error:
             result = PollResult.empty(session.explain(error), asyncio.get_running_loop().time())
         return result.as_json()

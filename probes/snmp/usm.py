@@ -1,6 +1,7 @@
 """The User-based Security Model, the side that asks: seal a request, open an answer, keep an engine's time.
 
-RFC 3412 (message), RFC 3414 (USM), RFC 3826 (AES), RFC 7860 (SHA-2).
+RFC 3412 (message), RFC 3414 (USM), RFC 7860 (SHA-2); the ciphers are in `probes.snmp.ciphers`. The side that is asked
+is `probes.snmp.authority`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import random
 import time
 from typing import NamedTuple
 
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
 from probes.snmp import ber, message, oid
+from probes.snmp.ciphers import SALT_BYTES, PrivacyCipher
 from probes.snmp.errors import BerError
 from probes.snmp.keys import AUTHENTICATIONS, KeyRing, User
 from probes.snmp.message import Pdu
@@ -84,6 +83,43 @@ def read_header(data: bytes, pos: int, end: int) -> Header:
     return Header(message_id, flags[0], after, end)
 
 
+class Parameters(NamedTuple):
+    """The security parameters of a message (RFC 3414 §2.4): who vouches for it, its clock, who asks, and the proofs.
+
+    Parameters:
+        mac_start, mac_end: where msgAuthenticationParameters stand in the message.
+        after: where what is secured begins.
+    """
+
+    engine_id: bytes
+    boots: int
+    time: int
+    user: bytes
+    mac_start: int
+    mac_end: int
+    salt: bytes
+    after: int
+
+
+def read_parameters(data: bytes, header: Header) -> Parameters:
+    """Read the security parameters.
+
+    Raises:
+        BerError: not well-formed, or a number out of range.
+    """
+    start, after = ber.read(data, header.start, header.end, ber.OCTET_STRING)
+    pos, end = ber.read(data, start, after, ber.SEQUENCE)
+    engine_id, pos = ber.read_octets(data, pos, end)
+    boots, pos = ber.read_integer(data, pos, end)
+    seconds, pos = ber.read_integer(data, pos, end)
+    user, pos = ber.read_octets(data, pos, end)
+    mac_start, mac_end = ber.read(data, pos, end, ber.OCTET_STRING)
+    salt, _ = ber.read_octets(data, mac_end, end)
+    if not (0 <= boots <= _LAST_BOOT and 0 <= seconds <= _LAST_BOOT and len(engine_id) <= 32):
+        raise BerError("engine ID, boots or time out of range")
+    return Parameters(engine_id, boots, seconds, user, mac_start, mac_end, salt, after)
+
+
 class Security:
     """What is known of one agent's engine, for one user.
 
@@ -106,7 +142,7 @@ class Security:
             algorithm = AUTHENTICATIONS[user.auth]
             self._hash, self._mac_bytes = algorithm.hash, algorithm.mac_bytes
         self._auth_key = b""
-        self._cipher: algorithms.AES | None = None
+        self._cipher: PrivacyCipher | None = None
         self._engine = b""
         self._scope = b""
 
@@ -114,11 +150,13 @@ class Security:
         """Take another engine: its identity, and its time as a hint until an authentic message says it."""
         self.engine_id = claims.engine_id
         self._engine = ber.encode(ber.OCTET_STRING, claims.engine_id)
-        self._scope = self._engine + ber.encode(ber.OCTET_STRING, self.user.context.encode())
+        context_engine = self.user.context_engine_id or claims.engine_id
+        self._scope = ber.encode(ber.OCTET_STRING, context_engine) + ber.encode(
+            ber.OCTET_STRING, self.user.context.encode()
+        )
         if self.user.auth:
             self._auth_key = self._keys.authentication_key(self.user, claims.engine_id)
-        if self.user.priv:
-            self._cipher = algorithms.AES(self._keys.privacy_key(self.user, claims.engine_id))
+        self._cipher = self._keys.cipher(self.user, claims.engine_id)
         self.set_time(claims)
 
     def set_time(self, claims: Claims) -> None:
@@ -146,9 +184,9 @@ class Security:
         scoped = ber.encode(ber.SEQUENCE, self._scope + pdu)
         salt = b""
         if self._cipher is not None:
-            self._salt = (self._salt + 1) & 0xFFFFFFFFFFFFFFFF  # never twice with one key (RFC 3826 §3.1.2.1)
-            salt = self._salt.to_bytes(8, "big")
-            scoped = ber.encode(ber.OCTET_STRING, self._crypt(scoped, self.boots, now, salt, encrypt=True))
+            self._salt += 1
+            salt = self._cipher.salt(self.boots, self._salt)
+            scoped = ber.encode(ber.OCTET_STRING, self._cipher.encrypt(scoped, self.boots, now, salt))
         mac = bytes(self._mac_bytes)
         tail = ber.encode(ber.OCTET_STRING, salt)
         parameters = ber.encode(
@@ -166,8 +204,8 @@ class Security:
         signed = hmac.digest(self._auth_key, whole, self._hash)[: self._mac_bytes]
         return whole[: end - self._mac_bytes] + signed + whole[end:]
 
-    def open(self, data: bytes, header: Header) -> tuple[Pdu, Claims] | None:
-        """Open an answer.
+    def open(self, data: bytes, header: Header, tag: int = message.RESPONSE) -> tuple[Pdu, Claims] | None:
+        """Open an answer, or a message of another kind that its sender vouches for: a trap.
 
         Nothing unauthenticated counts from a user with authentication, but reports: an agent cannot sign what it
         cannot read. A report about time must be signed like any answer (RFC 3414 §3.2.7).
@@ -178,16 +216,7 @@ class Security:
         Raises:
             BerError: not well-formed.
         """
-        start, after = ber.read(data, header.start, header.end, ber.OCTET_STRING)
-        pos, end = ber.read(data, start, after, ber.SEQUENCE)
-        engine_id, pos = ber.read_octets(data, pos, end)
-        boots, pos = ber.read_integer(data, pos, end)
-        seconds, pos = ber.read_integer(data, pos, end)
-        _, pos = ber.read_octets(data, pos, end)
-        mac_start, mac_end = ber.read(data, pos, end, ber.OCTET_STRING)
-        salt, _ = ber.read_octets(data, mac_end, end)
-        if not (0 <= boots <= _LAST_BOOT and 0 <= seconds <= _LAST_BOOT and len(engine_id) <= 32):
-            raise BerError("engine ID, boots or time out of range")
+        engine_id, boots, seconds, _, mac_start, mac_end, salt, after = read_parameters(data, header)
         authentic = bool(header.flags & AUTH_FLAG)
         if authentic:
             same_engine = engine_id == self.engine_id and bool(engine_id)
@@ -195,7 +224,7 @@ class Security:
                 return None
         claims = Claims(engine_id, boots, seconds, authentic)
         pdu = self._open_scoped(data, header, after, claims, salt)
-        if pdu is None or not self._believable(pdu, header.flags, claims):
+        if pdu is None or not self._believable(pdu, tag, header.flags, claims):
             return None
         return pdu, claims
 
@@ -209,22 +238,22 @@ class Security:
     def _open_scoped(self, data: bytes, header: Header, pos: int, claims: Claims, salt: bytes) -> Pdu | None:
         end = header.end
         if header.flags & PRIV_FLAG:
-            if not claims.authentic or self._cipher is None or len(salt) != 8:
+            if not claims.authentic or self._cipher is None or len(salt) != SALT_BYTES:
                 return None
             start, stop = ber.read(data, pos, end, ber.OCTET_STRING)
-            data = self._crypt(data[start:stop], claims.boots, claims.time, salt, encrypt=False)
+            data = self._cipher.decrypt(data[start:stop], claims.boots, claims.time, salt)
             pos, end = 0, len(data)
         pos, end = ber.read(data, pos, end, ber.SEQUENCE)
         _, pos = ber.read_octets(data, pos, end)
         _, pos = ber.read_octets(data, pos, end)
         return message.read_head(data, pos, end).pdu(data)
 
-    def _believable(self, pdu: Pdu, flags: int, claims: Claims) -> bool:
+    def _believable(self, pdu: Pdu, tag: int, flags: int, claims: Claims) -> bool:
         if pdu.tag == message.REPORT:
             if not pdu.varbinds:
                 return False
             return claims.authentic or not self.user.auth or pdu.varbinds[0][0] != NOT_IN_TIME
-        if pdu.tag != message.RESPONSE or flags & 3 != self._flags or claims.engine_id != self.engine_id:
+        if pdu.tag != tag or flags & 3 != self._flags or claims.engine_id != self.engine_id:
             return False
         return not self.user.auth or self._in_time(claims)
 
@@ -237,12 +266,6 @@ class Security:
             self.set_time(claims)
             return True
         return claims.time >= now - WINDOW_S
-
-    def _crypt(self, text: bytes, boots: int, seconds: int, salt: bytes, *, encrypt: bool) -> bytes:
-        assert self._cipher is not None  # noqa: S101 the callers look
-        cipher = Cipher(self._cipher, CFB(boots.to_bytes(4, "big") + seconds.to_bytes(4, "big") + salt))
-        context = cipher.encryptor() if encrypt else cipher.decryptor()
-        return context.update(text) + context.finalize()
 
 
 def _global_data(message_id: int, flags: int) -> bytes:

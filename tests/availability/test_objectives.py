@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from availability.objectives import figures, month_at, month_named
+from availability.objectives import figures
+from availability.periods import month_at, month_named
 from haidang.model import CheckId, Interval, State
 
 S = 1_000_000_000

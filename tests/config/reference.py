@@ -9,6 +9,8 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
+from config.schema.objectives import Objective, ServiceHours
+from config.schema.receivers import Receivers, Syslog, Traps
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -50,6 +52,9 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
     "confirmation": Confirmations,
+    "receivers": Receivers,
+    "receivers.traps": Traps,
+    "receivers.syslog": Syslog,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -65,6 +70,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "objectives[]": Objective,
+    "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
 }
@@ -90,10 +97,14 @@ def default(name: str, field: FieldInfo) -> str:
         return "see below"
     if value is None or value in ((), "", {}):
         return "–"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
     if name.endswith("_s"):
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):
         return f"`{value // 1024**3}GiB`"
+    if isinstance(value, tuple):
+        return " ".join(f"`{word}`" for word in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

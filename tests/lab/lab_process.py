@@ -44,11 +44,13 @@ class Lab:
 
 
 @contextmanager
-def stage(wanted: dict[str, Any], *, unprivileged: bool = False) -> Iterator[Lab]:
-    """Start a lab as `network_stage` builds it; skips where this machine gives none."""
+def stage(
+    wanted: dict[str, Any], *, script: str = "network_stage.py", unprivileged: bool = False
+) -> Iterator[Lab]:  # fmt: skip
+    """Start a lab as a script beside this file builds it; skips where this machine gives none."""
     name = f"test-{os.getpid()}-{secrets.token_hex(4)}"
     words = [require("setpriv", "util-linux"), *NOBODY[1:]] if unprivileged and os.geteuid() == 0 else []
-    command = [*words, sys.executable, "-B", str(HERE / "network_stage.py"), json.dumps({**wanted, "name": name})]
+    command = [*words, sys.executable, "-B", str(HERE / script), json.dumps({**wanted, "name": name})]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         assert process.stdout is not None

@@ -8,12 +8,14 @@ from itertools import pairwise
 
 import pytest
 
+from collectors.profiles import library
 from haidang.clock import ManualClock
 from lab.devices import CLASSES, Access, Behaviour, Device, Grant, Oddity, Timeline
 from probes.snmp import (
     Access as Asking,
 )
 from probes.snmp import (
+    Library,
     NoAnswer,
     Refused,
     Reported,
@@ -68,13 +70,20 @@ def session(engine: SnmpEngine, agent: LabAgent, *, timeout_s: float = 2.0, trie
     )
 
 
+@pytest.fixture(scope="module")
+def profiles() -> Library:
+    return library()
+
+
 @pytest.mark.parametrize("how", ["1", "2c", *USERS], ids=str)
-async def test_a_poll_reads_the_whole_switch_at_every_security_level(engine: SnmpEngine, how: str | User) -> None:
+async def test_a_poll_reads_the_whole_switch_at_every_security_level(
+    engine: SnmpEngine, profiles: Library, how: str | User
+) -> None:
     _, time = lab()
     switch = device(time)
     access = {"user": how} if isinstance(how, User) else {"version": how}
     async with serving_device(switch, time.now_ns) as agent:
-        found = await poll(session(engine, agent, **access))
+        found = await poll(session(engine, agent, **access), library=profiles)
     assert found.errors == ()
     assert (found.identity.sys_name, found.identity.uptime_s) == ("switch-1", 86_400.0)
     assert len(found.interfaces) == 26
@@ -84,7 +93,7 @@ async def test_a_poll_reads_the_whole_switch_at_every_security_level(engine: Snm
     octets = switch.state.port(1).received.octets(time.now_ns() // 1_000_000)
     assert first.in_octets == (octets & 0xFFFFFFFF if how == "1" else octets)
     assert [one.oper_status for one in found.interfaces[:5]] == ["up"] * 4 + ["down"]
-    assert {one.kind for one in found.sensors} == {"cpu", "memory"}
+    assert {one.kind for one in found.sensors} == {"cpu", "memory", "fan", "temperature", "voltage"}
 
 
 @pytest.mark.parametrize("kind", sorted(MODELS))

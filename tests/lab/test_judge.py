@@ -71,7 +71,8 @@ def test_nothing_is_what_should_be_told_of_what_is_only_degraded() -> None:
     assert (quiet.faults, quiet.missed, quiet.passed) == (0, 0, True)
     assert quiet.notes == ("not called degraded: hub",)
     loud = verdict(incident(1, "hub/icmp", 120, 170), down={}, what=truth(seen="degraded", outages=()))
-    assert (loud.false_alarms, loud.passed) == (1, False)
+    assert (loud.false_alarms, loud.surplus) == (0, 1)
+    assert loud.notes[0] == "called down, though it was only bad: hub/icmp"
 
 
 def test_downtime_that_was_invented_is_an_error_too() -> None:

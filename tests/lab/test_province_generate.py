@@ -183,6 +183,7 @@ def test_shares_add_up_and_follow_the_weights(total: int, weights: list[int]) ->
         (lambda: Shape(devices=3), "a province has 8 to 2000 devices, not 3"),
         (lambda: Shape(districts=9, communes=8), "9 districts with 8 communes: each needs one at least"),
         (lambda: Shape(carriers=("VNPT",)), "two routes by two carriers need two carriers at least"),
+        (lambda: Shape(carriers=("FPT", "fpt")), "two carriers at least, each once, not ('FPT', 'fpt')"),
         (lambda: Shape().scaled(0), "a scale is a number above 0"),
         (lambda: Shape().scaled(float("nan")), "a scale is a number above 0"),
         (lambda: Shape().scaled(1_000), "a province has 1 to 200 districts, not 10000"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import select
 import subprocess
 import sys
@@ -15,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from lab.control import ControlClient
+from lab.control import ControlClient, ControlError
 from lab.network import inside
 from lab.province import Shape, generate
 from lab.services import Mailbox
 from probes.snmp import oid
+from tests.lab.lab_process import stage
 from tests.support.daemon import Daemon, ask, until
 from tests.support.parts import require
 
@@ -72,18 +72,9 @@ def running(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def province(folder: Path) -> Iterator[ControlClient]:
     """Run a province; skips where this machine gives none."""
-    name = f"test-{os.getpid()}-{secrets.token_hex(4)}"
-    wanted = {"name": name, "folder": str(folder), "shape": SHAPE, "settings": FAST}
-    with running([sys.executable, "-B", str(HERE / "province_stage.py"), json.dumps(wanted)]) as process:
-        said = hear(process, "ready\n", 30)
-        if "ready\n" not in said:
-            assert process.wait(10) == 3, said
-            message = f"the lab's network needs TUN and namespaces: {said.strip()}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message)
-            pytest.skip(message)
-        with ControlClient(name) as client:
-            yield client
+    wanted = {"folder": str(folder), "shape": SHAPE, "settings": FAST}
+    with stage(wanted, script="province_stage.py") as lab, ControlClient(lab.name) as client:
+        yield client
 
 
 def states(daemon: Daemon) -> dict[str, str]:
@@ -118,7 +109,7 @@ def test_the_daemon_finds_all_well_and_one_cut_line_is_one_incident_and_one_mail
         assert len(letters()) == 2
 
 
-def test_traps_reach_the_observer_and_a_services_fault_is_felt(tmp_path: Path) -> None:
+def test_traps_reach_the_observer_a_services_fault_is_felt_and_a_slip_is_told_in_words(tmp_path: Path) -> None:
     with province(tmp_path) as lab:
         listener = inside(lab.pid, [sys.executable, "-P", str(HERE / "province_traps.py")], with_parent=True)
         with running(listener) as traps:
@@ -147,16 +138,5 @@ def test_traps_reach_the_observer_and_a_services_fault_is_felt(tmp_path: Path) -
         assert fetch() == "000"
         lab.ask("service", target="lgsp", fault={})
         assert fetch() == "200"
-
-
-def test_what_a_scenario_misspells_comes_back_in_words(tmp_path: Path) -> None:
-    from lab.control import ControlError
-
-    with province(tmp_path) as lab:
-        wrong: dict[str, dict[str, Any]] = {
-            "did you mean luc-ngan-chu-router?": {"do": "break", "line": "luc-ngan-chu-ruoter"},
-            "mains is on or off": {"do": "power", "site": "luc-ngan", "state": "half"},
-        }
-        for words, request in wrong.items():
-            with pytest.raises(ControlError, match=words.replace("?", r"\?")):
-                lab.ask(**request)
+        with pytest.raises(ControlError, match=r"did you mean luc-ngan-chu-router\?"):
+            lab.ask("break", line="luc-ngan-chu-ruoter")

@@ -116,6 +116,16 @@ def test_one_cut_route_takes_only_its_end_and_both_take_the_hub_and_all_behind_i
     assert stage.running.describe()["lines"] == {}
 
 
+def test_traps_into_a_network_that_is_not_started_leave_its_routes_alone() -> None:
+    clock = ManualClock()
+    lab = RunningProvince(generate(SHAPE), clock)
+    lab.cut("viettel-luc-ngan")
+    address = lab.province.units[HUB].addresses[0]
+    assert lab.network.round_trip(address, clock.monotonic_ns()) is None
+    clock.advance(4)
+    assert lab.network.round_trip(address, clock.monotonic_ns()) is not None
+
+
 def test_mending_gives_a_line_its_usual_conditions_back(stage: Stage) -> None:
     line = lines_of(stage, HUB)[0]
     usual = stage.running.network.line(line).conditions
@@ -194,6 +204,14 @@ def test_a_site_without_a_ups_is_gone_at_once_and_its_router_gasps(stage: Stage)
     stage.running.power(site.id, "on")
     stage.wait(91)
     assert stage.down() == set()
+
+
+def test_a_ups_that_was_off_before_the_mains_failed_carries_nothing(stage: Stage) -> None:
+    stage.running.device(UPS).power("off", stage.running.now_ns())
+    stage.running.advance()
+    assert stage.down() == {UPS}
+    stage.running.power("luc-ngan", "off")
+    assert stage.down() == stage.behind(HUB)
 
 
 def test_of_two_ups_units_the_last_one_keeps_the_centre_up(stage: Stage) -> None:

@@ -22,6 +22,7 @@ PAGES: dict[str, object] = {
         "/": {"body": "Cổng dịch vụ công"},
         "/api/health": {"json": {"trạng thái": "tốt", "queue": 0}},
         "/old": {"status": 301, "headers": {"Location": "/"}},
+        "/feed": {"body": "<a/>", "headers": {"Content-type": "text/xml"}},
         "/none": {"status": 204},
         "/find?q=1": {"body": "one"},
     }
@@ -50,13 +51,14 @@ async def test_pages_have_their_status_body_and_type() -> None:
         status, kind, text = await get(lab, "/api/health")
         assert (status, kind, json.loads(text)) == (200, "application/json", {"trạng thái": "tốt", "queue": 0})
         assert (await get(lab, "/old"))[0] == 301
+        assert await get(lab, "/feed") == (200, "text/xml", "<a/>")
         assert await get(lab, "/none") == (204, "", "")
         assert (await get(lab, "/find?q=1"))[2] == "one"
         assert (await get(lab, "/find?q=2"))[0] == 404
         assert await get(lab, "/", "HEAD") == (200, "text/html; charset=utf-8", "")
         assert (await get(lab, "/", "POST", b"x" * 50_000))[0] == 200
         assert (await get(lab, "/", "DELETE"))[0] == 405
-        assert lab.count("http", "answered") == 10
+        assert lab.count("http", "answered") == 11
 
 
 async def test_curl_follows_keeps_the_connection_and_is_told_when_it_sends_too_much() -> None:
@@ -83,6 +85,7 @@ async def test_faults_change_the_answers_and_no_fault_is_the_page_again() -> Non
         lab.behave("http", status=503)
         assert await get(lab, "/") == (503, "text/html; charset=utf-8", "Service Unavailable\n")
         lab.behave("http", pages={"/api/health": {"json": {"queue": 9000}}})
+        assert lab.count("http", "fault") == {"pages": {"/api/health": {"json": {"queue": 9000}}}}
         assert (await get(lab, "/api/health"))[2] == '{"queue": 9000}'
         assert (await get(lab, "/"))[0] == 200
         lab.behave("http", delay_s=0.2)

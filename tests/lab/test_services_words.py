@@ -25,6 +25,8 @@ from tests.support.lab_services import HOST, opened
         (("http", HOST, 80, {"pages": {"old": {}}}), "a path begins with / and has no spaces"),
         (("http", HOST, 80, {"pages": {"/": {"headers": {"A": "b\r\nC: d"}}}}), "A cannot be set to this"),
         (("http", HOST, 80, {"pages": {"/": {"body": "a", "json": 1}}}), "a page has a body or a json, not both"),
+        (("http", HOST, 80, {"pages": {"/": {"json": {1, 2}}}}), "that cannot be written as JSON"),
+        (("http", HOST, 80, {"pages": {"/": {"json": "\ud800"}}}), "that cannot be written as JSON"),
         (("https", HOST, 443, {"certificate": {"names": ["lục-ngạn"]}}), r"https option certificate\.names: "),
         (("https", HOST, 443, {"certificate": {"expires_in_days": 1e9}}), "less than or equal to 3650"),
         (("dns", HOST, 53, {"zones": {"vn": "www A 10.0.0.256"}}), "dns option zones: zone vn: .*10.0.0.256"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from haidang.model import CheckId, State, Transition
-from storage.database import Database, DatabaseDamaged, DatabaseError, DatabaseTooNew, open_reader
+from storage.accounts import AccountsReader
+from storage.database import (
+    Database,
+    DatabaseDamaged,
+    DatabaseError,
+    DatabaseTooNew,
+    migrations,
+    open_reader,
+    statements,
+)
 from storage.ledger import Ledger, LedgerReader
 
 S = 1_000_000_000
@@ -248,3 +258,57 @@ def test_a_file_of_a_later_version_is_refused_with_the_cure(tmp_path: Path) -> N
 def test_a_missing_file_says_that_the_daemon_has_not_run(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="has the daemon run"):
         open_reader(tmp_path / "haidang.db")
+
+
+def test_a_check_is_watched_since_the_first_time_whatever_comes_later(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger, reader = Ledger(database), AccountsReader(database.connection)
+    assert reader.watched_ns(A) is None
+    for now in (50, 90):
+        ledger.watch([A], now * S)
+    assert reader.watched_ns(A) == 50 * S
+    database.close()
+
+
+def test_a_machine_that_began_in_1970_watches_since_its_clock_was_set(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger, reader = Ledger(database), AccountsReader(database.connection)
+    ledger.begin(10 * S, "1")
+    ledger.watch([A], 11 * S)
+    ledger.record(change(A, State.DOWN, 12, confirmed=50))
+    set_to = 1_790_000_000
+    ledger.clock_stepped(60 * S, set_to * S)
+    assert reader.watched_ns(A) == (set_to - 60 + 11) * S
+    assert story(database, A)[-2:] == [("unknown", 60, set_to), ("down", set_to, None)], "the outage goes on"
+    database.close()
+
+
+@pytest.mark.parametrize("step", [7200, -7200])
+def test_a_step_of_two_hours_leaves_the_first_watch_in_the_past(tmp_path: Path, step: int) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger, reader = Ledger(database), AccountsReader(database.connection)
+    ledger.begin(10_000 * S, "1")
+    ledger.watch([A], 10_001 * S)
+    ledger.clock_stepped(11_000 * S, (11_000 + step) * S)
+    since = reader.watched_ns(A)
+    assert since is not None
+    assert since <= (11_000 + step) * S
+    assert since == (10_001 if step > 0 else 10_001 + step) * S
+    database.close()
+
+
+def test_a_ledger_of_the_first_schema_learns_since_when_it_watched(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "haidang.db", isolation_level=None)
+    for statement in statements(migrations("haidang")[0]):
+        old.execute(statement)
+    old.execute("PRAGMA user_version=1")
+    for start, end in ((100, 200), (200, None)):
+        old.execute(
+            "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
+            "VALUES ('a', 'icmp', 'up', ?, ?, 0, '')", (start, end),
+        )  # fmt: skip
+    old.close()
+    database = Database(tmp_path / "haidang.db", "haidang")
+    assert AccountsReader(database.connection).watched_ns(A) == 100
+    assert (tmp_path / "haidang.db.schema-1").exists()
+    database.close()

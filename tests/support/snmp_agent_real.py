@@ -22,6 +22,9 @@ USERS = (
     ("sha384", "SHA-384", "AES-256-C"),
     ("sha1long", "SHA", "AES-256"),
     ("cisco", "SHA", "AES-192-C"),
+    ("md5", "MD5", "AES"),
+    ("old", "MD5", "DES"),
+    ("olddes", "SHA", "DES"),
 )
 AUTH_PASSWORD = "authpass123"
 PRIV_PASSWORD = "privpass456"

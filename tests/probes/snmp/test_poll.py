@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from collectors.profiles import library
 from haidang.clock import SystemClock
 from haidang.model import Status
-from probes.snmp import Access, Session, SnmpEngine, ber, check_by_poll, oid, poll_device
+from probes.snmp import Access, Library, Session, SnmpEngine, ber, check_by_poll, oid, poll_device
 from probes.snmp import poll as run_poll
 from probes.snmp.ber import Value
-from probes.snmp.poll import PollResult, uptime_s
+from probes.snmp.poll import NO_PROFILES, PollResult, uptime_s
 from probes.snmp.rates import rates, readings
 from tests.support.snmp_agent import Agent, interfaces, recording, serving
 
@@ -21,9 +22,10 @@ IF = "1.3.6.1.2.1.2.2.1"
 IFX = "1.3.6.1.2.1.31.1.1.1"
 
 
-async def polled(engine: SnmpEngine, mib: dict[str, tuple[int, Value]]) -> PollResult:
+async def polled(engine: SnmpEngine, mib: dict[str, tuple[int, Value]], library: Library = NO_PROFILES) -> PollResult:
     async with serving(Agent(mib)) as agent:
-        return await run_poll(Session(engine, "127.0.0.1", Access(port=agent.port, timeout_s=0.6)))
+        session = Session(engine, "127.0.0.1", Access(port=agent.port, timeout_s=0.6))
+        return await run_poll(session, library=library)
 
 
 async def test_a_switch_is_read_whole_in_the_shape_of_the_command(engine: SnmpEngine) -> None:
@@ -32,8 +34,8 @@ async def test_a_switch_is_read_whole_in_the_shape_of_the_command(engine: SnmpEn
     assert found["errors"] == []
     assert found["identity"] == {
         "sys_object_id": "1.3.6.1.4.1.99999.1", "sys_descr": "switch of the tests", "sys_name": "trạm-1",
-        "vendor": None, "profile": None, "class": None, "uptime_s": 1234.56, "agent_ticks": 123_456,
-        "engine_boots": None,
+        "vendor": None, "profile": None, "class": None, "model": None, "serial": None, "software": None,
+        "uptime_s": 1234.56, "agent_ticks": 123_456, "engine_boots": None,
     }  # fmt: skip
     assert len(found["interfaces"]) == 48
     second = found["interfaces"][1]
@@ -79,6 +81,13 @@ async def test_speed_is_what_the_device_can_mean(
     assert only.speed_bps == expected
 
 
+async def test_duplex_is_told_and_makes_no_interface_by_itself(engine: SnmpEngine) -> None:
+    mib = interfaces(3)
+    for index, duplex in enumerate((1, 2, 3, 3), 1):
+        mib[f"1.3.6.1.2.1.10.7.2.1.19.{index}"] = (ber.INTEGER, duplex)
+    assert [one.duplex for one in (await polled(engine, mib)).interfaces] == [None, "half", "full"]
+
+
 async def test_odd_rows_and_texts_are_read_with_care(engine: SnmpEngine) -> None:
     mib: dict[str, tuple[int, Value]] = {
         "1.3.6.1.2.1.1.1.0": (ber.OCTET_STRING, b" Line one\r\nline two \xff"),
@@ -111,9 +120,10 @@ async def test_processors_memory_and_disks_become_sensors_that_can_be_traced(eng
         mib[f"{storage}.6.{index}"] = (ber.INTEGER, used)
     mib["1.3.6.1.2.1.25.3.3.1.2.196608"] = (ber.INTEGER, 17)
     mib["1.3.6.1.2.1.25.3.3.1.2.196609"] = (ber.INTEGER, -1)
-    found = [(s.kind, s.name, s.value, s.unit, s.oid) for s in (await polled(engine, mib)).sensors]
+    found = [(s.kind, s.name, s.value, s.unit, s.oid) for s in (await polled(engine, mib, library())).sensors]
     assert found == [
         ("cpu", "CPU 1", 17.0, "%", "1.3.6.1.2.1.25.3.3.1.2.196608"),
+        ("cpu", "CPU 2", None, "%", "1.3.6.1.2.1.25.3.3.1.2.196609"),
         ("memory", "RAM", 25.0, "%", f"{storage}.6.1"),
         ("storage", "/", 25.0, "%", f"{storage}.6.2"),
         ("storage", "/x", 120.0, "%", f"{storage}.6.5"),

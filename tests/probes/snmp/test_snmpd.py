@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.profiles import library
 from haidang.clock import SystemClock
 from haidang.model import Status
 from probes.snmp import Access, Reported, Session, SnmpEngine, User, check, oid, poll, probe_snmp, walk
@@ -96,8 +97,9 @@ async def test_a_walk_gives_what_snmpbulkwalk_gives(engine: SnmpEngine, snmpd: S
 
 
 async def test_a_poll_names_the_machine_and_its_loopback(engine: SnmpEngine, snmpd: Snmpd) -> None:
-    result = await poll(Session(engine, "127.0.0.1", access(snmpd, SHA256)))
+    result = await poll(Session(engine, "127.0.0.1", access(snmpd, SHA256)), library=library())
     assert result.errors == ()
+    assert (result.identity.vendor, result.identity.device_class) == ("Linux", "server")
     assert result.identity.sys_name == "haidang-test"
     assert result.identity.engine_boots is not None
     loopback = next(interface for interface in result.interfaces if interface.name == "lo")

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
-from lab.devices.tree import EVERYTHING, View
 from probes.snmp import ber, message, oid, usm
+from probes.snmp.ciphers import SALT_BYTES, PrivacyCipher
 from probes.snmp.errors import BerError
 from probes.snmp.keys import AUTHENTICATIONS, KeyRing, User
 from probes.snmp.message import REPORT
@@ -29,24 +25,15 @@ _UNSUPPORTED_LEVELS, _NOT_IN_TIME, _UNKNOWN_USERS, _UNKNOWN_ENGINES, _WRONG_DIGE
 UNKNOWN_CONTEXTS = oid.encode("1.3.6.1.6.3.12.1.5.0")
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A user and what it may see; a request at a lower level than the user's is refused (RFC 3415)."""
-
-    user: User
-    view: View = EVERYTHING
-
-
 class Keys(NamedTuple):
     """A user on this engine."""
 
-    grant: Grant
     level: int
     name: bytes
     hash: str
     mac_bytes: int
     auth_key: bytes
-    cipher: algorithms.AES | None
+    cipher: PrivacyCipher | None
 
 
 class Question(NamedTuple):
@@ -54,7 +41,7 @@ class Question(NamedTuple):
 
     Parameters:
         plain, start, end: where its PDU stands.
-        context: contextName.
+        context_engine, context: contextEngineID and contextName.
         largest: bytes the asker takes.
     """
 
@@ -64,6 +51,7 @@ class Question(NamedTuple):
     plain: bytes
     start: int
     end: int
+    context_engine: bytes
     context: bytes
     largest: int
 
@@ -77,19 +65,23 @@ class Engine(NamedTuple):
 
 
 class Authority:
-    """One device's security: its users' keys and what it has counted.
+    """One engine's security: its users' keys and what it has counted.
+
+    The receiver of informs is one, and so is each device of the lab.
 
     Parameters:
-        engine_id: of the device.
-        grants: its users.
-        ring: derives keys; share it between the devices, a password costs a hash over 1 MiB.
+        engine_id: of the engine.
+        users: who may ask.
+        ring: derives keys; share it between engines, a password costs a hash over 1 MiB.
+        any_context: take messages about contexts that are not ours: an inform speaks of its sender's (RFC 3413 §3.3).
     """
 
-    def __init__(self, engine_id: bytes, grants: Iterable[Grant], ring: KeyRing) -> None:
+    def __init__(self, engine_id: bytes, users: Iterable[User], ring: KeyRing, *, any_context: bool = False) -> None:
         self.engine_id = engine_id
         self.counted: dict[bytes, int] = {}
-        self._grants = {grant.user.name.encode(): grant for grant in grants}
+        self._users = {user.name.encode(): user for user in users}
         self._ring = ring
+        self._any_context = any_context
         self._keys: dict[bytes, Keys] = {}
         self._salt = 0
 
@@ -108,14 +100,7 @@ class Authority:
         """
         header = usm.read_header(data, pos, end)
         largest = _largest(data, pos, end)
-        start, scoped_at = ber.read(data, header.start, header.end, ber.OCTET_STRING)
-        pos, stop = ber.read(data, start, scoped_at, ber.SEQUENCE)
-        engine_id, pos = ber.read_octets(data, pos, stop)
-        boots, pos = ber.read_integer(data, pos, stop)
-        seconds, pos = ber.read_integer(data, pos, stop)
-        name, pos = ber.read_octets(data, pos, stop)
-        mac_start, mac_end = ber.read(data, pos, stop, ber.OCTET_STRING)
-        salt, _ = ber.read_octets(data, mac_end, stop)
+        engine_id, boots, seconds, name, mac_start, mac_end, salt, scoped_at = usm.read_parameters(data, header)
 
         def refuse(reason: bytes, keys: Keys | None = None) -> bytes:
             return self._refuse(header, reason, engine, keys)
@@ -138,19 +123,19 @@ class Authority:
         plain, pos, stop = data, scoped_at, header.end
         if level & PRIV_FLAG:
             start, stop = ber.read(data, scoped_at, header.end, ber.OCTET_STRING)
-            if len(salt) != 8 or keys.cipher is None:
+            if len(salt) != SALT_BYTES or keys.cipher is None:
                 return refuse(_DECRYPTION_ERRORS)
-            plain = _crypt(keys.cipher, data[start:stop], boots, seconds, salt, encrypt=False)
+            plain = keys.cipher.decrypt(data[start:stop], boots, seconds, salt)
             pos, stop = 0, len(plain)
         pos, stop = ber.read(plain, pos, stop, ber.SEQUENCE)
         context_engine, pos = ber.read_octets(plain, pos, stop)
         context, pos = ber.read_octets(plain, pos, stop)
-        if context_engine != self.engine_id or context:
+        if not self._any_context and (context_engine != self.engine_id or context):
             return refuse(UNKNOWN_CONTEXTS, keys if level else None)
-        return Question(header.message_id, level, keys, plain, pos, stop, context, largest)
+        return Question(header.message_id, level, keys, plain, pos, stop, context_engine, context, largest)
 
     def user(self, name: str) -> Keys | None:
-        """Give a user's keys on this engine, for traps."""
+        """Give a user's keys on this engine, for messages that it sends by itself."""
         return self._user(name.encode())
 
     def room(self, question: Question, largest: int) -> int:
@@ -159,18 +144,22 @@ class Authority:
         around = 100 + 2 * len(self.engine_id) + len(keys.name) + keys.mac_bytes + len(question.context)
         return max(SMALLEST_MESSAGE, min(largest, question.largest)) - around
 
-    def seal(self, message_id: int, flags: int, keys: Keys | None, pdu: bytes, engine: Engine) -> bytes:
-        """Make a message of ours, encrypted and signed as the flags say."""
+    def seal(
+        self, message_id: int, flags: int, keys: Keys | None, pdu: bytes, engine: Engine, *,
+        context_engine: bytes = b"", context: bytes = b"",
+    ) -> bytes:  # fmt: skip
+        """Make a message of ours, encrypted and signed as the flags say; about our own context if not told another."""
         scoped = ber.encode(
-            ber.SEQUENCE, ber.encode(ber.OCTET_STRING, self.engine_id) + b"\x04\x00" + pdu
-        )  # fmt: skip
+            ber.SEQUENCE,
+            ber.encode(ber.OCTET_STRING, context_engine or self.engine_id)
+            + ber.encode(ber.OCTET_STRING, context)
+            + pdu,
+        )
         salt = b""
         if flags & PRIV_FLAG and keys is not None and keys.cipher is not None:
-            self._salt += 1  # with the boots before it, no salt comes twice (RFC 3826 §3.1.2.1)
-            salt = (engine.boots << 32 | self._salt & 0xFFFFFFFF).to_bytes(8, "big")
-            scoped = ber.encode(
-                ber.OCTET_STRING, _crypt(keys.cipher, scoped, engine.boots, engine.time, salt, encrypt=True)
-            )  # fmt: skip
+            self._salt += 1  # the boots are in front of it: no salt comes twice, also after a restart
+            salt = keys.cipher.salt(engine.boots, engine.boots << 32 | self._salt & 0xFFFFFFFF)
+            scoped = ber.encode(ber.OCTET_STRING, keys.cipher.encrypt(scoped, engine.boots, engine.time, salt))
         signed = bool(flags & AUTH_FLAG) and keys is not None
         blank = bytes(keys.mac_bytes) if signed and keys is not None else b""
         tail = ber.encode(ber.OCTET_STRING, salt)
@@ -202,16 +191,15 @@ class Authority:
     def _user(self, name: bytes) -> Keys | None:
         keys = self._keys.get(name)
         if keys is None:
-            grant = self._grants.get(name)
-            if grant is None:
+            user = self._users.get(name)
+            if user is None:
                 return None
-            user = grant.user
             algorithm = AUTHENTICATIONS[user.auth] if user.auth else None
             keys = self._keys[name] = Keys(
-                grant, (AUTH_FLAG if user.auth else 0) | (PRIV_FLAG if user.priv else 0), name,
+                (AUTH_FLAG if user.auth else 0) | (PRIV_FLAG if user.priv else 0), name,
                 algorithm.hash if algorithm else "", algorithm.mac_bytes if algorithm else 0,
                 self._ring.authentication_key(user, self.engine_id) if user.auth else b"",
-                algorithms.AES(self._ring.privacy_key(user, self.engine_id)) if user.priv else None,
+                self._ring.cipher(user, self.engine_id),
             )  # fmt: skip
         return keys
 
@@ -229,9 +217,3 @@ def _verify(data: bytes, mac_start: int, mac_end: int, keys: Keys) -> bool:
     blank = data[:mac_start] + bytes(keys.mac_bytes) + data[mac_end:]
     mac = hmac.digest(keys.auth_key, blank, keys.hash)[: keys.mac_bytes]
     return hmac.compare_digest(mac, data[mac_start:mac_end])
-
-
-def _crypt(cipher: algorithms.AES, text: bytes, boots: int, seconds: int, salt: bytes, *, encrypt: bool) -> bytes:
-    vector = (boots & 0xFFFFFFFF).to_bytes(4, "big") + (seconds & 0xFFFFFFFF).to_bytes(4, "big") + salt
-    context = (Cipher(cipher, CFB(vector)).encryptor if encrypt else Cipher(cipher, CFB(vector)).decryptor)()
-    return context.update(text) + context.finalize()

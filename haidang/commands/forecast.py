@@ -1,0 +1,198 @@
+"""Commands that look ahead: what is at risk, and whether a planned window can be afforded."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import asdict, astuple
+from typing import Annotated, Any
+
+import typer
+
+from availability.maintenance import covers
+from availability.promises import promises
+from config import Configuration
+from haidang import calibration, show, statements
+from haidang.books import Books
+from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
+from haidang.commands.maintenance import For, From, On, To, bounds
+from haidang.commands.reading import holder, ledger
+from haidang.control import ControlError, ask
+from haidang.foretelling import Foretelling, Foretold
+from storage.accounts import AccountsReader
+
+AT_A_TIME = 500
+LIKELY = 0.01
+"""What is less likely than this is shown only when everything is asked for."""
+
+
+def forecast(
+    system: Annotated[str | None, typer.Option(help="Only this system and its targets.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also what is in no danger.")] = False,
+    past: Annotated[bool, typer.Option("--past", help="How good the forecasts of past periods were.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what will probably miss its objective. Ends with 1 when something is lost, or more likely lost than not.
+
+    Every forecast is kept by the running daemon, so that it can be held against what came.
+    """
+    configuration = read_config(config)
+    if system is not None and system not in configuration.inventory.systems:
+        fail(f"no system {system}: there are {', '.join(configuration.inventory.systems) or 'none'}")
+    now_ns, running = time.time_ns(), holder(configuration) is not None
+    if past:
+        _show_past(configuration, now_ns, as_json=as_json)
+        return
+    with ledger(configuration) as sql:
+        foretelling = _foretelling(configuration, sql, now_ns, running=running)
+        found = [*foretelling.promises(system), *foretelling.targets(system)]
+    kept = _keep(configuration, found) if running else False
+    rows = [_told(configuration, one) for one in found]
+    if as_json:
+        print_json({"at": show.utc(now_ns), "timezone": str(configuration.timezone), "kept": kept, "forecasts": rows})
+    else:
+        _show(configuration, found, everything=everything, now_ns=now_ns)
+        if not kept:
+            typer.echo("not kept: only a running daemon writes (haidang run)")
+    raise typer.Exit(1 if any((one.miss or 0) > 0.5 for one in found) else 0)
+
+
+def what_if(
+    on: On, start: From, to: To = None, lasting: For = None, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Say what planned work would cost each objective if it counted. Ends with 1 when one would be lost."""
+    configuration = read_config(config)
+    kind, _, name = on.partition(":")
+    start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
+    now_ns, running = time.time_ns(), holder(configuration) is not None
+    if not now_ns <= start_ns < end_ns:
+        fail("what-if is about work to come: it begins after now and ends after it begins")
+    inventory = configuration.inventory
+    hit = [target for target in inventory.targets.values() if covers(inventory, kind, name, target)]
+    if not hit:
+        fail(f"there is no target on {on}")
+    rows: list[dict[str, Any]] = []
+    with ledger(configuration) as sql:
+        foretelling = _foretelling(configuration, sql, now_ns, running=running)
+        for promise in promises(configuration):
+            if not any(covers(inventory, promise.kind, promise.name, target) for target in hit):
+                continue
+            before, after = foretelling.promise(promise), foretelling.promise(promise, ((start_ns, end_ns),))
+            if before is None or after is None:
+                continue
+            left_s = before.figures.budget_left_s or 0.0
+            costs_s = after.cost_s
+            rows.append(
+                {
+                    "objective": promise.id, "period": before.period.name, "budget_left_s": round(left_s, 3),
+                    "costs_s": round(costs_s, 3), "left_after_s": round(left_s - costs_s, 3),
+                    "miss": before.miss, "miss_after": after.miss, "affordable": left_s >= costs_s,
+                }
+            )  # fmt: skip
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        typer.echo("no objective is about this")
+    else:
+        heads = ("objective", "period", "left", "costs", "left after", "P(miss)", "after")
+        print_table(
+            heads,
+            (
+                (
+                    row["objective"], row["period"], show.span(row["budget_left_s"]), show.span(row["costs_s"]),
+                    show.span(row["left_after_s"]), _chance(row["miss"]), _chance(row["miss_after"]),
+                )
+                for row in rows
+            ),
+            right=range(2, 7),
+        )  # fmt: skip
+        typer.echo("costs: as if it all were down and counted; excluded maintenance costs nothing of the budget.")
+    raise typer.Exit(0 if all(row["affordable"] for row in rows) else 1)
+
+
+def _foretelling(configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, running: bool) -> Foretelling:
+    return Foretelling(configuration, statements.books(configuration, sql, now_ns, running=running), now_ns)
+
+
+def _keep(configuration: Configuration, found: list[Foretold]) -> bool:
+    rows = [astuple(row) for one in found if (row := one.row()) is not None]
+    try:
+        for first in range(0, len(rows), AT_A_TIME):
+            ask(configuration.data_dir, "forecast.keep", {"rows": rows[first : first + AT_A_TIME]})
+    except ControlError as error:
+        typer.echo(f"not kept: {error}", err=True)
+        return False
+    return True
+
+
+def _name(configuration: Configuration, one: Foretold) -> str:
+    inventory, promise = configuration.inventory, one.promise
+    if promise.kind == "target" and promise.id not in inventory.objectives:
+        return inventory.targets[one.target].label(configuration.language)
+    named = inventory.objectives.get(promise.id) or inventory.systems.get(promise.id)
+    return named.label(configuration.language) if named else promise.id
+
+
+def _told(configuration: Configuration, one: Foretold) -> dict[str, Any]:
+    return {
+        "name": _name(configuration, one),
+        "objective": one.promise.id, "about": f"{one.promise.kind} {one.promise.name}", "period": one.period.name,
+        "miss": one.miss, "pooled_outages": one.pooled,
+        "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
+        "lost_at": show.utc(one.lost_at_ns),
+        "burning": [
+            {
+                "window": burn.pair.name, "rate": round(burn.long_rate, 2), "short_rate": round(burn.short_rate, 2),
+                "allowed": burn.pair.rate, "pages": burn.pair.pages,
+            }
+            for burn in one.burning
+        ],
+        **statements.told(one.figures),
+    }  # fmt: skip
+
+
+def _show(configuration: Configuration, found: list[Foretold], *, everything: bool, now_ns: int) -> None:
+    zone = configuration.timezone
+    shown = [
+        one
+        for one in found
+        if everything or one.down_s is not None or one.burning or one.miss is None or one.miss >= LIKELY
+    ]
+    if not shown:
+        typer.echo(f"{len(found)} objectives looked at, none at risk")
+        return
+    rows = []
+    for one in shown:
+        left_s = one.figures.budget_left_s
+        burning = ", ".join(f"{burn.pair.name} {burn.long_rate:.0f}x" for burn in one.burning)
+        left = "" if left_s is None else show.span(left_s)
+        rows.append(
+            (
+                _name(configuration, one), one.period.name, left, _chance(one.miss),
+                "" if one.down_s is None else show.span(one.down_s), show.since(one.lost_at_ns, zone, now_ns), burning,
+            )
+        )  # fmt: skip
+    print_table(("what", "period", "left", "P(miss)", "down for", "lost at", "burning"), rows, right=(2, 3, 4))
+    if any(one.miss is None for one in shown):
+        typer.echo("?: too little history, under 5 pooled outages or 3 months")
+    typer.echo(clean(f"{len(found)} objectives looked at"))
+
+
+def _show_past(configuration: Configuration, now_ns: int, *, as_json: bool) -> None:
+    with ledger(configuration) as sql:
+        books = Books(configuration, sql, now_ns, now_ns)
+        rows = calibration.tenths(calibration.held(configuration, books, AccountsReader(sql).forecasts(), now_ns))
+    off = calibration.error(rows)
+    if as_json:
+        print_json({"calibration_error": round(off, 4), "tenths": [asdict(row) for row in rows]})
+    elif not rows:
+        typer.echo("no forecast was kept of a period that is over")
+    else:
+        shown = [(_chance(row.said), _chance(row.came), str(row.count)) for row in rows]
+        print_table(("said", "came", "forecasts"), shown, right=range(3))
+        typer.echo(f"calibration error {off:.3f}")
+
+
+def _chance(miss: float | None) -> str:
+    return "?" if miss is None else f"{100 * miss:.0f} %"

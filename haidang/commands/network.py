@@ -1,0 +1,142 @@
+"""What is known of the leased lines: ``haidang circuits --load`` and ``haidang inventory export``."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from collectors.load import Load, loads
+from config import Configuration
+from haidang.clock import SystemClock
+from haidang.commands.common import ConfigOption, JsonOption, coloured, fail, print_json, print_table, read_config
+from haidang.connections import COLUMNS, connections
+from haidang.settings import store_settings
+from storage.metrics import MetricStore, StoreError, open_store
+
+T = TypeVar("T")
+CLOSE_S = 2.0
+
+inventory = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is configured and what was learned.")
+
+
+def circuits(
+    load: Annotated[bool, typer.Option("--load", help="95th percentile of 5-minute samples over 7 days.")] = False,
+    limit: Annotated[float, typer.Option(min=1, max=100, help="Percent of the contracted capacity.")] = 90.0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the leased lines; with --load how full they were. Ends with 1 when one is over the limit."""
+    configuration = read_config(config)
+    known = configuration.inventory.circuits
+    if not load:
+        rows = [
+            (one.id, one.label(configuration.language), one.carrier or "", one.contract or "", one.a or "", one.b or "",
+             one.mbps or "") for one in known.values()
+        ]  # fmt: skip
+        heads = ("circuit", "name", "carrier", "contract", "a", "b", "mbps")
+        if as_json:
+            print_json(
+                [{key: cell if cell != "" else None for key, cell in zip(heads, row, strict=True)} for row in rows]
+            )
+        else:
+            print_table(heads, rows, right=(6,))
+        return
+    found = _measured(configuration)
+    if as_json:
+        print_json([_as_json(one, limit) for one in found])
+    else:
+        _show(configuration, found, limit)
+    raise typer.Exit(1 if any((one.worst_percent or 0) > limit for one in found) else 0)
+
+
+def _measured(configuration: Configuration) -> list[Load]:
+    try:
+        return asyncio.run(_with_store(configuration, loads))
+    except StoreError as error:
+        fail(str(error))
+
+
+async def _with_store(
+    configuration: Configuration, question: Callable[[Configuration, MetricStore, int], Awaitable[list[T]]]
+) -> list[T]:
+    store = open_store(store_settings(configuration), SystemClock())
+    try:
+        return await question(configuration, store, time.time_ns())
+    finally:
+        await store.close(CLOSE_S)
+
+
+def _as_json(one: Load, limit: float) -> dict[str, Any]:
+    return {
+        "circuit": one.circuit, "target": one.target or None, "interface": one.interface or None, "mbps": one.mbps,
+        "in_p95_bps": one.in_p95_bps, "out_p95_bps": one.out_p95_bps, "in_p95_percent": one.percent(one.in_p95_bps),
+        "out_p95_percent": one.percent(one.out_p95_bps), "coverage_percent": round(one.coverage_percent, 2),
+        "limit_percent": limit, "over": None if one.worst_percent is None else one.worst_percent > limit,
+        "reason": one.reason or None,
+    }  # fmt: skip
+
+
+def _show(configuration: Configuration, found: list[Load], limit: float) -> None:
+    known, language = configuration.inventory.circuits, configuration.language
+    rows = []
+    for one in found:
+        worst = one.worst_percent
+        state = "unknown" if worst is None else "bad" if worst > limit else "ok"
+        rows.append(
+            (
+                coloured(state), known[one.circuit].label(language), one.target, one.interface,
+                f"{one.mbps:g}" if one.mbps else "", _mbps(one.in_p95_bps), _mbps(one.out_p95_bps),
+                "" if worst is None else f"{worst:.1f} %", f"{one.coverage_percent:.1f} %", one.reason,
+            )
+        )  # fmt: skip
+    heads = ("load", "circuit", "end", "interface", "Mbit/s", "in P95", "out P95", "of capacity", "measured", "why not")
+    print_table(heads, rows, right=range(4, 9))
+
+
+def _mbps(bps: float | None) -> str:
+    return "" if bps is None else f"{bps / 1e6:.2f}"
+
+
+@inventory.command("export")
+def export(
+    form: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv or json.")] = "csv",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; else standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the connection database: each channel, its bandwidth and the quality measured over 7 days."""
+    configuration = read_config(config)
+    try:
+        rows = asyncio.run(_with_store(configuration, connections))
+    except StoreError as error:
+        fail(str(error))
+    if form == "json":
+        text = json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+    else:
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
+        text = table.getvalue()
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"{out}: cannot be written ({(error.strerror or str(error)).lower()})")
+
+
+def _cell(value: object) -> object:
+    """Keep a spreadsheet from taking a name for a formula."""
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

@@ -1,0 +1,248 @@
+"""The shipped profiles: which is taken for which device, and what standard agents mean by their numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collectors.profiles import library
+from probes.snmp import Library, ber, oid
+from probes.snmp.ber import Value
+from probes.snmp.identify import candidates
+from probes.snmp.profile import Match, Profile
+from probes.snmp.sensors import Sensor, sensors
+from probes.snmp.trial import Trial, on_recording
+
+RECORDINGS = os.environ.get("HAIDANG_RECORDINGS", "")
+NOTHING = Profile("nothing", ())
+Device = dict[str, tuple[int, Value]]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Library:
+    return library()
+
+
+def text(value: str) -> tuple[int, Value]:
+    return ber.OCTET_STRING, value.encode()
+
+
+def number(value: int) -> tuple[int, Value]:
+    return ber.INTEGER, value
+
+
+def read(match: Match, device: Device) -> dict[str, Sensor]:
+    """Read a device with a profile; the sensors by kind and name."""
+    roots = {oid.decode(root): root for root in match.profile.roots()}
+    cells: dict[bytes, dict[bytes, tuple[int, Value]]] = {}
+    for name, cell in device.items():
+        content = oid.encode(name)
+        for root in roots.values():
+            if content[: len(root)] == root:
+                cells.setdefault(root, {})[content[len(root) :]] = cell
+    return {f"{one.kind} {one.name}": one for one in sensors(match.profile.rules, cells)}
+
+
+def chosen(shipped: Library, sys_object_id: str | None, sys_descr: str | None = None) -> Match:
+    return candidates(shipped, sys_object_id, sys_descr)[-1]
+
+
+@pytest.mark.parametrize(
+    ("sys_object_id", "sys_descr", "vendor", "device_class"),
+    [
+        ("1.3.6.1.4.1.9.1.2593", "Cisco IOS Software [Everest], Catalyst L3 Switch Software", "Cisco", "switch"),
+        ("1.3.6.1.4.1.9.1.1208", "Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M)", "Cisco", "switch"),
+        ("1.3.6.1.4.1.9.1.1525", "Cisco IOS Software, ISR Software (X86_64_LINUX_IOSD)", "Cisco", "router"),
+        ("1.3.6.1.4.1.9.1.576", "Cisco IOS Software, 2801 Software (C2801-ADVENTERPRISEK9-M)", "Cisco", "router"),
+        ("1.3.6.1.4.1.9.1.745", "Cisco Adaptive Security Appliance Version 8.2(5)", "Cisco", "firewall"),
+        ("1.3.6.1.4.1.2636.1.1.1.2.29", "Juniper Networks, Inc. mx240 internet router", "Juniper", "router"),
+        ("1.3.6.1.4.1.2636.1.1.1.2.41", "Juniper Networks, Inc. srx240h internet router", "Juniper", "firewall"),
+        ("1.3.6.1.4.1.2636.1.1.1.2.31", "Juniper Networks, Inc. ex4200-48t Ethernet Switch", "Juniper", "switch"),
+        ("1.3.6.1.4.1.2011.2.23.291", "S5720-36C-EI-AC Huawei Versatile Routing Platform", "Huawei", "switch"),
+        ("1.3.6.1.4.1.14988.1", "RouterOS CRS326-24G-2S+", "MikroTik", "switch"),
+        ("1.3.6.1.4.1.14988.1", "RouterOS CCR1036-8G-2S+", "MikroTik", "router"),
+        ("1.3.6.1.4.1.318.1.3.4.6", "APC Web/SNMP Management Card", "APC", "pdu"),
+        ("1.3.6.1.4.1.318.1.3.2.12", "APC Web/SNMP Management Card", "APC", "ups"),
+        ("1.3.6.1.4.1.674.10892.5", "", "Dell", "server"),
+        ("1.3.6.1.4.1.12356.101.1.10004", "", "Fortinet", "firewall"),
+        ("1.3.6.1.4.1.8072.3.2.10", "UAP-AC-Pro-Gen2 6.0.14", "Ubiquiti", "wireless"),
+        ("1.3.6.1.4.1.8072.3.2.10", "Linux db1 6.1.0-18-amd64", "Linux", "server"),
+        ("1.3.6.1.4.1.32473.1", "something new", None, "other"),
+        (None, None, None, "other"),
+    ],
+)
+def test_a_device_is_known_by_what_it_says(
+    shipped: Library, sys_object_id: str | None, sys_descr: str | None, vendor: str | None, device_class: str
+) -> None:
+    match = chosen(shipped, sys_object_id, sys_descr)
+    assert (match.vendor, match.device_class) == (vendor, device_class)
+
+
+def test_what_says_net_snmp_is_asked_for_its_vendor_s_objects(shipped: Library) -> None:
+    found = candidates(shipped, "1.3.6.1.4.1.8072.3.2.10", "Linux nas 4.4.180+")
+    asked = {match.profile.name for match in found if match.probe is not None}
+    assert {"synology", "qnap", "checkpoint", "sophos", "dell-idrac"} <= asked
+    assert found[-1].profile.name == "hosts"
+
+
+def storage(rows: dict[int, tuple[int, str, int, int]]) -> Device:
+    made: Device = {}
+    for index, (kind, name, size, used) in rows.items():
+        base = f"1.3.6.1.2.1.25.2.3.1.{{}}.{index}"
+        made[base.format(2)] = (ber.OBJECT_ID, oid.encode(f"1.3.6.1.2.1.25.2.1.{kind}"))
+        made[base.format(3)] = text(name)
+        made[base.format(5)], made[base.format(6)] = number(size), number(used)
+    return made
+
+
+def test_what_the_kernel_gives_back_is_not_used_memory(shipped: Library) -> None:
+    device = storage(
+        {
+            1: (2, "Physical memory", 1000, 900), 3: (3, "Virtual memory", 2000, 1000),
+            6: (1, "Memory buffers", 1000, 50), 7: (1, "Cached memory", 250, 250),
+            10: (3, "Swap space", 1000, 100), 31: (4, "/", 100, 40),
+        }
+    )  # fmt: skip
+    found = read(chosen(shipped, "1.3.6.1.4.1.8072.3.2.10"), device)
+    assert {name: one.value for name, one in found.items()} == {
+        "memory Physical memory": 60.0, "memory Memory buffers": 5.0, "memory Cached memory": 25.0,
+        "memory Virtual memory": 50.0, "memory Swap space": 10.0, "storage /": 40.0,
+    }  # fmt: skip
+    assert found["memory Physical memory"].oid == "1.3.6.1.2.1.25.2.3.1.6.1"
+
+
+def test_what_the_kernel_calls_available_counts_where_it_is_told(shipped: Library) -> None:
+    device = storage(
+        {
+            1: (2, "Physical memory", 1000, 900), 6: (1, "Memory buffers", 1000, 50), 7: (1, "Cached memory", 250, 250),
+            11: (1, "Available memory", 300, 0),
+        }
+    )  # fmt: skip
+    found = read(chosen(shipped, "1.3.6.1.4.1.8072.3.2.10"), device)
+    assert {name: one.value for name, one in found.items()} == {
+        "memory Physical memory": 70.0, "memory Memory buffers": 5.0, "memory Cached memory": 25.0
+    }  # fmt: skip
+    assert found["memory Physical memory"].oid == "1.3.6.1.2.1.25.2.3.1.5.11"
+
+
+def test_where_no_buffers_are_told_physical_memory_is_as_told(shipped: Library) -> None:
+    device = storage({4: (2, "Physical Memory", 1000, 230), 2: (4, "D:\\", 0, 0), 1: (4, "C:\\", -2, 1 << 30)})
+    found = read(chosen(shipped, "1.3.6.1.4.1.311.1.1.3.1.2"), device)
+    assert {name: one.value for name, one in found.items()} == {"memory Physical Memory": 23.0, "storage C:\\": 25.0}
+
+
+def test_memory_of_ucd_counts_where_there_is_no_table_of_storage(shipped: Library) -> None:
+    amounts = {5: 1000, 6: 400, 14: 100, 15: 200}
+    device = {f"1.3.6.1.4.1.2021.4.{column}.0": number(value) for column, value in amounts.items()}
+    found = read(chosen(shipped, "1.3.6.1.4.1.8072.3.2.10"), device)
+    assert found["memory Physical memory"].value == 30.0
+
+
+def test_a_ups_of_an_unknown_maker_is_read_by_the_standard(shipped: Library) -> None:
+    ups = next(match for match in candidates(shipped, "1.3.6.1.4.1.32473.9", None) if match.probe is not None)
+    base = "1.3.6.1.2.1.33.1."
+    device = {
+        base + "2.1.0": number(3), base + "2.2.0": number(90), base + "2.3.0": number(65_535),
+        base + "2.4.0": number(71), base + "2.5.0": number(1225), base + "2.6.0": number(-1),
+        base + "2.7.0": number(2_147_483_647),
+        base + "4.1.0": number(5), base + "4.4.1.5.1": text("8"), base + "3.3.1.2.1": number(501),
+    }  # fmt: skip
+    found = {name: (one.value, one.unit, one.status) for name, one in read(ups, device).items()}
+    assert ups.device_class == "ups"
+    assert found == {
+        "battery Battery": (3, "state", "warning"), "state Output source": (5, "state", "warning"),
+        "ups_on_battery Time on battery": (1.5, "min", "ok"), "ups_runtime Battery runtime": (None, "min", "unknown"),
+        "ups_charge Battery charge": (71, "%", "ok"), "voltage Battery voltage": (122.5, "V", "ok"),
+        "current Battery current": (None, "A", "unknown"), "temperature Battery temperature": (None, "C", "unknown"),
+        "ups_load Load 1": (8, "%", "ok"), "frequency Input frequency 1": (50.1, "Hz", "ok"),
+    }  # fmt: skip
+
+
+def test_thermometers_in_fahrenheit_and_those_that_are_unplugged(shipped: Library) -> None:
+    base = "1.3.6.1.4.1.3854.1.2.2.1.16.1."
+    device: Device = {}
+    for index, (raw, unit, online) in enumerate([(725, 0, 1), (199, 1, 1), (0, 1, 2)]):
+        device |= {
+            f"{base}1.{index}": text(f"T{index}"), f"{base}4.{index}": number(2), f"{base}5.{index}": number(online),
+            f"{base}12.{index}": number(unit), f"{base}14.{index}": number(raw),
+        }  # fmt: skip
+    found = read(chosen(shipped, "1.3.6.1.4.1.3854.1"), device)
+    assert {name: one.value for name, one in found.items()} == {"temperature T0": 22.5, "temperature T1": 19.9}
+
+
+def test_sensors_of_the_entity_mib_that_do_not_work_are_unknown(shipped: Library) -> None:
+    device: Device = {}
+    for index, (status, value) in enumerate([(1, 31), (2, 0), (3, 99)], 1):
+        cells = {1: number(8), 2: number(9), 3: number(0), 4: number(value), 5: number(status)}
+        device |= {f"1.3.6.1.2.1.99.1.1.1.{column}.{index}": cell for column, cell in cells.items()}
+        device[f"1.3.6.1.2.1.47.1.1.1.1.7.{index}"] = text(f"inlet {index}")
+    found = read(chosen(shipped, "1.3.6.1.4.1.32473.1"), device)
+    assert {name: (one.value, one.status) for name, one in found.items()} == {
+        "temperature inlet 1": (31, "ok"), "temperature inlet 2": (None, "unknown"),
+        "temperature inlet 3": (None, "unknown"),
+    }  # fmt: skip
+
+
+def near(found: float | None, expected: object) -> bool:
+    if found is None or not isinstance(expected, int | float):
+        return False
+    return abs(found - expected) <= max(0.51 if abs(expected) > 20 else 0.06, 0.011 * abs(expected))
+
+
+@pytest.mark.skipif(not RECORDINGS, reason="set HAIDANG_RECORDINGS to a folder of .snmprec files and expected.json")
+def test_recorded_devices_are_named_and_measured_as_their_users_expect(shipped: Library) -> None:
+    """Compare with what another program's users checked; a state by its status, a number within a percent."""
+    right = wrong = listed = 0
+    complaints = []
+    for entry in json.loads((Path(RECORDINGS) / "expected.json").read_text(encoding="utf-8")):
+        path = Path(RECORDINGS) / entry["file"]
+        match = on_recording(path, NOTHING, shipped).chosen
+        assert match is not None, path.name
+        assert match.device_class == entry["class"], path.name
+        assert entry["vendor"].split()[0].split("/")[0].lower() in (match.vendor or "").lower(), path.name
+        found = _by_oid(on_recording(path, match.profile, shipped))
+        for kind, value in _numbers(entry):
+            listed += 1
+            sensors_there = found.get(value["oid"].lstrip("."), [])
+            good = any(_agrees(one, value) for one in sensors_there)
+            right += good
+            if sensors_there and not good:
+                wrong += 1
+                complaints.append((path.name, kind, value, sensors_there))
+    assert listed > 300
+    assert right / listed >= 0.98
+    assert wrong == 0, complaints
+
+
+def _by_oid(trial: Trial) -> dict[str, list[Sensor]]:
+    found: dict[str, list[Sensor]] = {}
+    for outcome in trial.outcomes:
+        if outcome.sensor is not None:
+            found.setdefault(outcome.sensor.oid, []).append(outcome.sensor)
+    return found
+
+
+def _numbers(entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """List what is expected as one number or state at one object."""
+    kinds = ("cpu", "temperature", "fan", "psu")
+    listed = [(kind, value) for kind in kinds for value in (entry.get(kind) or {}).get("values", [])]
+    for kind, values in (entry.get("ups") or {}).items():
+        if kind in ("charge", "runtime", "load", "on_battery"):
+            listed += [(kind, value) for value in values]
+    return [
+        (kind, value)
+        for kind, value in listed
+        if value.get("in_recording", True) and (value.get("state") or isinstance(value.get("value"), int | float))
+    ]
+
+
+def _agrees(found: Sensor, expected: dict[str, Any]) -> bool:
+    if expected.get("sentinel"):
+        return found.value is None
+    if expected.get("state"):
+        return bool(found.status == expected["state"])
+    return near(found.value, expected["value"])

@@ -28,10 +28,12 @@ demo: .venv/.ready  ## a province in a network of its own, the daemon before it,
 	@$(BIN)/haidang lab demo
 
 test: .venv/.ready  ## run the tests
-	@$(BIN)/python -m pytest -n auto -m "not slow and not soak"
+	@$(BIN)/python -m pytest -n auto -m "not slow and not soak and not alone"
+	@$(BIN)/python -m pytest -m "alone and not slow"
 
 test-all: .venv/.ready  ## run the tests, the long ones too
-	@$(BIN)/python -m pytest -n auto -m "not soak"
+	@$(BIN)/python -m pytest -n auto -m "not soak and not alone"
+	@$(BIN)/python -m pytest -m alone
 
 soak: .venv/.ready  ## run the tests that take an hour and more
 	@$(BIN)/python -m pytest -n auto -m soak

@@ -176,10 +176,12 @@ def check_records(config: Path, cut_at: float, mended_at: float, cadence: float)
     assert row["budget_left_s"] == pytest.approx(row["budget_s"] - row["down_s"], abs=0.01)
 
 
+@pytest.mark.alone
 def test_a_cut_link_is_one_mail_and_its_repair_is_one_mail(tmp_path: Path) -> None:
     cut_and_mend(tmp_path, FAST, cadence=1.0, told_within=15, back_within=20, cut=9)
 
 
+@pytest.mark.alone
 def test_a_link_cut_at_our_own_end_is_told_all_the_same(tmp_path: Path) -> None:
     cut_and_mend(tmp_path, FAST, cadence=1.0, told_within=15, back_within=20, cut=9, near=True)
 

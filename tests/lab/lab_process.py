@@ -43,6 +43,13 @@ class Lab:
         return json.loads(done.stdout)
 
 
+OPEN_DEVICE = [
+    "unshare", "--mount", "sh", "-c",
+    'mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec "$@"', "sh",
+]  # fmt: skip
+"""Gives a command a TUN device that everybody may open, as most machines have it, and changes nothing of this one."""
+
+
 @contextmanager
 def stage(
     wanted: dict[str, Any], *, script: str = "network_stage.py", unprivileged: bool = False
@@ -50,7 +57,8 @@ def stage(
     """Start a lab as a script beside this file builds it; skips where this machine gives none."""
     name = f"test-{os.getpid()}-{secrets.token_hex(4)}"
     words = [require("setpriv", "util-linux"), *NOBODY[1:]] if unprivileged and os.geteuid() == 0 else []
-    command = [*words, sys.executable, "-B", str(HERE / script), json.dumps({**wanted, "name": name})]
+    before = [*OPEN_DEVICE, *words] if words else []
+    command = [*before, sys.executable, "-B", str(HERE / script), json.dumps({**wanted, "name": name})]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         assert process.stdout is not None

@@ -76,6 +76,7 @@ def assert_as_programmed(trips: list[float | None], who: str) -> None:
     assert statistics.stdev(good) == pytest.approx(2, abs=1), who
 
 
+@pytest.mark.alone
 def test_fping_and_our_engine_measure_what_was_programmed(lab: Lab) -> None:
     program = require("fping", "fping")
     with ThreadPoolExecutor(1) as pool:
@@ -283,6 +284,7 @@ def test_without_tun_or_namespaces_one_line_says_what_is_missing(spoil: str, wor
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.alone
 def test_a_measured_spread_is_not_the_simulators_own(lab: Lab) -> None:
     """On a line without conditions the simulator adds well under a millisecond, so what is measured is the program."""
     found = lab.python("network_ping.py", "10.1.1.9", "100", "0.01")

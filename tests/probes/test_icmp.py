@@ -118,6 +118,7 @@ def test_loss_agrees_with_fping_and_with_the_truth(space: Namespace, percent: in
         assert low <= percent / 100 <= high
 
 
+@pytest.mark.alone
 def test_the_median_round_trip_agrees_with_fping_within_a_tenth_of_a_millisecond(space: Namespace) -> None:
     fping = require("fping", "fping")
     line = space.run("sh", "-c", f"{fping} -q -C 100 -p10 127.0.0.1 2>&1").split(":", 1)[1]
@@ -130,6 +131,7 @@ def test_the_median_round_trip_agrees_with_fping_within_a_tenth_of_a_millisecond
     run_inside(space, work)
 
 
+@pytest.mark.alone
 def test_a_loop_blocked_for_200_ms_does_not_stretch_the_round_trip_times(space: Namespace) -> None:
     async def work(engine: IcmpEngine) -> None:
         async def hog() -> None:

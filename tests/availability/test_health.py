@@ -332,6 +332,21 @@ def test_with_two_parents_one_alive_the_fault_is_the_childs_own() -> None:
     assert bench.story(ROUTER)[-1] == ("down", 10)
 
 
+def test_one_of_what_a_check_needs_hides_it_though_another_way_is_alive() -> None:
+    end = CheckId("end", "icmp")
+    for failed, state in ((HUB, "unreachable"), (None, "down")):
+        bench = Bench(parents={end: (ROUTER, HUB)})
+        bench.engine.connect({end: (ROUTER,)}, {end: (HUB,)})
+        for check in (HUB, ROUTER, end):
+            bench.see(0, True, check)
+        for second in range(10, 60):
+            bench.see(second, True, ROUTER)
+            bench.see(second, failed is None, HUB)
+            bench.see(second, False, end)
+        bench.see(60, failed is None, HUB)
+        assert bench.story(end)[-1] == (state, 10)
+
+
 def test_when_the_parent_recovers_first_its_children_stay_quiet_until_their_own_fresh_sample() -> None:
     sites = [CheckId(f"site{number}", "icmp") for number in range(20)]
     bench = Bench(parents=dict.fromkeys(sites, (HUB,)))

@@ -1,0 +1,1 @@
+"""The monthly uptime report and its annexes."""

@@ -106,17 +106,16 @@ class Cadence:
 
     async def run(self) -> None:
         """Drive the jobs until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             wait = self.turn()
             self._changed.clear()  # what the turn itself planned is in its answer
-            if wait is None:
-                await self._changed.wait()
-                continue
+            alarm = None if wait is None else loop.call_later(wait, self._changed.set)
             try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+                await self._changed.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
 
     def turn(self) -> float | None:
         """Start everything that was due when it was called; what has become due meanwhile is the next turn's.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socketserver
 import statistics
+import threading
 import time
 from collections.abc import Coroutine
 from typing import TypeVar
 
 import pytest
 
+from collectors.threads import in_thread
 from haidang.clock import ManualClock
 from haidang.model import Status
 from lab.devices import CLASSES, Access, Device
@@ -83,6 +86,67 @@ def test_a_step_of_the_wall_clock_moves_no_timer() -> None:
         return (clock.monotonic_ns() - began) / 1e9
 
     assert live(clock, wait()) == pytest.approx(10, abs=1e-6)
+
+
+def test_time_stands_still_for_a_thread_at_work() -> None:
+    clock = ManualClock()
+
+    async def work() -> float:
+        ticking = asyncio.create_task(tick())
+        began = clock.monotonic_ns()
+        found = await asyncio.to_thread(lambda: sum(range(1_000_000)))
+        again = await in_thread(lambda: sum(range(1_000_000)), "again")
+        ticking.cancel()
+        assert found == again
+        return (clock.monotonic_ns() - began) / 1e9
+
+    assert live(clock, work()) < 0.2, "at most the tick that was due"
+
+
+async def tick() -> None:
+    while True:
+        await asyncio.sleep(0.1)
+
+
+def test_a_thread_that_hangs_does_not_stop_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.simulated.loop.THREAD_S", 0.01)
+    over = threading.Event()
+
+    async def hang() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3600):
+                await in_thread(over.wait, "hangs")
+        over.set()
+
+    live(ManualClock(), hang())
+
+
+def test_a_real_server_answers_before_a_simulated_deadline_passes() -> None:
+    class Echo(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for line in self.rfile:
+                self.wfile.write(line)
+
+    async def ask(port: int) -> list[bytes]:
+        ticking = asyncio.create_task(tick())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = []
+        for number in range(20):
+            writer.write(b"%d\n" % number)
+            async with asyncio.timeout(1):
+                answers.append(await reader.readline())
+        writer.close()
+        ticking.cancel()
+        return answers
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            assert live(ManualClock(), ask(server.server_address[1])) == [b"%d\n" % number for number in range(20)]
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 def ping(net: Network, address: str = COMMUNE, *, count: int = 5, cut_after_s: float | None = None) -> Burst:

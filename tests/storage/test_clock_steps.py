@@ -102,7 +102,7 @@ happenings = st.one_of(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(happenings, max_size=25))
 def test_no_outage_is_lost_or_doubled_by_steps_of_the_clock(
     tmp_path_factory: pytest.TempPathFactory, happened: list[tuple[str, State | int]]

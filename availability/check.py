@@ -14,8 +14,8 @@ from haidang.model import CheckId, State
 FAILED = frozenset({State.DOWN, State.UNREACHABLE})
 WORKING = frozenset({State.UP, State.DEGRADED})
 _TIMES = (
-    "answered_ns", "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns", "good_since_ns",
-    "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
+    "answered_ns", "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns",
+    "good_since_ns", "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
 )  # fmt: skip
 
 
@@ -23,8 +23,8 @@ class Check:
     """One check's memory. Times are UTC nanoseconds; 0 means never."""
 
     __slots__ = (
-        "answered_ns", "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns", "children", "delay",
-        "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
+        "answered_ns", "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns",
+        "children", "delay", "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
         "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns",
         "state", "troubles", "urgent", "waiting",
     )  # fmt: skip

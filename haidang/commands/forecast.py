@@ -15,8 +15,8 @@ from config import Configuration
 from haidang import calibration, show, statements
 from haidang.books import Books
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
-from haidang.commands.maintenance import For, From, On, To, bounds
 from haidang.commands.reading import holder, ledger
+from haidang.commands.requests import For, From, On, To, bounds
 from haidang.control import ControlError, ask
 from haidang.foretelling import Foretelling, Foretold
 from storage.accounts import AccountsReader

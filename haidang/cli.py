@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from haidang import __version__
+from haidang import __version__, logs
 
 COMMANDS = {
     "run": "service:run",
@@ -96,6 +96,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows a ?
+    logs.configure(level="warning")  # not to standard output: there JSON stays JSON; daemon and lab set their own
     try:
         app(prog_name="haidang")
     except BrokenPipeError:  # the reader of our output went away, as head does

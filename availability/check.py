@@ -25,8 +25,8 @@ class Check:
     __slots__ = (
         "answered_ns", "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns",
         "children", "delay", "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss",
-        "lost_ns", "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns",
-        "state", "troubles", "urgent", "waiting",
+        "lost_ns", "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule",
+        "sample_ns", "state", "troubles", "urgent", "waiting",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:

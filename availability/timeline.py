@@ -159,6 +159,14 @@ def from_ticket(timeline: Timeline, tickets_ns: Sequence[int]) -> Timeline:
     return tuple(out)
 
 
+def since(timeline: Timeline, start_ns: int) -> Timeline:
+    """Leave out what was before a time."""
+    return tuple(
+        piece if piece.start_ns >= start_ns else Piece(start_ns, piece.end_ns, piece.low, piece.high)
+        for piece in timeline if piece.end_ns > start_ns
+    )  # fmt: skip
+
+
 def added_up(timeline: Timeline, counted: Spans) -> Sums:
     """Add a timeline up over the time that counts. Only time known to be up separates two outages."""
     up: float = 0

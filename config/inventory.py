@@ -30,6 +30,7 @@ from config.schema.things import (
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
 from config.secrets import Secret
+from haidang.model import CheckId
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -67,6 +68,11 @@ class Target:
     notify: tuple[str, ...]
     notes: str
     confirmation: Confirmation
+
+    @property
+    def primary(self) -> CheckId:
+        """The check that says whether the target is there: its ping, else the first of its probes."""
+        return CheckId(self.id, "icmp" if "icmp" in self.probes else self.probes[0])
 
     def label(self, language: str) -> str:
         """Return the name for a person who reads ``vi`` or ``en``."""

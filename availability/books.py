@@ -13,7 +13,7 @@ from availability.periods import Period, service_time
 from availability.promises import Promise, formula_of
 from availability.spans import Spans
 from availability.systems import Formula, Member, Rule, Weight, grouped, together
-from availability.timeline import Correction, Timeline, excused, from_ticket, of_check, since
+from availability.timeline import Correction, Timeline, excused, from_ticket, of_check, within
 from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval
 from storage.accounts import AccountsReader
@@ -145,9 +145,10 @@ class Books:
             count += there
             if there:
                 counts = scope(period, service, out, timeline[0].start_ns)
-                found = measured(timeline, counts, self._now_ns, promise.percent or None, promise.fixed_s)
+                part = within(timeline, period.start_ns, period.end_ns)
+                found = measured(part, counts, self._now_ns, promise.percent or None, promise.fixed_s)
                 name = members[0].name if by_site else None
-                accounts.append(Account(found, "", len(members), name, timeline, counts.counted))
+                accounts.append(Account(found, "", len(members), name, part, counts.counted))
         if not accounts:
             return None
         worst = min(accounts, key=lambda one: _rank(one.figures))
@@ -175,7 +176,7 @@ class Books:
         ]  # fmt: skip
         timeline = of_check(self.intervals(check, from_ns, until), from_ns, until, corrections)
         if from_tickets:
-            timeline = since(from_ticket(timeline, self._accounts.tickets(target.id)), start_ns)
+            timeline = within(from_ticket(timeline, self._accounts.tickets(target.id)), start_ns, until)
         return timeline, watched_ns
 
     def _excluded(self, target: Target, period: Period, promise: Promise) -> Spans:

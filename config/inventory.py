@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
 from config.schema.receivers import Receivers
+from config.schema.reports import Reports
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -118,7 +119,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, reports: the settings as they are in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -136,6 +137,7 @@ class Configuration:
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
+    reports: Reports
     inventory: Inventory
 
     def secrets(self) -> Mapping[str, Secret]:

@@ -120,7 +120,7 @@ def tables(report: Report, words: Words) -> list[Table]:
             text("verdict", lambda row: verdict(row.contractual) if row.contractual else ""),
             text("formula", lambda row: row.formula), version,
         ], lambda row: row.missed > 0),
-        made("circuits", report.circuits, [
+        made("circuits", sorted(report.circuits, key=_worst_line), [
             text("circuit", lambda row: name(row.name), 2.6), text("id", lambda row: row.id),
             text("carrier", lambda row: row.carrier, 1.3), text("contract", lambda row: row.contract),
             text("a", lambda row: name(row.a)), text("b", lambda row: name(row.b)),
@@ -237,6 +237,11 @@ def _of_spread(field: str) -> Callable[[tuple[str, Spread]], Value]:
 
 def _of_numbers(of: Callable[[Any], Numbers], field: str) -> Callable[[Any], Value]:
     return lambda row: getattr(of(row), field)  # type: ignore[no-any-return]
+
+
+def _worst_line(row: Any) -> tuple[float, str]:
+    best = row.measured.availability_percent
+    return (101.0 if best is None else best), row.id
 
 
 def _worst_first(row: Any) -> tuple[float, float, str]:

@@ -1,4 +1,4 @@
-"""The report's charts as SVG, drawn here: black, white, hatching and words, so that every printer and every eye will do.
+"""The report's charts as SVG, in black, white, hatching and words: for every printer and every eye.
 
 Each returns ``None`` where there is nothing to show: an empty chart is never printed.
 """
@@ -6,7 +6,7 @@ Each returns ``None`` where there is nothing to show: an empty chart is never pr
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from xml.sax.saxutils import escape
 
 from reports.model import Cause, Day, OutageRow, Promised, Report
@@ -18,6 +18,7 @@ FONT = "Liberation Serif, Times New Roman, Tinos, serif"
 MOST_LINES = 20
 """Lines shown on the timeline."""
 _CELL = 14.5
+_Draw = Callable[[Promised, Words, float], list[str]]
 _PATTERNS = (
     '<pattern id="few" width="6" height="6" patternUnits="userSpaceOnUse"><path d="M0 6L6 0" stroke="#000" '
     'stroke-width="0.7"/></pattern><pattern id="some" width="3.5" height="3.5" patternUnits="userSpaceOnUse">'
@@ -31,8 +32,10 @@ def calendar(report: Report, words: Words) -> str | None:
     if not rows:
         return None
     out, y = [f"<defs>{_PATTERNS}</defs>"], 16.0
-    for number in range(len(rows[0].days)):
-        out.append(_text(LABEL + (number + 0.5) * _CELL, 11, str(number + 1), size=8.5, anchor="middle"))
+    out += [
+        _text(LABEL + (number + 0.5) * _CELL, 11, str(number + 1), size=8.5, anchor="middle")
+        for number in range(len(rows[0].days))
+    ]
     for row in rows:
         lines = _lines(_called(row, words))
         for place, line in enumerate(lines):
@@ -73,9 +76,11 @@ def timeline(report: Report, words: Words) -> str | None:
     span_s = (report.end - report.start).total_seconds()
     scale = (WIDTH - LABEL - 4) / span_s
     count = round(span_s / 86_400)
-    out, y = [], 16.0
-    for number in range(0, count, 2):
-        out.append(_text(LABEL + (number + 0.5) * 86_400 * scale, 11, str(number + 1), size=8.5, anchor="middle"))
+    y = 16.0
+    out = [
+        _text(LABEL + (number + 0.5) * 86_400 * scale, 11, str(number + 1), size=8.5, anchor="middle")
+        for number in range(0, count, 2)
+    ]
     height = 16 + sum(max(16, 11 * len(_lines(name)) + 5) for name in longest)
     for number in range(count + 1):
         x = LABEL + number * 86_400 * scale
@@ -90,7 +95,8 @@ def timeline(report: Report, words: Words) -> str | None:
             end = ((one.end or report.until) - report.start).total_seconds()
             wide = max(1.4, (end - begin) * scale)
             out.append(
-                f'<rect x="{LABEL + begin * scale:.1f}" y="{y + 2:.1f}" width="{wide:.1f}" height="{step - 5:.1f}" fill="#000"/>'
+                f'<rect x="{LABEL + begin * scale:.1f}" y="{y + 2:.1f}" width="{wide:.1f}" height="{step - 5:.1f}" '
+                'fill="#000"/>'
             )
         y += step
         out.append(f'<path d="M{LABEL} {y - 1:.1f}H{WIDTH - 4}" stroke="#bbb" stroke-width="0.4"/>')
@@ -175,13 +181,17 @@ def _trend(row: Promised, words: Words, wide: float) -> list[str]:
         return base - high * (percent - floor) / (100 - floor)
 
     out = [
-        f'<path d="M{left - 6} {base}H{wide - 6:.1f}M{left - 6} {base - high}V{base}" stroke="#000" stroke-width="0.7" fill="none"/>',
+        (
+            f'<path d="M{left - 6} {base}H{wide - 6:.1f}M{left - 6} {base - high}V{base}" stroke="#000" '
+            'stroke-width="0.7" fill="none"/>'
+        ),
         _text(left - 9, base - high + 3, words.percent(100, 0), size=8.5, anchor="end"),
         _text(left - 9, base + 3, words.percent(floor, 2), size=8.5, anchor="end"),
     ]
     if goal is not None:
         out.append(
-            f'<path d="M{left - 6} {y(goal):.1f}H{wide - 6:.1f}" stroke="#000" stroke-width="0.9" stroke-dasharray="5 3"/>'
+            f'<path d="M{left - 6} {y(goal):.1f}H{wide - 6:.1f}" stroke="#000" stroke-width="0.9" '
+            'stroke-dasharray="5 3"/>'
         )
     for number, month in enumerate(row.trend):
         x = left + number * step
@@ -197,18 +207,23 @@ def _trend(row: Promised, words: Words, wide: float) -> list[str]:
 
 def _mark(x: float, y: float, verdict: str | None) -> str:
     if verdict == "missed":
-        return f'<rect x="{x - 3.2:.1f}" y="{y - 3.2:.1f}" width="6.4" height="6.4" fill="#fff" stroke="#000" stroke-width="1.4"/>'
+        return (
+            f'<rect x="{x - 3.2:.1f}" y="{y - 3.2:.1f}" width="6.4" height="6.4" fill="#fff" stroke="#000" '
+            'stroke-width="1.4"/>'
+        )
     if verdict in ("undecided", "open"):
-        return f'<path d="M{x:.1f} {y - 4.4:.1f}l4.4 4.4l-4.4 4.4l-4.4 -4.4z" fill="#fff" stroke="#000" stroke-width="1.2"/>'
+        return (
+            f'<path d="M{x:.1f} {y - 4.4:.1f}l4.4 4.4l-4.4 4.4l-4.4 -4.4z" fill="#fff" stroke="#000" '
+            'stroke-width="1.2"/>'
+        )
     fill = "#000" if verdict == "met" else "#fff"
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{fill}" stroke="#000"/>'
 
 
-def _panels(rows: Sequence[Promised], words: Words, high: float, draw: object) -> str | None:
+def _panels(rows: Sequence[Promised], words: Words, high: float, draw: _Draw) -> str | None:
     """Draw one panel for each objective, two beside each other."""
     if not rows:
         return None
-    assert callable(draw)  # noqa: S101 told to the type checker
     wide = WIDTH / 2 - 10
     out = []
     for number, row in enumerate(rows):

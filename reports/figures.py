@@ -149,7 +149,7 @@ class _Building:
         seal = Seal(
             inputs=self._records.digest(
                 month_named(_before(self._asked.month, MONTHS - 1), self._zone).start_ns, self._known_ns,
-                (repr(incidents), [row.model_dump_json() for row in loads], sorted(self._asked.outlook.items())),
+                ([repr(replace(one, hidden=frozenset())) + repr(sorted(one.hidden)) for one in incidents], [row.model_dump_json() for row in loads], sorted(self._asked.outlook.items())),
             ),
             configuration=snapshots.digest(snapshot.described(configuration)),
         )  # fmt: skip
@@ -204,7 +204,8 @@ class _Building:
             found.append(
                 SiteRow(
                     id=name, name=labelled(site.label), level=site.level, parent=self._site_name(site.parent),
-                    targets=whole.members, numbers=Numbers.of(whole.figures), cut_off_s=round(reached.figures.down_s, 6),
+                    targets=whole.members, numbers=Numbers.of(whole.figures),
+                    cut_off_s=round(reached.figures.down_s, 6),
                     cut_offs=reached.figures.outages, worst=worst.name,
                     worst_percent=worst.numbers.availability_percent,
                 )
@@ -292,7 +293,8 @@ class _Building:
                 CarrierRow(
                     name=name, circuits=len(rows), measured_percent=_share(up, up + down),
                     lowest_percent=_share(up, elapsed), highest_percent=_share(up + unknown, elapsed),
-                    down_s=round(down, 6), unknown_s=round(unknown, 6), outages=sum(row.measured.outages for row in rows),
+                    down_s=round(down, 6), unknown_s=round(unknown, 6),
+                    outages=sum(row.measured.outages for row in rows),
                     missed=sum((row.contractual or row.measured).verdict == "missed" for row in rows),
                     credited=sum(bool(row.credit_percent) for row in rows), worst=worst.name,
                     worst_percent=worst.measured.availability_percent,

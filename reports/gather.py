@@ -27,6 +27,7 @@ from reports.model import (
 )
 from reports.records import Incident, Records, Stretch
 from storage.accounts import Maintenance
+import itertools
 
 LANGUAGES = ("vi", "en")
 RISKS = frozenset(get_args(Risk.model_fields["kind"].annotation))
@@ -57,12 +58,10 @@ def cause_of(state: State, cause: CheckId | None) -> str:
     return "upstream" if state is State.UNREACHABLE else "own"
 
 
-def cause_name(inventory: Inventory, cause: CheckId | None, language: str) -> str:
+def cause_name(inventory: Inventory, cause: CheckId | None) -> Label:
     """Return what a cause is called."""
-    if cause is None:
-        return ""
-    known = inventory.targets.get(cause.target) or inventory.risks.get(cause.target)
-    return known.label(language) if known else cause.target
+    known = cause and (inventory.targets.get(cause.target) or inventory.risks.get(cause.target))
+    return labelled(known.label) if known else dict.fromkeys(LANGUAGES, cause.target if cause else "")
 
 
 def outages(
@@ -99,8 +98,9 @@ def outages(
                 end=None if end >= until_ns else at(end), began_before=start < period.start_ns,
                 down_s=round(counted_ns / 1e9, 3), excluded_s=round((whole_ns - counted_ns) / 1e9, 3),
                 cause=cause_of(first.state, cause) if first else "own",
-                cause_name=cause_name(inventory, cause, "vi"), owner=first.owner if first else "",
-                reason=first.reason if first else "", evidence=_evidence(first), incident=first.incident if first else None,
+                cause_name=cause_name(inventory, cause), owner=first.owner if first else "",
+                reason=first.reason if first else "", evidence=_evidence(first),
+                incident=first.incident if first else None,
                 ticket=", ".join(reference for at_ns, reference in tickets if start <= at_ns < end),
             )
         )  # fmt: skip
@@ -182,7 +182,7 @@ def incident_sums(incidents: Sequence[Incident], period: Period) -> IncidentSums
             max(0, one.acknowledged_ns - one.opened_ns) / 1e9 for one in mine if one.acknowledged_ns is not None
         ),
         restoration=spread((one.ended_ns - one.started_ns) / 1e9 for one in mine if one.ended_ns is not None),
-        between=spread((later - earlier) / 1e9 for earlier, later in zip(starts, starts[1:], strict=False)),
+        between=spread((later - earlier) / 1e9 for earlier, later in itertools.pairwise(starts)),
     )  # fmt: skip
 
 
@@ -208,11 +208,11 @@ def exclusions(
             continue
         for start, end in occurrences(work, period.start_ns, period.end_ns):
             kind = "counted" if not work.excluded else "retroactive" if is_retroactive(work, start) else "planned"
-            start, end = max(start, period.start_ns), min(end, period.end_ns)
+            first, last = max(start, period.start_ns), min(end, period.end_ns)
             rows.append(
                 ExclusionRow(
                     kind=kind, about=f"{work.kind} {work.name}", name=name_of(inventory, work.kind, work.name),
-                    start=at(start), end=at(end), length_s=(end - start) / 1e9, author=work.author, reason=work.reason,
+                    start=at(first), end=at(last), length_s=(last - first) / 1e9, author=work.author, reason=work.reason,
                     written=at(work.created_ns), state="",
                 )
             )  # fmt: skip

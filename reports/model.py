@@ -168,7 +168,7 @@ class OutageRow(Part):
     excluded_s: float
     cause: str
     """upstream, carrier, power, ring, building, group, own."""
-    cause_name: str
+    cause_name: Label
     owner: str
     reason: str
     evidence: str

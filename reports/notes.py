@@ -15,6 +15,7 @@ from config import Inventory
 from haidang.model import CheckId
 from reports.model import Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
 from storage.snapshots import Snapshot
+import itertools
 
 WHOLE_PERCENT = 99.9
 """Coverage below which it is said."""
@@ -76,7 +77,7 @@ def removed(
 ) -> list[Note]:  # fmt: skip
     """Tell of sites that were watched in the period and are not any more, with their figures until then."""
     gone: dict[str, tuple[int, Mapping[str, Any]]] = {}
-    for before, after in zip(kept, kept[1:], strict=False):
+    for before, after in itertools.pairwise(kept):
         for site in before.document["sites"].keys() - after.document["sites"].keys():
             if after.at_ns < until_ns and site not in inventory.sites:
                 gone[site] = (after.at_ns, before.document)
@@ -102,7 +103,7 @@ def removed(
 def objectives(kept: Sequence[Snapshot], promised: Sequence[Promised]) -> list[Note]:
     """Tell of objectives that became others, with what the old one would say."""
     found = []
-    for before, after in zip(kept, kept[1:], strict=False):
+    for before, after in itertools.pairwise(kept):
         for section, key in (("systems", "objective"), ("objectives", "percent")):
             for name, now in after.document[section].items():
                 old = before.document[section].get(name, {}).get(key)

@@ -35,7 +35,7 @@ class _Pages:
     def data(self) -> dict[str, Any]:
         report, words = self._report, self._words
         say = words.say
-        annexes = [
+        annexes: list[tuple[str, list[Any]]] = [
             ("carriers", [self._table("carriers"), self._table("circuits")]),
             ("outages", [self._chart("timeline"), self._table("outages")]),
             ("sites", [self._table("sites")]),
@@ -62,7 +62,9 @@ class _Pages:
         if report.about:
             kind, _, name = report.about.partition(" ")
             called = self._about(kind, name)
-            title = say("letter.title_part", month=words.month(report.month), about=f"{say(f'about_kinds.{kind}')} {called}")
+            title = say(
+                "letter.title_part", month=words.month(report.month), about=f"{say(f'about_kinds.{kind}')} {called}"
+            )
         return {
             "nation": say("letter.nation"), "motto": say("letter.motto"), "superior": words.name(letter.superior),
             "agency": words.name(letter.agency), "number": say("letter.number", symbol=letter.symbol),
@@ -74,7 +76,9 @@ class _Pages:
 
     def _about(self, kind: str, name: str) -> str:
         if kind == "system":
-            return next((self._words.name(row.name) for row in self._report.promised if row.about == f"system {name}"), name)
+            return next(
+                (self._words.name(row.name) for row in self._report.promised if row.about == f"system {name}"), name
+            )
         if kind == "site":
             return next((self._words.name(row.name) for row in self._report.sites if row.id == name), name)
         return name
@@ -91,7 +95,7 @@ class _Pages:
         blocks += [self._table("promised")]
         if report.notes:
             blocks += [_heading(words.say("sections.notes"))]
-            blocks.append({"kind": "list", "items": [self._note(note) for note in report.notes]})
+            blocks.append(_list([self._note(note) for note in report.notes]))
         return {"title": words.say("sections.summary"), "blocks": blocks}
 
     def _objectives(self) -> dict[str, Any]:
@@ -128,8 +132,9 @@ class _Pages:
         items = [words.say(f"formulas.{key}") for key in keys]
         items += [f"{words.name(row.objective_name)}: {row.formula}; {row.members_formula}" for row in report.promised]
         return [
-            _paragraph(words.say("formulas.intro", version=report.formula_version)), {"kind": "list", "items": items},
-            _paragraph(words.say("formulas.seal", **report.seal.model_dump())),
+            _paragraph(words.say("formulas.intro", version=report.formula_version)), _list(items),
+            _paragraph(words.say("formulas.seal")),
+            _list([words.say(f"formulas.seal_{key}", value=value) for key, value in report.seal.model_dump().items()]),
             _paragraph(words.say("formulas.verify")),
         ]  # fmt: skip
 
@@ -217,6 +222,10 @@ def _table(
 
 def _paragraph(text: str) -> dict[str, Any]:
     return {"kind": "paragraph", "text": text}
+
+
+def _list(lines: list[str]) -> dict[str, Any]:
+    return {"kind": "list", "lines": lines}
 
 
 def _heading(text: str) -> dict[str, Any]:

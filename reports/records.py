@@ -134,9 +134,11 @@ class Records:
         for query, values in (
             ("SELECT target, probe, since_ns FROM watched WHERE since_ns < ? ORDER BY target, probe", (until,)),
             (
-                "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, cause_probe, "
-                "owner, evidence FROM interval WHERE retracted_ns IS NULL AND start_ns < ?2 "
-                "AND (end_ns IS NULL OR end_ns > ?3) ORDER BY target, probe, start_ns, id",
+                (
+                    "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, cause_probe, "
+                    "owner, evidence FROM interval WHERE retracted_ns IS NULL AND start_ns < ?2 "
+                    "AND (end_ns IS NULL OR end_ns > ?3) ORDER BY target, probe, start_ns, id"
+                ),
                 (known_ns, until, start_ns),
             ),
             ("SELECT * FROM maintenance ORDER BY id", ()),

@@ -131,7 +131,8 @@ def _cover(sheet: Worksheet, report: Report, words: Words, head: object) -> None
     lines = [
         *report.story[words.language],
         *(words.say(f"formulas.{key}") for key in ("availability", "bounds", "budget", "site", "load", "credit", "percent")),
-        words.say("formulas.intro", version=report.formula_version), words.say("formulas.seal", **report.seal.model_dump()),
+        words.say("formulas.intro", version=report.formula_version), words.say("formulas.seal"),
+        *(words.say(f"formulas.seal_{key}", value=value) for key, value in report.seal.model_dump().items()),
     ]  # fmt: skip
     for number, line in enumerate(lines, 2):
         sheet.write_string(number, 0, line)

@@ -63,8 +63,7 @@ def tables(report: Report, words: Words) -> list[Table]:
 
     def numbers(of: Callable[[Any], Numbers], **widths: float) -> list[Field]:
         fields: list[Field] = [
-            (Column(key, kind, widths.get(key, 0)), _of_numbers(of, field))
-            for key, kind, field in _NUMBERS
+            (Column(key, kind, widths.get(key, 0)), _of_numbers(of, field)) for key, kind, field in _NUMBERS
         ]
         return [*fields, (Column("verdict", "text", widths.get("verdict", 0)), lambda row: verdict(of(row)))]
 
@@ -100,7 +99,7 @@ def tables(report: Report, words: Words) -> list[Table]:
             text("objective_name", lambda row: name(row.objective_name)),
             text("view", lambda row: known("views", row.view), 1.5),
             *numbers(lambda row: row.numbers, objective=1.3, availability=1.5, lowest=1.5, highest=1.5, down=1.6,
-                     budget=1.6, left=1.7, verdict=1.8),
+                     budget=1.6, left=1.7, verdict=2.6),
             text("worst", lambda row: name(row.worst)), typed("members", "whole", lambda row: row.members),
             text("members_formula", lambda row: row.members_formula), text("formula", lambda row: row.formula), version,
             typed("miss", "percent", lambda row: None if row.miss_next is None else 100 * row.miss_next),
@@ -125,7 +124,7 @@ def tables(report: Report, words: Words) -> list[Table]:
             text("carrier", lambda row: row.carrier, 1.3), text("contract", lambda row: row.contract),
             text("a", lambda row: name(row.a)), text("b", lambda row: name(row.b)),
             typed("mbps", "number", lambda row: row.mbps, 1),
-            *numbers(lambda row: row.measured, availability=1.4, down=1.5, outages=0.8, verdict=1.5),
+            *numbers(lambda row: row.measured, availability=1.4, down=1.5, outages=0.8, verdict=1.9),
             typed("contractual", "percent",
                   lambda row: row.contractual.availability_percent if row.contractual else None, 1.5),
             typed("contractual_lowest", "percent",
@@ -141,7 +140,7 @@ def tables(report: Report, words: Words) -> list[Table]:
             text("began_before", lambda row: words.say("yes" if row.began_before else "no")),
             typed("down", "duration", lambda row: row.down_s, 1.4),
             typed("excluded", "duration", lambda row: row.excluded_s),
-            text("cause", lambda row: known("causes", row.cause), 1.7), text("cause_name", lambda row: row.cause_name, 1.7),
+            text("cause", lambda row: known("causes", row.cause), 1.7), text("cause_name", lambda row: name(row.cause_name), 1.7),
             text("owner", lambda row: row.owner), text("reason", lambda row: row.reason),
             text("evidence", lambda row: row.evidence), typed("incident", "whole", lambda row: row.incident, 0.9),
             text("ticket", lambda row: row.ticket, 1),
@@ -232,11 +231,11 @@ def _called(row: Promised, words: Words) -> str:
 
 
 def _of_spread(field: str) -> Callable[[tuple[str, Spread]], Value]:
-    return lambda row: getattr(row[1], field)  # type: ignore[no-any-return]
+    return lambda row: getattr(row[1], field)
 
 
 def _of_numbers(of: Callable[[Any], Numbers], field: str) -> Callable[[Any], Value]:
-    return lambda row: getattr(of(row), field)  # type: ignore[no-any-return]
+    return lambda row: getattr(of(row), field)
 
 
 def _worst_line(row: Any) -> tuple[float, str]:

@@ -92,7 +92,17 @@ def _all(configuration: Configuration, start: int, end: int, rng: random.Random,
 def _one(
     number: int, target: Target, began: int, ended: int, behind: list[str], database: Database, rng: random.Random
 ) -> Iterator[Down]:  # fmt: skip
-    _incident(database, number, target.primary, target.label("vi"), began, ended, behind, rng.random() < 0.7)
+    _incident(
+        database,
+        number,
+        target.primary,
+        target.label("vi"),
+        began,
+        ended,
+        behind,
+        rng.random() < 0.7,
+        target.site or "",
+    )
     yield Down(target.id, began, ended, "down", None, number)
     for name in behind:
         yield Down(name, began + rng.randint(0, 9), ended + rng.randint(0, 9), "unreachable", target.primary, number)
@@ -113,13 +123,23 @@ def _behind(children: dict[str, list[str]], name: str) -> Iterator[str]:
 
 def _incident(
     database: Database, number: int, check: CheckId, name: str, began: int, ended: int, behind: Iterable[str],
-    acknowledged: bool = False,
+    acknowledged: bool = False, site: str = "",
 ) -> None:  # fmt: skip
     sql = database.connection
-    subject = json.dumps({"name": {"vi": name, "en": name}}, ensure_ascii=False)
+    subject = json.dumps({"name": {"vi": name, "en": name}, "site": {"vi": site, "en": site}}, ensure_ascii=False)
     sql.execute(
         "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, check.target, check.probe, subject, "no answer", began * S, (began + 57) * S, ended * S, ended * S + S),
+        (
+            number,
+            check.target,
+            check.probe,
+            subject,
+            "no answer",
+            began * S,
+            (began + 57) * S,
+            ended * S,
+            ended * S + S,
+        ),
     )
     for one in behind:
         sql.execute(

@@ -149,7 +149,10 @@ class _Building:
         seal = Seal(
             inputs=self._records.digest(
                 month_named(_before(self._asked.month, MONTHS - 1), self._zone).start_ns, self._known_ns,
-                ([repr(replace(one, hidden=frozenset())) + repr(sorted(one.hidden)) for one in incidents], [row.model_dump_json() for row in loads], sorted(self._asked.outlook.items())),
+                (
+                    [(replace(one, hidden=frozenset()), sorted(one.hidden)) for one in incidents],
+                    [row.model_dump_json() for row in loads], sorted(self._asked.outlook.items()),
+                ),
             ),
             configuration=snapshots.digest(snapshot.described(configuration)),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import get_args
@@ -27,7 +28,6 @@ from reports.model import (
 )
 from reports.records import Incident, Records, Stretch
 from storage.accounts import Maintenance
-import itertools
 
 LANGUAGES = ("vi", "en")
 RISKS = frozenset(get_args(Risk.model_fields["kind"].annotation))
@@ -212,7 +212,8 @@ def exclusions(
             rows.append(
                 ExclusionRow(
                     kind=kind, about=f"{work.kind} {work.name}", name=name_of(inventory, work.kind, work.name),
-                    start=at(first), end=at(last), length_s=(last - first) / 1e9, author=work.author, reason=work.reason,
+                    start=at(first), end=at(last), length_s=(last - first) / 1e9,
+                    author=work.author, reason=work.reason,
                     written=at(work.created_ns), state="",
                 )
             )  # fmt: skip

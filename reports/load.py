@@ -1,4 +1,4 @@
-"""How loaded the lines were in a month, from the hourly figures that the daemon stored (measurement ``circuit_load``)."""
+"""How loaded the lines were in a month, from the hourly figures the daemon stored as ``circuit_load``."""
 
 from __future__ import annotations
 

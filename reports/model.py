@@ -131,7 +131,7 @@ class CircuitRow(Part):
     contractual: Numbers | None
     formula: str
     credit_percent: float | None
-    """Of the monthly fee, by the upper bound: what no unknown time could turn round. ``None``: no table, or no figure."""
+    """Of the monthly fee, by the upper bound: what no unknown time could turn round. ``None``: not known."""
 
 
 class CarrierRow(Part):

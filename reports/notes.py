@@ -1,7 +1,8 @@
-"""What a reader must know of the period beside the figures: nothing measured, half a month, what came, went, changed."""
+"""What a reader must know beside the figures: nothing measured, half a month, what came, went, changed."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,6 @@ from config import Inventory
 from haidang.model import CheckId
 from reports.model import Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
 from storage.snapshots import Snapshot
-import itertools
 
 WHOLE_PERCENT = 99.9
 """Coverage below which it is said."""
@@ -66,9 +66,10 @@ def _added(targets: Sequence[TargetRow], sites: Sequence[SiteRow], began: dateti
             name = row.site["vi"]
             first[name] = min(first.get(name, row.watched_since), row.watched_since)
     late = [
-        (first[site.name["vi"]], site.name) for site in sites
-        if site.name["vi"] in first and began.timestamp() + _SOON_S < first[site.name["vi"]].timestamp() < until.timestamp()
-    ]  # fmt: skip
+        (when, site.name)
+        for site in sites
+        if (when := first.get(site.name["vi"])) and began.timestamp() + _SOON_S < when.timestamp() < until.timestamp()
+    ]
     return _limited("added", [({"at": _iso(when)}, name) for when, name in sorted(late, key=lambda one: one[0])])
 
 

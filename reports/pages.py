@@ -7,6 +7,7 @@ from typing import Any
 
 from reports import charts
 from reports.model import Note, Report
+from reports.spreadsheets import FORMULAS
 from reports.tables import Column, Table, Value, tables
 from reports.words import Words
 
@@ -128,8 +129,7 @@ class _Pages:
 
     def _formulas(self) -> list[Any]:
         words, report = self._words, self._report
-        keys = ("availability", "bounds", "budget", "site", "load", "credit", "percent")
-        items = [words.say(f"formulas.{key}") for key in keys]
+        items = [words.say(f"formulas.{key}") for key in FORMULAS]
         items += [f"{words.name(row.objective_name)}: {row.formula}; {row.members_formula}" for row in report.promised]
         return [
             _paragraph(words.say("formulas.intro", version=report.formula_version)), _list(items),

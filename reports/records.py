@@ -92,8 +92,8 @@ class Records:
     def downtime(self, check: CheckId, start_ns: int, end_ns: int) -> list[Stretch]:
         """Return the intervals of downtime of a check that touch a period, in order."""
         rows = self._sql.execute(
-            "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident, evidence FROM interval "
-            "WHERE target = ? AND probe = ? AND retracted_ns IS NULL AND state IN ('down', 'unreachable') "
+            "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident, evidence "
+            "FROM interval WHERE target = ? AND probe = ? AND retracted_ns IS NULL AND state IN ('down', 'unreachable') "
             "AND start_ns < ? AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns",
             (check.target, check.probe, min(end_ns, self._until_ns), start_ns),
         )
@@ -135,8 +135,8 @@ class Records:
             ("SELECT target, probe, since_ns FROM watched WHERE since_ns < ? ORDER BY target, probe", (until,)),
             (
                 (
-                    "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, cause_probe, "
-                    "owner, evidence FROM interval WHERE retracted_ns IS NULL AND start_ns < ?2 "
+                    "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, "
+                    "cause_probe, owner, evidence FROM interval WHERE retracted_ns IS NULL AND start_ns < ?2 "
                     "AND (end_ns IS NULL OR end_ns > ?3) ORDER BY target, probe, start_ns, id"
                 ),
                 (known_ns, until, start_ns),

@@ -69,7 +69,7 @@ def differences(before: Report, after: Report) -> tuple[Change, ...]:
     return tuple(found[:_SAID_AT_MOST])
 
 
-def _compare(where: str, old: Any, new: Any, found: list[Change]) -> None:
+def _compare(where: str, old: object, new: object, found: list[Change]) -> None:
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):
@@ -93,7 +93,7 @@ def _by_name(rows: list[Any]) -> dict[str, Any]:
     return {str(number): row for number, row in enumerate(rows)}
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, dict) and "vi" in value:

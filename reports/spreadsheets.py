@@ -24,6 +24,8 @@ _FORMATS: dict[Type, str] = {
 _WIDTHS: dict[Type, int] = {
     "percent": 13, "duration": 12, "number": 10, "whole": 9, "time": 20, "date": 12, "text": 16,
 }  # fmt: skip
+FORMULAS = ("availability", "bounds", "budget", "site", "load", "credit", "percent")
+"""What is printed of them, in order."""
 _ROWS = 1_048_575
 """Of a sheet, its head left out (the format's own limit)."""
 _EPOCH = datetime(1980, 1, 1)  # noqa: DTZ001 what ZIP counts from; never a moment of ours
@@ -130,7 +132,7 @@ def _cover(sheet: Worksheet, report: Report, words: Words, head: object) -> None
     sheet.write_string(0, 0, words.say("letter.title", month=words.month(report.month)), head)
     lines = [
         *report.story[words.language],
-        *(words.say(f"formulas.{key}") for key in ("availability", "bounds", "budget", "site", "load", "credit", "percent")),
+        *(words.say(f"formulas.{key}") for key in FORMULAS),
         words.say("formulas.intro", version=report.formula_version), words.say("formulas.seal"),
         *(words.say(f"formulas.seal_{key}", value=value) for key, value in report.seal.model_dump().items()),
     ]  # fmt: skip

@@ -38,7 +38,8 @@ def report(
     carrier: Annotated[str | None, typer.Option(metavar="NAME", help="Only this carrier's lines.")] = None,
     site: Annotated[str | None, typer.Option(metavar="ID", help="Only this site and those below it.")] = None,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several times for several.")
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several times for several."),
     ] = None,
     language: Annotated[
         list[str] | None, typer.Option(metavar="vi|en", help="Several times for both; default: the configuration's.")

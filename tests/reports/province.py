@@ -143,7 +143,8 @@ def _incident(
     )
     for one in behind:
         sql.execute(
-            "INSERT OR IGNORE INTO incident_event (incident, at_ns, kind, text, target, probe) VALUES (?, ?, 'hidden', '', ?, 'icmp')",
+            "INSERT OR IGNORE INTO incident_event (incident, at_ns, kind, text, target, probe) "
+            "VALUES (?, ?, 'hidden', '', ?, 'icmp')",
             (number, (began + 60) * S, one),
         )
     if acknowledged:
@@ -176,7 +177,7 @@ def _intervals(configuration: Configuration, database: Database, start: int, end
             rows.append((check.target, check.probe, "up", at * S, end * S, end * S, "", None, None, None, "{}"))
         database.connection.execute("INSERT INTO watched VALUES (?, ?, ?)", (check.target, check.probe, start * S))
     database.connection.executemany(
-        "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason, cause_target, cause_probe, "
-        "incident, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason, cause_target, "
+        "cause_probe, incident, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )

@@ -24,7 +24,8 @@ from availability.periods import month_named
 from config import Configuration
 from haidang.foretelling import Foretelling
 from reports.archive import Archive
-from reports.figures import Asked, Chance, Progress, as_of, build
+from reports.figures import Asked, Chance, as_of, build
+from reports.lines import Progress
 from reports.model import LoadRow, Report
 from reports.words import Words
 

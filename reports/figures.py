@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,19 +21,16 @@ from availability.promises import Promise, formula_of, promises
 from availability.systems import Formula, Rule
 from availability.timeline import Timeline, added_up, within
 from config import Configuration, Target
-from config.schema.things import Circuit
 from reports import gather, notes, snapshot, story
 from reports.gather import labelled, name_of
+from reports.lines import Lines, Progress
 from reports.model import (
     FORMULA_VERSION,
-    CarrierRow,
-    CircuitRow,
     Day,
     Letterhead,
     LoadRow,
     Month,
     Numbers,
-    OutageRow,
     Promised,
     Report,
     Seal,
@@ -48,9 +45,6 @@ from storage.accounts import AccountsReader
 
 MONTHS = 13
 """Of the trend, the reported one included: the same month of the year before is in it."""
-
-Progress = Callable[[str, int, int], None]
-"""Told the stage, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +130,9 @@ class _Building:
         pairs = [(target, accounts[target.id]) for target in self._targets.values()]
         causes = gather.causes(pairs, self._records, period, self._until_ns)
         sites = self._sites({row.id: row for row in targets})
-        circuits, outages = self._circuits()
-        carriers = self._carriers(circuits)
+        lines = Lines(configuration, self._books, self._records, period, self._until_ns)
+        circuits, outages = lines.circuits(self._targets.values(), self._progress)
+        carriers = lines.carriers(circuits)
         promised = self._promised()
         incidents = [
             one for one in self._records.incidents(period.start_ns, period.end_ns)
@@ -214,104 +209,6 @@ class _Building:
                 )
             )  # fmt: skip
         return found
-
-    def _circuits(self) -> tuple[list[CircuitRow], list[OutageRow]]:
-        on: dict[str, list[Target]] = defaultdict(list)
-        for target in self._targets.values():
-            if target.circuit:
-                on[target.circuit].append(target)
-        early = Period("", self._period.start_ns - gather.LOOK_BACK_NS, self._period.end_ns)
-        found, outages = [], []
-        accounts = {}
-        for name, targets in on.items():
-            promise = self._of_circuit(self._inventory.circuits[name], "measured")
-            [accounts[name]] = self._books.of_targets(targets, promise, [self._period], Formula())
-        for number, (name, targets) in enumerate(on.items()):
-            self._progress("circuits", number, len(on))
-            circuit, account = self._inventory.circuits[name], accounts[name]
-            if account is None:
-                continue
-            found.append(self._circuit(circuit, targets, account))
-        for name, targets in on.items():
-            account = accounts[name]
-            if account is None or (not account.figures.outages and not account.figures.excluded_s):
-                continue
-            line = self._inventory.circuits[name]
-            [raw] = self._books.of_targets(targets, Promise("", "circuit", name, 0, exclude=()), [early], Formula())
-            if raw is not None:
-                outages += gather.outages(
-                    self._inventory, line, targets, account, raw.timeline, self._records, self._period, self._until_ns
-                )
-        return found, sorted(outages, key=lambda one: (one.carrier, one.start, one.circuit["vi"]))
-
-    def _circuit(self, circuit: Circuit, targets: Sequence[Target], account: Account) -> CircuitRow:
-        agreed = self._of_circuit(circuit, "contractual")
-        contractual = None
-        if agreed.percent:
-            [contractual] = self._books.of_targets(targets, agreed, [self._period], Formula())
-        numbers = Numbers.of(account.figures)
-        owed = Numbers.of(contractual.figures) if contractual else None
-        return CircuitRow(
-            id=circuit.id, name=labelled(circuit.label), carrier=circuit.carrier or "", contract=circuit.contract or "",
-            a=self._site_name(circuit.a), b=self._site_name(circuit.b), mbps=circuit.mbps, measured=numbers,
-            contractual=owed, formula=agreed.formula() if owed else self._of_circuit(circuit, "measured").formula(),
-            credit_percent=self._credit(circuit, (owed or numbers).highest_percent),
-        )  # fmt: skip
-
-    def _of_circuit(self, circuit: Circuit, view: str) -> Promise:
-        """Return what was promised of a line: by an objective about it, else about its carrier, else its system's."""
-        for kind, name in (("circuit", circuit.id), ("carrier", (circuit.carrier or "").casefold())):
-            for one in promises(self._configuration):
-                same = one.name.casefold() if kind == "carrier" else one.name
-                if (one.kind, same, one.view, one.period) == (kind, name, view, "month") and name:
-                    return replace(one, kind="circuit", name=circuit.id)
-        system = self._inventory.systems.get(circuit.system or "") if view == "measured" else None
-        return Promise("", "circuit", circuit.id, (system.objective or 0) if system else 0, view=view)
-
-    def _credit(self, circuit: Circuit, best_percent: float | None) -> float | None:
-        steps = [
-            one for one in self._configuration.reports.credits
-            if one.carrier is None or one.carrier.casefold() == (circuit.carrier or "").casefold()
-        ]  # fmt: skip
-        if not steps or best_percent is None:
-            return None
-        return max((one.percent for one in steps if best_percent < one.below), default=0.0)
-
-    def _carriers(self, circuits: Iterable[CircuitRow]) -> list[CarrierRow]:
-        by: dict[str, list[CircuitRow]] = defaultdict(list)
-        for row in circuits:
-            by[row.carrier].append(row)
-        found = []
-        for name, rows in sorted(by.items()):
-            up, down, unknown = (
-                sum(getattr(row.measured, part) for row in rows) for part in ("up_s", "down_s", "unknown_s")
-            )
-            elapsed = up + down + unknown
-            worst = min(rows, key=_worst_line)
-            contract = next(
-                (one for one in self._promised_of("carrier", name) if one.view == "contractual"), None
-            )  # fmt: skip
-            account = self._books.of_promise(contract, self._period) if contract else None
-            found.append(
-                CarrierRow(
-                    name=name, circuits=len(rows), measured_percent=_share(up, up + down),
-                    lowest_percent=_share(up, elapsed), highest_percent=_share(up + unknown, elapsed),
-                    down_s=round(down, 6), unknown_s=round(unknown, 6),
-                    outages=sum(row.measured.outages for row in rows),
-                    missed=sum((row.contractual or row.measured).verdict == "missed" for row in rows),
-                    credited=sum(bool(row.credit_percent) for row in rows), worst=worst.name,
-                    worst_percent=worst.measured.availability_percent,
-                    contractual=Numbers.of(account.figures) if account else None,
-                    formula=contract.formula() if contract else "",
-                )
-            )  # fmt: skip
-        return found
-
-    def _promised_of(self, kind: str, name: str) -> list[Promise]:
-        return [
-            one for one in promises(self._configuration)
-            if one.kind == kind and one.name.casefold() == name.casefold() and one.period == "month"
-        ]  # fmt: skip
 
     def _promised(self) -> list[Promised]:
         """Hold every promise of a month against the ledger; a system without an objective is shown all the same."""
@@ -407,15 +304,6 @@ def _month(period: Period, account: Account | None) -> Month:
 def _worst(row: TargetRow) -> tuple[float, float]:
     best, low = row.numbers.availability_percent, row.numbers.lowest_percent
     return (101.0 if best is None else best), (101.0 if low is None else low)
-
-
-def _worst_line(row: CircuitRow) -> tuple[float, float]:
-    best, low = row.measured.availability_percent, row.measured.lowest_percent
-    return (101.0 if best is None else best), (101.0 if low is None else low)
-
-
-def _share(good: float, whole: float) -> float | None:
-    return round(100 * good / whole, 6) if whole > 0 else None
 
 
 def _before(month: str, back: int) -> str:

@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 from reports import charts
+from reports.columns import Column, Table, Value
 from reports.model import Note, Report
 from reports.spreadsheets import FORMULAS
-from reports.tables import Column, Table, Value, tables
+from reports.tables import tables
 from reports.words import Words
 
 MOST_ROWS = 400

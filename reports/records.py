@@ -93,7 +93,8 @@ class Records:
         """Return the intervals of downtime of a check that touch a period, in order."""
         rows = self._sql.execute(
             "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident, evidence "
-            "FROM interval WHERE target = ? AND probe = ? AND retracted_ns IS NULL AND state IN ('down', 'unreachable') "
+            "FROM interval WHERE target = ? AND probe = ? AND retracted_ns IS NULL "
+            "AND state IN ('down', 'unreachable') "
             "AND start_ns < ? AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns",
             (check.target, check.probe, min(end_ns, self._until_ns), start_ns),
         )

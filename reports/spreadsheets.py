@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from reports.columns import Table, Type, Value
 from reports.model import Report
-from reports.tables import Table, Type, Value, tables
+from reports.tables import tables
 from reports.words import Words
 
 _FORMATS: dict[Type, str] = {

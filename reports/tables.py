@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Literal
+from collections.abc import Callable
+from datetime import date
+from typing import Any
 
-from reports.model import FORMULA_VERSION, CircuitRow, Numbers, Promised, Report, SiteRow, Spread
+from reports.columns import Field, Table, figures, made, spreads, text, typed
+from reports.model import FORMULA_VERSION, CircuitRow, Numbers, Promised, Report, SiteRow
 from reports.words import Words
-
-Type = Literal["text", "percent", "duration", "number", "whole", "time", "date"]
-Value = str | float | int | datetime | date | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Parameters:
-        key: never changes: the head in CSV, and of what the head people read is looked up by.
-        type: percent is 0 to 100, duration is seconds.
-        width: share of the printed page's width; 0: not printed.
-    """
-
-    key: str
-    type: Type = "text"
-    width: float = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table; each row has a value for each column. ``bad`` rows are shown as such."""
-
-    id: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-    bad: frozenset[int] = frozenset()
-
-
-_NUMBERS: tuple[tuple[str, Type, str], ...] = (
-    ("availability", "percent", "availability_percent"), ("lowest", "percent", "lowest_percent"),
-    ("highest", "percent", "highest_percent"), ("coverage", "percent", "coverage_percent"),
-    ("objective", "percent", "objective_percent"), ("period", "duration", "period_s"),
-    ("elapsed", "duration", "elapsed_s"), ("up", "duration", "up_s"), ("down", "duration", "down_s"),
-    ("unknown", "duration", "unknown_s"), ("excluded", "duration", "excluded_s"), ("outages", "whole", "outages"),
-    ("budget", "duration", "budget_s"), ("left", "duration", "budget_left_s"),
-)  # fmt: skip
-_SPREAD: tuple[tuple[str, Type, str], ...] = (
-    ("count", "whole", "n"), ("median", "duration", "median_s"), ("p90", "duration", "p90_s"),
-    ("max", "duration", "max_s"), ("mean", "duration", "mean_s"),
-)  # fmt: skip
-Field = tuple[Column, Callable[[Any], Value]]
 
 
 def tables(report: Report, words: Words) -> list[Table]:
@@ -62,30 +19,13 @@ def tables(report: Report, words: Words) -> list[Table]:
         return known("verdicts", numbers.verdict or "none")
 
     def numbers(of: Callable[[Any], Numbers], **widths: float) -> list[Field]:
-        fields: list[Field] = [
-            (Column(key, kind, widths.get(key, 0)), _of_numbers(of, field)) for key, kind, field in _NUMBERS
-        ]
-        return [*fields, (Column("verdict", "text", widths.get("verdict", 0)), lambda row: verdict(of(row)))]
-
-    def text(key: str, of: Callable[[Any], Value], width: float = 0) -> Field:
-        return Column(key, "text", width), of
-
-    def typed(key: str, kind: Type, of: Callable[[Any], Value], width: float = 0) -> Field:
-        return Column(key, kind, width), of
-
-    def made(table: str, rows: Sequence[Any], fields: Iterable[Field], bad: Callable[[Any], bool] = _never) -> Table:
-        kept = tuple(fields)
-        values = tuple(tuple(of(row) for _, of in kept) for row in rows)
-        return Table(
-            table, tuple(column for column, _ in kept), values,
-            frozenset(number for number, row in enumerate(rows) if bad(row)),
-        )  # fmt: skip
+        return [*figures(of, widths), text("verdict", lambda row: verdict(of(row)), widths.get("verdict", 0))]
 
     trends = [(row, month) for row in report.promised for month in row.trend if month.availability_percent is not None]
     days = [(row, day) for row in report.promised for day in row.days if day.counted_s > 0]
     total = sum(row.down_s for row in report.causes)
     sums = report.incident_sums
-    spreads = [(key, getattr(sums, key)) for key in ("detection", "acknowledgement", "restoration", "between")]
+    times = [(key, getattr(sums, key)) for key in ("detection", "acknowledgement", "restoration", "between")]
     version = text("formula_version", lambda _: FORMULA_VERSION)
     return [
         made(
@@ -236,10 +176,10 @@ def tables(report: Report, words: Words) -> list[Table]:
         ),
         made(
             "times",
-            spreads,
+            times,
             [
                 text("measure", lambda row: words.say(f"spreads.{row[0]}"), 3.4),
-                *(typed(key, kind, _of_spread(field), 1.1) for key, kind, field in _SPREAD),
+                *spreads(1.1),
             ],
         ),
         made(
@@ -353,18 +293,6 @@ def _called(row: Promised, words: Words) -> str:
     """Call a promise by what it is about, and by its own name where that is another."""
     about, objective = words.name(row.name), words.name(row.objective_name)
     return about if about == objective else f"{objective} ({about})"
-
-
-def _of_spread(field: str) -> Callable[[tuple[str, Spread]], Value]:
-    return lambda row: getattr(row[1], field)
-
-
-def _of_numbers(of: Callable[[Any], Numbers], field: str) -> Callable[[Any], Value]:
-    return lambda row: getattr(of(row), field)
-
-
-def _never(_: object) -> bool:
-    return False
 
 
 def _worst_line(row: CircuitRow) -> tuple[float, str]:

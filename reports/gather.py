@@ -46,6 +46,9 @@ def name_of(inventory: Inventory, kind: str, name: str) -> Label:
         "target": inventory.targets, "site": inventory.sites, "circuit": inventory.circuits,
         "system": inventory.systems,
     }  # fmt: skip
+    if kind == "carrier":
+        spelled = (one.carrier for one in inventory.circuits.values() if one.carrier)
+        name = next((one for one in spelled if one.casefold() == name.casefold()), name)
     found = things.get(kind, {}).get(name)
     label = getattr(found, "label", None)
     return labelled(label) if label else dict.fromkeys(LANGUAGES, name)

@@ -186,7 +186,9 @@ class _Pages:
         words = self._words
         match value:
             case None:
-                return words.say("running") if column.key == "end" and table.id in ("outages", "incidents") else "–"
+                if column.key == "end" and table.id in ("outages", "incidents"):
+                    return words.say("running_on" if self._report.complete else "running")
+                return "–"
             case datetime():
                 return words.short(value)
             case date():

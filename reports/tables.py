@@ -38,8 +38,8 @@ def tables(report: Report, words: Words) -> list[Table]:
                 text("view", lambda row: known("views", row.view), 1.5),
                 *numbers(
                     lambda row: row.numbers,
-                    objective=1.3,
-                    availability=1.5,
+                    objective=1.4,
+                    availability=1.8,
                     lowest=1.5,
                     highest=1.5,
                     down=1.6,

@@ -64,7 +64,7 @@ def test_an_outage_over_both_ends_counts_with_its_part_in_the_month(tmp_path: Pa
     assert outage.start.timestamp() == at("2026-09-30T22:00"), "its true start is told all the same"
     assert any("bắt đầu từ trước tháng (Kênh A)" in line for line in notes(report, "vi"))
     assert any("kéo sang tháng sau (Kênh A)" in line for line in notes(report, "vi"))
-    assert any("went on into the next month" in line for line in notes(report, "en"))
+    assert any("that went on into the next month: 1 (Kênh A)" in line for line in notes(report, "en"))
 
 
 def test_a_report_of_a_month_that_is_over_does_not_change_with_the_day_it_is_made(tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ def make(
     """
     until_ns = as_of(month, configuration.timezone, now_ns)
     progress("forecast", 0, 1)
-    foretelling = Foretelling(
-        configuration, Books(configuration, sql, until_ns, min(known_ns, until_ns)), until_ns
-    )  # fmt: skip
+    # The period of a month that is over has to be the next one, with a moment of it on record.
+    at_ns = until_ns + 10**9 if until_ns < now_ns else until_ns
+    foretelling = Foretelling(configuration, Books(configuration, sql, at_ns, min(known_ns, at_ns)), at_ns)
     outlook = {
         one.promise.id: Chance(one.miss, one.pooled) for one in foretelling.promises() if one.promise.period == "month"
     }

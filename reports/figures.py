@@ -21,7 +21,7 @@ from availability.promises import Promise, formula_of, promises
 from availability.systems import Formula, Rule
 from availability.timeline import Timeline, added_up, within
 from config import Configuration, Target
-from reports import gather, notes, snapshot, story
+from reports import gather, notes, snapshot, story, wording
 from reports.gather import labelled, name_of
 from reports.lines import Lines, Progress
 from reports.model import (
@@ -237,8 +237,8 @@ class _Building:
                     id=promise.id, about=f"{promise.kind} {promise.name}",
                     name=name_of(inventory, promise.kind, promise.name),
                     objective_name=labelled(named.label) if named else dict.fromkeys(gather.LANGUAGES, promise.id),
-                    view=promise.view, formula=promise.formula(),
-                    members_formula=account.formula or formula_of(system).words(account.members),
+                    view=promise.view, formula=wording.promised(promise),
+                    members_formula=wording.members(formula_of(system), account.members),
                     members=account.members, worst=None if worst is None else self._site_name(worst) or
                     name_of(inventory, "target", worst), numbers=Numbers.of(account.figures),
                     trend=tuple(_month(period, one) for period, one in zip(months, accounts, strict=True)),

@@ -12,7 +12,7 @@ from availability.promises import Promise, promises
 from availability.systems import Formula
 from config import Configuration, Inventory, Target
 from config.schema.things import Circuit
-from reports import gather
+from reports import gather, wording
 from reports.gather import labelled
 from reports.model import CarrierRow, CircuitRow, Label, Numbers, OutageRow
 from reports.records import Records
@@ -81,7 +81,7 @@ class Lines:
             id=circuit.id, name=labelled(circuit.label), carrier=circuit.carrier or "", contract=circuit.contract or "",
             a=_site(self._inventory, circuit.a), b=_site(self._inventory, circuit.b), mbps=circuit.mbps,
             measured=numbers,
-            contractual=owed, formula=agreed.formula() if owed else self._of_circuit(circuit, "measured").formula(),
+            contractual=owed, formula=wording.promised(agreed if owed else self._of_circuit(circuit, "measured")),
             credit_percent=self._credit(circuit, (owed or numbers).highest_percent),
         )  # fmt: skip
 
@@ -126,7 +126,7 @@ class Lines:
                     credited=sum(bool(row.credit_percent) for row in rows), worst=worst.name,
                     worst_percent=worst.measured.availability_percent,
                     contractual=Numbers.of(account.figures) if account else None,
-                    formula=contract.formula() if contract else "",
+                    formula=wording.promised(contract) if contract else None,
                 )
             )  # fmt: skip
         return found

@@ -89,8 +89,8 @@ class Promised(Part):
     name: Label
     objective_name: Label
     view: str
-    formula: str
-    members_formula: str
+    formula: Label
+    members_formula: Label
     members: int
     worst: Label | None
     numbers: Numbers
@@ -129,7 +129,7 @@ class CircuitRow(Part):
     mbps: float | None
     measured: Numbers
     contractual: Numbers | None
-    formula: str
+    formula: Label
     credit_percent: float | None
     """Of the monthly fee, by the upper bound: what no unknown time could turn round. ``None``: not known."""
 
@@ -151,7 +151,7 @@ class CarrierRow(Part):
     worst: Label | None
     worst_percent: float | None
     contractual: Numbers | None
-    formula: str
+    formula: Label | None
 
 
 class OutageRow(Part):

@@ -130,12 +130,16 @@ class _Pages:
 
     def _formulas(self) -> list[Any]:
         words, report = self._words, self._report
+        seal = report.seal.model_dump()
         items = [words.say(f"formulas.{key}") for key in FORMULAS]
-        items += [f"{words.name(row.objective_name)}: {row.formula}; {row.members_formula}" for row in report.promised]
+        items += [
+            f"{words.name(row.objective_name)}: {words.name(row.formula)}; {words.name(row.members_formula)}"
+            for row in report.promised
+        ]
         return [
             _paragraph(words.say("formulas.intro", version=report.formula_version)), _list(items),
             _paragraph(words.say("formulas.seal")),
-            _list([words.say(f"formulas.seal_{key}", value=value) for key, value in report.seal.model_dump().items()]),
+            {**_list([words.say(f"formulas.seal_{key}", value=value) for key, value in seal.items()]), "small": True},
             _paragraph(words.say("formulas.verify")),
         ]  # fmt: skip
 

@@ -6,7 +6,7 @@ Catalogues are data (``catalogues/*.yaml``), so that a translator needs no Pytho
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -99,6 +99,11 @@ class Words:
     def _number(self, value: float, digits: int) -> str:
         text = f"{value:,.{digits}f}"
         return text if self.language == "en" else text.translate(str.maketrans(",.", ".,"))
+
+
+def plain(language: str) -> Callable[..., str]:
+    """Return what says texts of a language in which no time is written."""
+    return Words(language, ZoneInfo("UTC")).say
 
 
 @cache

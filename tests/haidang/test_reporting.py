@@ -157,7 +157,9 @@ def test_the_report_goes_to_each_reader_in_his_language_with_its_files(config: P
     )
     mail = email.message_from_bytes(first, policy=modern)
     assert mail["Subject"] == "[Hải Đăng] Báo cáo mức độ sẵn sàng tháng 10/2026"
-    assert "Mạng WAN không đạt" in mail.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "Mạng WAN không đạt" in body.get_content()
     files = {str(part.get_filename()): part.get_content() for part in mail.iter_attachments()}
     folder = Archive(configuration.data_dir).revisions("2026-10")[0]
     assert set(files) == {"report-2026-10-vi.pdf", "report-2026-10-vi.xlsx"}

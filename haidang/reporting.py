@@ -11,6 +11,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,7 +98,8 @@ async def have_made(config: Path, month: str) -> str | None:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+        with suppress(OSError):  # a hardened service may not be allowed to; it only takes a second
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         async with asyncio.timeout(LONGEST_S):
             _, errors = await process.communicate()
     except TimeoutError:

@@ -21,7 +21,7 @@ def _told(report: Report, words: Words) -> tuple[str, ...]:
 def _objectives(report: Report, words: Words) -> str:
     held = [row for row in report.promised if row.numbers.objective_percent is not None]
     month = words.month(report.month)
-    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.promised):
+    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.targets):
         return words.say("story.nothing", month=month)
     if not held:
         return words.say("story.no_objective", month=month)

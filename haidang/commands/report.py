@@ -39,7 +39,7 @@ def report(
     site: Annotated[str | None, typer.Option(metavar="ID", help="Only this site and those below it.")] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several times for several."),
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several with commas."),
     ] = None,
     language: Annotated[
         list[str] | None, typer.Option(metavar="vi|en", help="Several times for both; default: the configuration's.")
@@ -110,7 +110,7 @@ def report(
 
 
 def _formats(asked: list[str] | None, configuration: Configuration) -> list[str]:
-    wanted = list(asked or configuration.reports.formats)
+    wanted = [one for words in asked or configuration.reports.formats for one in words.split(",")]
     for one in wanted:
         if one not in FORMATS:
             fail(f"--format {one}: there are {', '.join(FORMATS)}")

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -120,16 +120,15 @@ def mail(configuration: Configuration, outbox: Outbox, month: str, now_ns: int) 
         how many letters that were.
     """
     folder = Archive(configuration.data_dir).revisions(month)[-1]
-    contacts: Mapping[str, object] = configuration.inventory.contacts
+    report = Archive(configuration.data_dir).latest(month)
     letters = 0
     for name in configuration.reports.to:
-        contact = configuration.inventory.contacts[name] if name in contacts else None
-        if contact is None or contact.email is None:
+        contact = configuration.inventory.contacts[name]
+        if contact.email is None:
             continue
         language = contact.language or configuration.language
         words = Words(language, configuration.timezone)
         files = [str(one) for ending in MAILED for one in sorted(folder.glob(f"*-{language}.{ending}"))]
-        report = Archive(configuration.data_dir).latest(month)
         story = " ".join(report.story[language]) if report else ""
         payload = {
             "subject": words.say("mail.subject", month=words.month(month)),

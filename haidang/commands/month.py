@@ -47,6 +47,7 @@ def fresh_report(configuration: Configuration, month: str, kind: str, name: str,
     running = holder(configuration) is not None
     say = _Progress(quiet=quiet)
     with ledger(configuration) as sql:
+        sql.execute("BEGIN")  # all of it as of one moment, whatever the daemon writes meanwhile
         known_ns = now_ns if running else LedgerReader(sql).alive_ns()
         say("load", 0, 1)
         rows = _loads(configuration, period.start_ns, period.end_ns)

@@ -71,11 +71,13 @@ class Parts:
     """What of the daemon touches the world outside; a rehearsal in simulated time puts the lab's parts in their place.
 
     Parameters:
+        database: opens the file of ledger, incidents and outbox.
         icmp, snmp: make the engines, on the event loop.
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
     """
 
+    database: Callable[[Path, str], Database] = Database
     icmp: Callable[[], Pinger] = IcmpEngine
     snmp: Callable[[], SnmpEngine] = SnmpEngine
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
@@ -116,7 +118,7 @@ class Daemon:
         """
         self._directory.hold()
         try:
-            self._database = Database(self._configuration.data_dir / "haidang.db", "haidang")
+            self._database = self._parts.database(self._configuration.data_dir / "haidang.db", "haidang")
             try:
                 await self._live()
             finally:

@@ -141,9 +141,11 @@ def judge(scenario: str, truth: Truth, record: Record) -> Verdict:
             hits += 1
         else:
             notes.append(f"wrong cause: {fault.name} was called {', '.join(found[0].checks)}")
-    for fault in truth.faults:
-        if fault.seen == "degraded" and not fault.causes & record.degraded:
-            notes.append(f"not called degraded: {fault.name}")
+    notes += [
+        f"not called degraded: {fault.name}"
+        for fault in truth.faults
+        if fault.seen == "degraded" and not fault.causes & record.degraded
+    ]
     down = truth.down_s()
     errors = {unit: record.down_s.get(unit, 0.0) - down.get(unit, 0.0) for unit in {*down, *record.down_s}}
     worst = max(errors, key=lambda unit: abs(errors[unit]), default="")

@@ -29,7 +29,7 @@ from dataclasses import replace
 
 from alerting import records
 from alerting.notifier import Notifier
-from alerting.records import Incident
+from alerting.records import FOREVER_NS, Incident
 from alerting.text import clean
 from alerting.world import Step, World
 from haidang.clock import Clock
@@ -91,6 +91,42 @@ class Incidents:
                 self._end(sql, closed)
                 _note(sql, closed, now_ns, "closed", "no longer in the configuration")
                 self._notifier.ended(closed, Step.CLOSED, now_ns, records.members(sql, closed.number))
+
+    def acknowledge(self, number: int, who: str, until_ns: int | None = None, note: str = "") -> Incident:
+        """Take an incident on: "still down" and escalation rest until then. A merged one is that which it went on in.
+
+        Parameters:
+            number: of the incident.
+            who: looks after it.
+            until_ns: UTC nanoseconds; ``None``: until it is over.
+            note: what there is to say.
+
+        Returns:
+            the incident that is acknowledged.
+
+        Raises:
+            ValueError: there is no such incident, it is over, or the time is past; with words for the one who asked.
+        """
+        now_ns, until_ns = self._clock.utc_ns(), FOREVER_NS if until_ns is None else until_ns
+        if until_ns <= now_ns:
+            raise ValueError("an acknowledgement ends in the future, not in the past")
+        with self._database.transaction() as sql:
+            found = self._to_change(sql, number)
+            sql.execute(
+                "UPDATE incident SET acknowledged_by = ?, acknowledged_ns = ?, acknowledged_until_ns = ? WHERE id = ?",
+                (clean(who, 100), now_ns, until_ns, found.number),
+            )
+            _note(sql, found, now_ns, "acknowledged", f"{who}: {note}" if note else who)
+        return replace(found, acknowledged_by=clean(who, 100), acknowledged_until_ns=until_ns)
+
+    @staticmethod
+    def _to_change(sql: sqlite3.Connection, number: int) -> Incident:
+        found = records.root(sql, number)
+        if found is None:
+            raise ValueError(f"there is no incident {number}")
+        if not found.open:
+            raise ValueError(f"incident {number} is over")
+        return found
 
     def open_checks(self) -> set[CheckId]:
         """Return the checks with an open incident; those that are not configured any more are to be forgotten."""

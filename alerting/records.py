@@ -5,11 +5,30 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
+from alerting.severity import Severity
 from alerting.world import Step, Subject
 from haidang.model import CheckId
 
-_COLUMNS = "id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns"
+_COLUMNS = (
+    "id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns, severity, told_ns, reopened_ns, "
+    "merged_into, acknowledged_by, acknowledged_until_ns, owner, owner_by"
+)
+
+FOREVER_NS = 4_102_444_800 * 10**9
+"""The year 2100: acknowledged until it is over."""
+
+
+class Owner(StrEnum):
+    """Whose fault an incident is."""
+
+    UNKNOWN = "unknown"
+    CARRIER = "carrier"
+    POWER = "power"
+    OWN_WORKS = "own-works"
+    THIRD_PARTY = "third-party"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +43,14 @@ class Incident:
         started_ns, ended_ns: the failure's true start and end; the end is ``None`` while it lasts, and when the
             check was taken out of the configuration before it came back.
         opened_ns, resolved_ns: when start and end were confirmed; the end is ``None`` while the incident is open.
+        severity: how bad it is for people.
+        told_ns: when its first message was written, or it was found that nobody need be told; ``None`` before.
+        reopened_ns: when it failed again within a short time, the true start of the newest failure.
+        merged_into: it goes on in the incident of this number, and nobody is told of it by itself.
+        acknowledged_by, acknowledged_until_ns: who looks after it, and until when nobody else is asked to;
+            ``FOREVER_NS`` means until it is over, ``None`` that nobody does.
+        owner: whose fault it is.
+        owner_by: who said so; ``haidang`` when the evidence does.
     """
 
     number: int
@@ -34,6 +61,23 @@ class Incident:
     opened_ns: int
     ended_ns: int | None = None
     resolved_ns: int | None = None
+    severity: Severity = Severity.MINOR
+    told_ns: int | None = None
+    reopened_ns: int | None = None
+    merged_into: int | None = None
+    acknowledged_by: str = ""
+    acknowledged_until_ns: int | None = None
+    owner: Owner = Owner.UNKNOWN
+    owner_by: str = ""
+
+    @property
+    def since_ns(self) -> int:
+        """The true start of the failure that lasts, or lasted last."""
+        return self.reopened_ns or self.started_ns
+
+    def acknowledged(self, now_ns: int) -> bool:
+        """Whether somebody has said to look after it, and the time for that is not over."""
+        return self.acknowledged_until_ns is not None and now_ns < self.acknowledged_until_ns
 
     @property
     def open(self) -> bool:
@@ -116,6 +160,15 @@ def incident(sql: sqlite3.Connection, number: int) -> Incident | None:
     return _incident(row) if row else None
 
 
+def root(sql: sqlite3.Connection, number: int) -> Incident | None:
+    """Return the incident that one of this number goes on in: itself, when it was not merged."""
+    found, seen = incident(sql, number), {number}
+    while found is not None and found.merged_into is not None and found.merged_into not in seen:
+        seen.add(found.merged_into)
+        found = incident(sql, found.merged_into)
+    return found
+
+
 def events(sql: sqlite3.Connection, number: int) -> list[Event]:
     """Return the timeline of an incident."""
     rows = sql.execute("SELECT at_ns, kind, text FROM incident_event WHERE incident = ? ORDER BY id", (number,))
@@ -150,7 +203,11 @@ def deliveries(sql: sqlite3.Connection, number: int) -> list[Delivery]:
     return [Delivery(Step(step), *rest) for step, *rest in rows]
 
 
-def _incident(row: tuple[int, str, str, str, str, int, int, int | None, int | None]) -> Incident:
-    number, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns = row
-    what = Subject.from_json(json.loads(subject))
-    return Incident(number, CheckId(target, probe), what, reason, started_ns, opened_ns, ended_ns, resolved_ns)
+def _incident(row: tuple[Any, ...]) -> Incident:
+    number, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns, *rest = row
+    severity, told_ns, reopened_ns, merged_into, by, until_ns, owner, owner_by = rest
+    return Incident(
+        number, CheckId(target, probe), Subject.from_json(json.loads(subject)), reason, started_ns, opened_ns,
+        ended_ns, resolved_ns, Severity(severity), told_ns, reopened_ns, merged_into, by, until_ns, Owner(owner),
+        owner_by,
+    )  # fmt: skip

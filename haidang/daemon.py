@@ -36,6 +36,7 @@ from haidang import __version__, handling, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
+from haidang.evidence import Gathering, Sources
 from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
@@ -130,6 +131,9 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
+        self._gathering = Gathering(
+            self._configuration, self._database, self._clock, self._incidents, Sources(self._health.state, self._store)
+        )
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
@@ -273,6 +277,7 @@ class Daemon:
         self._world.use(fresh)
         self._maintaining.use(fresh)
         self._incidents.use(handling.policy(fresh))
+        self._gathering.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
@@ -301,6 +306,7 @@ class Daemon:
     async def _tick(self) -> None:
         self._pipeline.tick()
         self._maintaining.tick()
+        self._gathering.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -400,6 +406,7 @@ class Daemon:
         self._control.close()
         self._calendar.close()
         self._watching.close()
+        await self._gathering.close()
         try:
             self._pipeline.tick()
             self._pipeline.write_all()

@@ -42,6 +42,8 @@ from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
 from haidang.model import CheckId, FieldValue, Point
 from haidang.pipeline import Pipeline
+from haidang.ruling import Ruling, is_rule
+from haidang.selfwatch import CHECKS, EVERY_S, Figures, SelfWatch
 from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
 from haidang.telling import Telling
 from haidang.watching import Watching
@@ -138,7 +140,8 @@ class Daemon:
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
+        self._forget({check for check in gone - CHECKS if not is_rule(check)})
         await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,6 +162,7 @@ class Daemon:
             self._keep("names", self._names),
             self._keep("reload", self._reload_when_asked),
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
+            self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
         ]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
@@ -187,9 +191,11 @@ class Daemon:
         self._control = ControlServer(
             configuration.data_dir, self._maintaining.verbs() | handling.verbs(self._incidents)
         )
+        self._selfwatch = SelfWatch(database, clock, self._incidents, self._sender.wake)
+        self._ruling = Ruling(configuration, database, clock, self._incidents, self._sender.wake)
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped, self._maintaining.silences,
+            self._clock_stepped, self._maintaining.silences, self._ruling.take,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -278,6 +284,7 @@ class Daemon:
         self._maintaining.use(fresh)
         self._incidents.use(handling.policy(fresh))
         self._gathering.use(fresh)
+        self._ruling.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
@@ -307,6 +314,7 @@ class Daemon:
         self._pipeline.tick()
         self._maintaining.tick()
         self._gathering.tick()
+        self._ruling.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -352,6 +360,10 @@ class Daemon:
         }  # fmt: skip
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
 
+    async def _look_at_self(self) -> None:
+        ways = len(self._parts.channels(self._configuration))
+        self._selfwatch.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
+
     async def _measure_load(self) -> None:
         """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
         now_ns = self._clock.utc_ns()
@@ -360,7 +372,9 @@ class Daemon:
         except StoreError as error:
             logger.warning("load of the circuits not measured", reason=str(error))
             return
-        self._store.add(load.points(found, now_ns))
+        points = load.points(found, now_ns)
+        self._store.add(points)
+        self._ruling.take(points)
 
     def _received(self) -> dict[str, FieldValue]:
         """Count what the receiver did, for our own metrics; nothing when it does not listen."""

@@ -12,6 +12,7 @@ from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.rules import MetricRule, Tag
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -70,6 +71,8 @@ SECTIONS: dict[str, type[Section]] = {
     "risks[]": Risk,
     "alerting": Alerting,
     "alerting.incidents": Incidents,
+    "alerting.rules[]": MetricRule,
+    "alerting.rules[].where[]": Tag,
     "alerting.severity": Severities,
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,

@@ -11,7 +11,8 @@ from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
-from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.receivers import Known, Receivers, Syslog, Traps
+from config.schema.reports import Credit, Reports
 from config.schema.rules import MetricRule, Tag
 from config.schema.settings import (
     Confirmation,
@@ -57,6 +58,7 @@ SECTIONS: dict[str, type[Section]] = {
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
+    "receivers.known[]": Known,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -77,6 +79,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "reports": Reports,
+    "reports.credits[]": Credit,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

@@ -21,6 +21,7 @@ SCRIPTS = (
     "lab_services.py",
     "lab_rehearsal.py",
     "reports.py",
+    "storm.py",
     "daemon.py",
 )
 

@@ -29,6 +29,7 @@ from config.schema.things import (
 )
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
+from config.schema.web import Web
 from config.secrets import Secret
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -112,7 +113,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web: the settings as they are in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -130,6 +131,7 @@ class Configuration:
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
+    web: Web
     inventory: Inventory
 
     def secrets(self) -> Mapping[str, Secret]:

@@ -38,6 +38,7 @@ from config.schema.things import (
     TargetSnmp,
 )
 from config.schema.values import Section, Text, say_seconds
+from config.schema.web import Tls, Web
 from config.secrets import Secret
 
 SECTIONS: dict[str, type[Section]] = {
@@ -70,6 +71,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "web": Web,
+    "web.tls": Tls,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from collectors.receiver import Keeper
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
+from dashboards.web.house import Vitals
+from dashboards.web.web import Web, open_web
 from haidang import __version__, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
@@ -39,7 +41,7 @@ from haidang.control import ControlServer
 from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
-from haidang.model import CheckId, FieldValue, Point
+from haidang.model import CheckId, FieldValue, Point, Transition
 from haidang.pipeline import Pipeline
 from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
 from haidang.telling import Telling
@@ -72,12 +74,14 @@ class Parts:
         icmp, snmp: make the engines, on the event loop.
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
+        web: whether pages may be served at all.
     """
 
     icmp: Callable[[], Pinger] = IcmpEngine
     snmp: Callable[[], SnmpEngine] = SnmpEngine
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
     channels: Callable[[Configuration], dict[str, Channel]] = channels
+    web: bool = True
 
 
 REAL = Parts()
@@ -129,6 +133,8 @@ class Daemon:
     async def _live(self) -> None:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
+        if self._web is not None:
+            self._web.load(LedgerReader(self._database.connection).running())
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
@@ -156,6 +162,8 @@ class Daemon:
             self._keep("reload", self._reload_when_asked),
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
         ]
+        if self._web is not None:
+            loops += [self._keep("web", self._web.run), self._keep("web-look", self._look_for_pages)]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
             checks=len(changes.added), store=self._store.status().kind, data=str(self._configuration.data_dir),
@@ -180,10 +188,20 @@ class Daemon:
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
         )  # fmt: skip
-        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
+        verbs = self._maintaining.verbs()
+        self._worst_late_ns, self._started_ns = 0, clock.utc_ns()
+        self._web: Web | None = None
+        if self._parts.web:
+            self._web = open_web(
+                configuration, clock, self._store, self._vitals,
+                lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
+            )  # fmt: skip
+        if self._web is not None:
+            verbs = {**verbs, **self._web.verbs()}
+        self._control = ControlServer(configuration.data_dir, verbs)
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped, self._maintaining.silences,
+            self._clock_stepped, self._maintaining.silences, self._wrote,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -279,6 +297,8 @@ class Daemon:
         self._forget(changes.removed)
         self._heard = receiver_settings(fresh)
         self._names_changed.set()
+        if self._web is not None:
+            self._web.use(fresh)
         logger.info(
             "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
         )
@@ -305,6 +325,8 @@ class Daemon:
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
         self._calendar.clock_stepped()
+        if self._web is not None:
+            self._web.load(LedgerReader(self._database.connection).running())
         self._sender.wake()
 
     async def _beat(self) -> None:
@@ -327,9 +349,31 @@ class Daemon:
             except TimeoutError:
                 continue
 
+    def _wrote(self, transitions: Sequence[Transition]) -> None:
+        if self._web is not None:
+            self._web.took(transitions)
+
+    async def _look_for_pages(self) -> None:
+        while self._web is not None:
+            await self._web.look()
+            await asyncio.sleep(1.0)
+
+    def _vitals(self) -> Vitals:
+        """Tell the pages how we are."""
+        cadence, usage = self._cadence, resource.getrusage(resource.RUSAGE_SELF)
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 a path object would cost more than the reading
+            pages = int(file.read().split()[1])
+        return Vitals(
+            __version__, self._started_ns, len(self._watching.plans()), self._health.suspects(), tuple(cadence.lateness),
+            cadence.late_ns / 1e9, max(self._worst_late_ns, cadence.lag.worst_ns) / 1e6, self._watching.skipped(),
+            self._pipeline.unwritten, self._pipeline.refused, self._watching.icmp.drops(), self._store.status(), pages * resource.getpagesize(),
+            usage.ru_utime + usage.ru_stime,
+        )  # fmt: skip
+
     async def _measure_self(self) -> None:
         """Store how we are doing: lag, skipped slots, our own losses, memory and processor time."""
         lag, store = self._cadence.take_lag(), self._store.status()
+        self._worst_late_ns = lag.worst_ns
         usage = resource.getrusage(resource.RUSAGE_SELF)
         fields: dict[str, FieldValue] = {
             "slots": lag.runs, "slots_skipped": lag.skipped + self._watching.skipped(),
@@ -405,5 +449,7 @@ class Daemon:
         for task in carriers:
             task.cancel()
         await asyncio.wait([*loops, *carriers], timeout=END_S)
+        if self._web is not None:
+            self._web.close()
         await self._store.close(END_S)
         logger.info("haidang ended", took_ms=round((self._clock.monotonic_ns() - began) / 1e6))

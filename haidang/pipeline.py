@@ -36,12 +36,14 @@ class Pipeline:
         told: called after a commit that may have put messages into the outbox.
         stepped: called when the wall clock was moved, with what it would have shown and what it shows.
         silences: tells whether a change is recorded and nobody is told: maintenance.
+        wrote: called after a commit with what was written, for whoever shows it; must not raise.
     """
 
     def __init__(
         self, clock: Clock, database: Database, health: HealthEngine, ledger: Ledger, incidents: Incidents,
         store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
         silences: Callable[[Transition], bool] = lambda _: False,
+        wrote: Callable[[Sequence[Transition]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -52,6 +54,7 @@ class Pipeline:
         self._told = told
         self._stepped = stepped
         self._silences = silences
+        self._wrote = wrote
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
@@ -132,6 +135,8 @@ class Pipeline:
                 cause=str(transition.cause) if transition.cause else None,
             )  # fmt: skip
         self._told()
+        if batch:
+            self._wrote(batch)
 
     def _write_one(self, transition: Transition) -> None:
         self._ledger.record(transition)
@@ -149,6 +154,11 @@ class Pipeline:
             logger.exception("a transition could not be written and is set aside", transition=repr(transition))
             return False
         return True
+
+    @property
+    def refused(self) -> bool:
+        """Whether the disk refused the last try."""
+        return self._refused
 
     @property
     def unwritten(self) -> int:

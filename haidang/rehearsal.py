@@ -86,6 +86,7 @@ def rehearse(
         snmp=lambda: SnmpEngine(open_link=links(network, clock)),
         store=_store,
         channels=lambda _configuration: {"mail": postbox},
+        web=False,
     )
 
     async def live() -> None:

@@ -14,11 +14,9 @@ from dashboards.web.gate import Gate
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
+from dashboards.web.model.index import Index
 from haidang.clock import Clock
 from storage.metrics import MetricStore, StoreStatus
-
-LATENESS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
-"""Bounds of the histogram of how late probes were started."""
 
 BEHIND_S = 20.0
 """From this on the monitor calls itself behind: a probe was started so late."""
@@ -32,11 +30,12 @@ class Vitals:
         version: of the program.
         started_ns: since when this run watches.
         checks, suspects: how many there are.
-        slots: probes started, by how late; see `LATENESS_MS`, the last is beyond.
+        slots: probes started, by how late; see `collectors.cadence.LATENESS_NS`, the last is beyond.
         late_sum_s: all their lateness together.
         worst_late_ms: the latest in the last minute.
         skipped: slots that were left out.
         unwritten: transitions that wait for the disk.
+        refused: the disk refused them.
         icmp_dropped: replies lost in our own buffers.
         store: how the metric store is.
         rss_bytes, cpu_s: of this process.
@@ -51,19 +50,20 @@ class Vitals:
     worst_late_ms: float
     skipped: int
     unwritten: int
+    refused: bool
     icmp_dropped: int
     store: StoreStatus
     rss_bytes: int
     cpu_s: float
 
     @property
-    def trouble(self) -> str:
-        """What is wrong with the monitor itself; empty when nothing is."""
-        if self.unwritten:
-            return f"{self.unwritten} transitions wait for the disk"
+    def trouble(self) -> tuple[str, str]:
+        """What is wrong with the monitor itself: a key of the catalogue and its gap; empty ones when nothing is."""
+        if self.refused:
+            return "disk", str(self.unwritten)
         if self.worst_late_ms > BEHIND_S * 1000:
-            return f"probes are up to {self.worst_late_ms / 1000:.0f} s late"
-        return self.store.last_error
+            return "late", f"{self.worst_late_ms / 1000:.0f}"
+        return ("store", self.store.last_error) if self.store.last_error else ("", "")
 
 
 Do = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
@@ -99,5 +99,6 @@ class House:
     do: Do
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
+    index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 MOST_CLIENTS = 100
@@ -45,7 +45,7 @@ class Hub:
         for client in self._clients:
             client.set()
 
-    async def stream(self) -> AsyncIterator[str]:
+    async def stream(self) -> AsyncGenerator[str, None]:
         """Yield events for one browser for as long as it is there.
 
         Raises:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -86,16 +84,31 @@ class Seat:
             raise Refused(403)
         return user
 
-    async def form(self) -> FormData:
+    async def fields(self) -> dict[str, str]:
+        """Read the fields of a form that one of our pages sent (URL-encoded, WHATWG URL, section 5).
+
+        Raises:
+            Refused: it is none, or another site's page sent it.
+        """
+        self.same_origin()
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise Refused(400)
+        try:
+            text = (await self.request.body()).decode("ascii")
+            return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=40))
+        except ValueError:
+            raise Refused(400) from None
+
+    async def form(self) -> dict[str, str]:
         """Read a form that changes something.
 
         Raises:
             Refused: it does not come from a page of ours.
         """
-        self.same_origin()
-        form = await self.request.form(max_files=0, max_fields=40, max_part_size=20_000)
-        sent, known = form.get("form"), self.session.form if self.session else ""
-        if not known or not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), known.encode()):
+        form = await self.fields()
+        sent, known = form.get("form", ""), self.session.form if self.session else ""
+        if not known or not hmac.compare_digest(sent.encode(), known.encode()):
             raise Refused(403, "error.form")
         return form
 
@@ -115,11 +128,11 @@ class Seat:
         if origin is None or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
             raise Refused(403, "error.form")
 
-    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Answer with a page."""
         return HTMLResponse(self.render(template, **values), status)
 
-    def render(self, template: str, **values: Any) -> str:
+    def render(self, template: str, **values: object) -> str:
         """Write a page."""
         return TEMPLATES.get_template(template).render(
             w=self.words, now=self.now_ns, user=self.user, path=self.request.url.path, theme=self.theme,
@@ -133,6 +146,11 @@ class Seat:
         if tag in self.request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="text/html", headers=headers)
+
+    def trouble(self) -> str:
+        """Say what is wrong with the monitor itself; empty when nothing is."""
+        key, what = self.house.vitals().trouble
+        return self.words(f"trouble.{key}", what=what) if key else ""
 
     def see(self, path: str) -> Response:
         """Send the browser to another page after a form was done (RFC 9110, 15.4.4)."""

@@ -48,6 +48,10 @@ class Words:
         """Return a word of an open group: a role, a level, a probe; what it has no word for as it is."""
         return str(self._data[group].get(key, key))
 
+    def day(self, number: int) -> str:
+        """Return a day of the week, short; 0 is Monday."""
+        return str(self._data["calendar"]["days"][number])
+
     def name(self, names: Names, otherwise: str = "") -> str:
         """Return a name in this language."""
         return in_language(names, self.language) or otherwise

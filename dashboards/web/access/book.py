@@ -155,7 +155,7 @@ class AccessBook:
         with self._database.transaction() as sql:
             sql.execute("DELETE FROM session WHERE token = ?", (digest(token),))
 
-    def invite(self, user: str, role: Role) -> str:
+    def invite(self, user: str, role: str) -> str:
         """Make a link's token, good for a day; an earlier one for the same user is good no more.
 
         Raises:
@@ -201,7 +201,7 @@ class AccessBook:
             sql.execute("DELETE FROM invitation WHERE token = ?", (digest(token),))
             self.set_password(name, found.role, password)
 
-    def add_token(self, name: str, role: Role) -> str:
+    def add_token(self, name: str, role: str) -> str:
         """Make a program's token; one of the same name is good no more.
 
         Raises:

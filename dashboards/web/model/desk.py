@@ -115,6 +115,7 @@ class Desk:
         self.incidents: list[OpenIncident] = []
         self.as_of_ns = 0
         self._not_before = 0.0
+        self._watch: sqlite3.Connection | None = None
 
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""
@@ -142,6 +143,23 @@ class Desk:
                 return await in_thread(work, "web-desk")
         finally:
             self._waiting -= 1
+
+    def written(self) -> int:
+        """Return a number that moves with each commit to the ledger (PRAGMA data_version): microseconds.
+
+        Raises:
+            DatabaseError: the file cannot be read.
+        """
+        if self._watch is None:
+            self._watch = open_reader(self.configuration.data_dir / "haidang.db")
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     async def look(self) -> bool:
         """Read the open incidents anew; tells whether they are others than before."""

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from dashboards.web.pictures.svg import element, joined, points
 from haidang.model import State
 
-WIDE, HIGH = 1000.0, 800.0
+WIDE, HIGH = 1000.0, 1000.0
 EDGE = 60.0
 BAD = frozenset({State.DOWN, State.UNREACHABLE})
-_SIZES = (15.0, 10.0, 5.5)
+_SIZES = (19.0, 13.0, 7.5)
 """By depth: the centre, what hangs on it, everything below."""
 
 
@@ -41,30 +41,31 @@ class Place:
     targets: int
 
 
-def draw(places: Sequence[Place], title: str) -> Markup:
-    """Draw the map."""
+def draw(places: Sequence[Place], title: str, link: str = "/site/") -> Markup:
+    """Draw the map; each place leads to ``link`` and its id."""
     placed = [one for one in places if one.latitude is not None and one.longitude is not None]
     if len(placed) >= 2 and len(placed) * 2 >= len(places):
-        return _geographic(placed, title)
-    return _blocks(places, title)
+        return _geographic(placed, title, link)
+    return _blocks(places, title, link)
 
 
-def _geographic(places: Sequence[Place], title: str) -> Markup:
+def _geographic(places: Sequence[Place], title: str, link: str) -> Markup:
     at = _project(places)
     depth = depths(places)
     hull = _hull(list(at.values()))
-    land = element("polygon", points=points(hull), class_="land") if len(hull) > 2 else Markup("")
+    land = element("polygon", points=points(hull), class_="soil") if len(hull) > 2 else Markup("")
     lines = [
         element("line", x1=at[one.parent][0], y1=at[one.parent][1], x2=at[one.id][0], y2=at[one.id][1],
                 class_=f"tie {one.state if one.state in BAD else ''}".strip())
         for one in places if one.parent in at
     ]  # fmt: skip
     order = sorted(places, key=lambda one: (one.state in BAD, one.state is State.DEGRADED, -depth[one.id]))
-    marks = [_mark(one, *at[one.id], _SIZES[min(depth[one.id], 2)]) for one in order]
-    labels = _labels(places, at, depth)
+    marks = [_mark(one, *at[one.id], _SIZES[min(depth[one.id], 2)], link) for one in order]
+    bottom = max(y for _, y in at.values()) + EDGE
+    labels = _labels(places, at, depth, bottom)
     return element(
         "svg", element("title", title), land, joined(lines), joined(marks), joined(labels),
-        view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}", class_="map", role="group",
+        view_box=f"0 0 {WIDE:.0f} {bottom:.0f}", class_="map", role="group",
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _project(places: Sequence[Place]) -> dict[str, tuple[float, float]]:
     middle = math.cos(math.radians((min(latitudes) + max(latitudes)) / 2)) or 1e-6
     wide, high = (max(longitudes) - min(longitudes)) * middle, max(latitudes) - min(latitudes)
     scale = min((WIDE - 2 * EDGE) / (wide or 1e-9), (HIGH - 2 * EDGE) / (high or 1e-9))
-    left, top = (WIDE - wide * scale) / 2, (HIGH - high * scale) / 2
+    left, top = (WIDE - wide * scale) / 2, EDGE
     return {
         one.id: (
             left + ((one.longitude or 0.0) - min(longitudes)) * middle * scale,
@@ -99,26 +100,28 @@ def depths(places: Sequence[Place]) -> dict[str, int]:
     return found
 
 
-def _mark(place: Place, x: float, y: float, size: float) -> Markup:
+def _mark(place: Place, x: float, y: float, size: float, link: str) -> Markup:
     """Draw one site: round when it is well, square when lost, a triangle when something of it is not well."""
     state = place.state
     if state in BAD:
-        size = max(size, 9.0)
+        size = max(size, 12.0)
         shape = element("rect", x=x - size, y=y - size, width=2 * size, height=2 * size, rx=2)
         cross = element("path", d=f"M{x - size / 2:.1f} {y - size / 2:.1f}L{x + size / 2:.1f} {y + size / 2:.1f}"
                         f"M{x + size / 2:.1f} {y - size / 2:.1f}L{x - size / 2:.1f} {y + size / 2:.1f}", class_="sign")  # fmt: skip
         shape = joined((element("circle", cx=x, cy=y, r=size * 2.2, class_="halo"), shape, cross))
     elif state is State.DEGRADED:
-        size = max(size, 7.0)
+        size = max(size, 10.0)
         corners = [(x, y - 1.2 * size), (x + 1.1 * size, y + 0.8 * size), (x - 1.1 * size, y + 0.8 * size)]
         shape = element("polygon", points=points(corners))
     else:
         shape = element("circle", cx=x, cy=y, r=size)
     inner = element("g", element("title", place.words), shape, class_=f"place {state}")
-    return element("a", inner, href=f"/site/{place.id}", aria_label=place.words)
+    return element("a", inner, href=f"{link}{place.id}", aria_label=place.words)
 
 
-def _labels(places: Sequence[Place], at: Mapping[str, tuple[float, float]], depth: Mapping[str, int]) -> list[Markup]:
+def _labels(
+    places: Sequence[Place], at: Mapping[str, tuple[float, float]], depth: Mapping[str, int], bottom: float
+) -> list[Markup]:  # fmt: skip
     """Name what is not well, then what is high up, as far as there is room."""
     order = sorted(places, key=lambda one: (one.state not in BAD, depth[one.id], one.state is not State.DEGRADED))
     taken: list[tuple[float, float, float, float]] = []
@@ -127,12 +130,12 @@ def _labels(places: Sequence[Place], at: Mapping[str, tuple[float, float]], dept
         if depth[one.id] > 1 and one.state not in BAD:
             continue
         x, y = at[one.id]
-        size = 24.0 if depth[one.id] <= 1 else 20.0
+        size = 30.0 if depth[one.id] <= 1 else 24.0
         wide = 0.56 * size * len(one.name)
-        for dy, anchor, dx in ((34, "middle", 0), (-22, "middle", 0), (7, "start", 22), (7, "end", -22)):
+        for dy, anchor, dx in ((44, "middle", 0), (-26, "middle", 0), (9, "start", 26), (9, "end", -26)):
             left = x + dx - {"middle": wide / 2, "start": 0, "end": wide}[anchor]
             box = (left, y + dy - size, left + wide, y + dy + 4)
-            inside = box[0] > 4 and box[2] < WIDE - 4 and box[1] > 4 and box[3] < HIGH - 4
+            inside = box[0] > 4 and box[2] < WIDE - 4 and box[1] > 4 and box[3] < bottom - 4
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 found.append(
@@ -167,7 +170,7 @@ def _turn(one: tuple[float, float], two: tuple[float, float], three: tuple[float
     return (two[0] - one[0]) * (three[1] - one[1]) - (two[1] - one[1]) * (three[0] - one[0])
 
 
-def _blocks(places: Sequence[Place], title: str) -> Markup:
+def _blocks(places: Sequence[Place], title: str, link: str) -> Markup:
     """Draw every site as a mark in the block of what it hangs on; as many columns as fill the sheet best."""
     if not places:
         return Markup("")
@@ -180,7 +183,7 @@ def _blocks(places: Sequence[Place], title: str) -> Markup:
     ordered = sorted(places, key=lambda one: (groups.get(one.parent or one.id, -1), one.parent is not None))
     for number, one in enumerate(ordered):
         x, y = left + (number % columns + 0.5) * cell, top + (number // columns + 0.42) * cell
-        marks.append(_mark(one, x, y, min(cell * 0.26, 24.0)))
+        marks.append(_mark(one, x, y, min(cell * 0.26, 24.0), link))
         if cell >= 70:
             room = int(cell / 10.5)
             name = one.name if len(one.name) <= room else one.name[: room - 1] + "…"

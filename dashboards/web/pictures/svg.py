@@ -17,7 +17,7 @@ def element(name: str, *inside: str | Markup, **attributes: str | float) -> Mark
         )
         for key, value in attributes.items()
     ]
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(written), joined(inside))
+    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(written), joined(inside))
 
 
 def joined(parts: Iterable[str | Markup]) -> Markup:

@@ -87,6 +87,13 @@ class Check:
         """Whether it, or what it hangs on, flaps: then shorter runs confirm."""
         return self.flapping.active or any(parent.unsteady for parent in self.above)
 
+    def flapping_above(self) -> CheckId | None:
+        """Return the highest check it hangs on that flaps."""
+        for parent in self.above:
+            if parent.unsteady:
+                return parent.flapping_above() or parent.id
+        return None
+
     @property
     def cut_off(self) -> bool:
         """Whether this machine has no route to it, or to what it hangs on."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import re
 import time
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,21 +10,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from availability.maintenance import is_retroactive, occurrences
-from config import Configuration
 from haidang import show
-from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
+from haidang.commands.common import ConfigOption, JsonOption, print_json, print_table, read_config
+from haidang.commands.forecast import what_if
 from haidang.commands.reading import ledger
-from haidang.control import ControlError, ask
+from haidang.commands.requests import Author, For, From, On, Reason, To, bounds, moment, request, user
 from storage.accounts import AccountsReader, Maintenance
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Maintenance, corrections, tickets.")
-
-On = Annotated[str, typer.Argument(metavar="KIND:NAME", help="target:ID, site:ID, circuit:ID, carrier:NAME, system:ID")]
-Reason = Annotated[str, typer.Option(help="Why; stands in the reports.")]
-Author = Annotated[str | None, typer.Option(help="Who says so; default: the user.")]
-From = Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-30T02:00, in the configuration's zone.")]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The end; or give --for.")]
-For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long: 90m, 2h, 1d.")]
+app.command("what-if")(what_if)
 
 
 @app.command()
@@ -47,9 +38,9 @@ def add(
     configuration = read_config(config)
     kind, _, name = on.partition(":")
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
-    answer = _ask(
+    answer = request(
         configuration, "maintenance.add", kind=kind, name=name, start_ns=start_ns, end_ns=end_ns, rule=every,
-        excluded=not counted, reason=reason, author=author or _user(),
+        excluded=not counted, reason=reason, author=author or user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -67,9 +58,9 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Call maintenance off from now on; what is still down pages then."""
-    answer = _ask(
+    answer = request(
         read_config(config), "maintenance.cancel", number=number, whole=whole, reason=reason,
-        author=author or _user(),
+        author=author or user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -91,9 +82,9 @@ def correct(
     """Put right what was recorded of a target; the record itself stays."""
     configuration = read_config(config)
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
-    _ask(
+    request(
         configuration, "maintenance.correct", target=target, state=state, start_ns=start_ns, end_ns=end_ns,
-        reason=reason, author=author or _user(),
+        reason=reason, author=author or user(),
     )  # fmt: skip
     typer.echo(f"{target}: {state} from {show.local(start_ns, configuration.timezone)}")
 
@@ -109,9 +100,9 @@ def ticket(
     """Note when an outage was reported: contractual clocks start there."""
     configuration = read_config(config)
     at_ns = time.time_ns() if at is None else moment(at, configuration.timezone)
-    _ask(
+    request(
         configuration, "maintenance.ticket", target=target, reference=reference, at_ns=at_ns,
-        author=author or _user(),
+        author=author or user(),
     )  # fmt: skip
     typer.echo(f"{target}: ticket {reference} from {show.local(at_ns, configuration.timezone)}")
 
@@ -170,40 +161,3 @@ def _what(row: dict[str, Any]) -> str:
 
 def _minute(at_ns: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at_ns // 10**9, zone):%d/%m/%y %H:%M}"
-
-
-def bounds(zone: ZoneInfo, start: str, to: str | None, lasting: str | None) -> tuple[int, int]:
-    """Return start and end of a stretch of time as a person gave it; ends the command when that is no such thing."""
-    if (to is None) == (lasting is None):
-        fail("give either --to TIME or --for DURATION")
-    start_ns = moment(start, zone)
-    if to is not None:
-        return start_ns, moment(to, zone)
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", lasting or "")
-    if match is None:
-        fail(f'--for: "{lasting}" is not a duration: write 90m, 2h or 1d')
-    return start_ns, start_ns + int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]] * 10**9
-
-
-def moment(text: str, zone: ZoneInfo) -> int:
-    """Return a time as a person gave it, UTC nanoseconds; ends the command when it is none."""
-    try:
-        at = datetime.fromisoformat(text)
-        return round((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()) * 10**9
-    except (ValueError, OverflowError):
-        fail(f'"{text}" is not a time: write 2026-11-30T02:00')
-
-
-def _user() -> str:
-    """Return who asks: with sudo the one who typed it."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
-
-
-def _ask(configuration: Configuration, do: str, **words: object) -> dict[str, Any]:
-    try:
-        return ask(configuration.data_dir, do, words)
-    except ControlError as error:
-        fail(str(error), status=1)

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.objectives import Objective, ServiceHours
-from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -56,6 +56,7 @@ SECTIONS: dict[str, type[Section]] = {
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
+    "receivers.known[]": Known,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,

@@ -20,8 +20,6 @@ from haidang.books import Books
 from haidang.model import CheckId, State
 
 MOST = 200
-MOST_BEHIND = 60
-"""Members that are named; a hub may hide a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +120,21 @@ def _write(seat: Seat, story: Story) -> str:
     words, one = seat.words, story.incident
     inventory = seat.house.board.inventory
     end_ns = one.ended_ns or one.resolved_ns
-    members = []
-    for check in story.members[:MOST_BEHIND]:
+    board = seat.house.board
+    devices: dict[str, tuple[str, str, State]] = {}
+    sites: dict[str, State] = {}
+    for check in story.members:
         target = inventory.targets.get(check.target)
-        members.append(
-            (check, target.label(words.language) if target else check.target, seat.house.board.check(check).state)
-        )
+        state = board.target(target).state if target else State.UNKNOWN
+        devices[check.target] = (check.target, target.label(words.language) if target else check.target, state)
+        if target is not None and target.site is not None:
+            sites[target.site] = board.site(target.site).state
     user = seat.user
     return seat.render(
         "incident_live.html", one=one, name=_name(seat, story), subject=one.subject,
         known=one.check.target in inventory.targets, state=row(seat, one).state if one.open else State.UP,
         lasted=words.duration(((end_ns or seat.now_ns) - one.started_ns) / 1e9), events=story.events,
-        members=members, members_all=len(story.members), told=story.told, month=story.month,
+        members_all=len(story.members), devices=list(devices.values()),
+        sites=[(inventory.sites[name], state) for name, state in sites.items()], told=story.told, month=story.month,
         show_addresses=user is not None and user.name != "",
     )  # fmt: skip

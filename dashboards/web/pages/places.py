@@ -19,6 +19,7 @@ from storage.metrics import Query, StoreError
 MOST = 400
 """Targets in one list; the rest is found by the search."""
 DAYS = 7
+NEIGHBOURS = 4
 
 
 def ranked(seat: Seat, targets: list[Target]) -> list[tuple[Target, Now]]:
@@ -73,9 +74,9 @@ async def circuit(seat: Seat) -> Response:
     loads: list[tuple[Load, Port | None]] = []
     problem = ""
     try:
-        for end in ends:
-            if end.snmp is not None:
-                load = await of_end(found, end, seat.house.store, seat.now_ns)
+        for end in [one for one in ends if one.snmp is not None] or _neighbours(seat, found):
+            load = await of_end(found, end, seat.house.store, seat.now_ns)
+            if load.interface or end.circuit == found.id:
                 loads.append((load, await _picture(seat, found, load)))
     except StoreError as error:
         problem = str(error)
@@ -85,6 +86,13 @@ async def circuit(seat: Seat) -> Response:
         targets=ranked(seat, ends), loads=loads, problem=problem, system=board.inventory.systems.get(found.system or ""),
         ends=[sites[one] for one in (found.a, found.b) if one is not None and one in sites],
     )  # fmt: skip
+
+
+def _neighbours(seat: Seat, circuit: Circuit) -> list[Target]:
+    """Return the routers at a line's ends: where its own targets tell no traffic, a port of theirs may name the line."""
+    board = seat.house.board
+    at_ends = [one for site in (circuit.b, circuit.a) if site for one in board.at_site(site)]
+    return [one for one in at_ends if one.snmp is not None and one.role == "router"][:NEIGHBOURS]
 
 
 async def _picture(seat: Seat, circuit: Circuit, load: Load) -> Port | None:

@@ -48,6 +48,7 @@ class Tile:
     over: bool
     miss: str | None
     risky: bool
+    broken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _write(seat: Seat, latest: list[Row]) -> str:
         overall=state if measured else State.UNKNOWN,
         tally=[*((state, counts[state]) for state in reversed(SEVERITY) if counts.get(state)),
                *([(State.MAINTENANCE, len(quiet))] if quiet else [])],
-        trouble=seat.trouble(), map=picture, sites_up=sum(one.state is State.UP for one in known),
+        trouble=seat.trouble(), map=picture.svg, wide=picture.wide, sites_up=sum(one.state is State.UP for one in known),
         sites_all=len(known) if board.inventory.sites else 0,
         systems=[_tile(house, words, system) for system in board.inventory.systems.values()],
     )  # fmt: skip
@@ -168,6 +169,7 @@ def _tile(house: House, words: Words, system: System) -> Tile:
         left_s / budget_s if left_s is not None and budget_s else 0.0, left_s is not None and left_s < 0,
         words.percent(100 * standing.miss, 0) if standing and standing.miss is not None else None,
         standing is not None and (standing.miss or 0) >= RISKY,
+        2 * (counts.get(State.DOWN, 0) + counts.get(State.UNREACHABLE, 0)) >= sum(counts.values()) > 0,
     )  # fmt: skip
 
 

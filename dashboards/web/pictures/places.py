@@ -41,7 +41,15 @@ class Place:
     targets: int
 
 
-def draw(places: Sequence[Place], title: str, link: str = "/site/") -> Markup:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture, and whether it is wider than high by much."""
+
+    svg: Markup
+    wide: bool
+
+
+def draw(places: Sequence[Place], title: str, link: str = "/site/") -> Drawing:
     """Draw the map; each place leads to ``link`` and its id."""
     placed = [one for one in places if one.latitude is not None and one.longitude is not None]
     if len(placed) >= 2 and len(placed) * 2 >= len(places):
@@ -49,7 +57,7 @@ def draw(places: Sequence[Place], title: str, link: str = "/site/") -> Markup:
     return _blocks(places, title, link)
 
 
-def _geographic(places: Sequence[Place], title: str, link: str) -> Markup:
+def _geographic(places: Sequence[Place], title: str, link: str) -> Drawing:
     at = _project(places)
     depth = depths(places)
     hull = _hull(list(at.values()))
@@ -60,13 +68,15 @@ def _geographic(places: Sequence[Place], title: str, link: str) -> Markup:
         for one in places if one.parent in at
     ]  # fmt: skip
     order = sorted(places, key=lambda one: (one.state in BAD, one.state is State.DEGRADED, -depth[one.id]))
-    marks = [_mark(one, *at[one.id], _SIZES[min(depth[one.id], 2)], link) for one in order]
+    origins = origins_of(places)
+    marks = [_mark(one, *at[one.id], _SIZES[min(depth[one.id], 2)], link, halo=one.id in origins) for one in order]
     bottom = max(y for _, y in at.values()) + EDGE
     labels = _labels(places, at, depth, bottom)
-    return element(
+    svg = element(
         "svg", element("title", title), land, joined(lines), joined(marks), joined(labels),
         view_box=f"0 0 {WIDE:.0f} {bottom:.0f}", class_="map", role="group",
     )  # fmt: skip
+    return Drawing(svg, wide=bottom < 0.75 * WIDE)
 
 
 def _project(places: Sequence[Place]) -> dict[str, tuple[float, float]]:
@@ -86,6 +96,12 @@ def _project(places: Sequence[Place]) -> dict[str, tuple[float, float]]:
     }
 
 
+def origins_of(places: Sequence[Place]) -> frozenset[str]:
+    """Return the lost sites that hang on one that is there: what hangs on a lost one needs no name of its own."""
+    lost = {one.id for one in places if one.state in BAD}
+    return frozenset(one.id for one in places if one.id in lost and one.parent not in lost)
+
+
 def depths(places: Sequence[Place]) -> dict[str, int]:
     """Return how many sites each one hangs under; a ring of parents ends where it closes."""
     above: Mapping[str, str | None] = {one.id: one.parent for one in places}
@@ -100,15 +116,16 @@ def depths(places: Sequence[Place]) -> dict[str, int]:
     return found
 
 
-def _mark(place: Place, x: float, y: float, size: float, link: str) -> Markup:
+def _mark(place: Place, x: float, y: float, size: float, link: str, *, halo: bool = False) -> Markup:
     """Draw one site: round when it is well, square when lost, a triangle when something of it is not well."""
     state = place.state
     if state in BAD:
-        size = max(size, 12.0)
+        size = max(size, 14.0) if halo else size
         shape = element("rect", x=x - size, y=y - size, width=2 * size, height=2 * size, rx=2)
         cross = element("path", d=f"M{x - size / 2:.1f} {y - size / 2:.1f}L{x + size / 2:.1f} {y + size / 2:.1f}"
                         f"M{x + size / 2:.1f} {y - size / 2:.1f}L{x - size / 2:.1f} {y + size / 2:.1f}", class_="sign")  # fmt: skip
-        shape = joined((element("circle", cx=x, cy=y, r=size * 2.2, class_="halo"), shape, cross))
+        around = element("circle", cx=x, cy=y, r=size * 2.4, class_="halo") if halo else ""
+        shape = joined((around, shape, cross))
     elif state is State.DEGRADED:
         size = max(size, 10.0)
         corners = [(x, y - 1.2 * size), (x + 1.1 * size, y + 0.8 * size), (x - 1.1 * size, y + 0.8 * size)]
@@ -123,11 +140,12 @@ def _labels(
     places: Sequence[Place], at: Mapping[str, tuple[float, float]], depth: Mapping[str, int], bottom: float
 ) -> list[Markup]:  # fmt: skip
     """Name what is not well, then what is high up, as far as there is room."""
-    order = sorted(places, key=lambda one: (one.state not in BAD, depth[one.id], one.state is not State.DEGRADED))
+    origins = origins_of(places)
+    order = sorted(places, key=lambda one: (one.id not in origins, depth[one.id], one.state is not State.DEGRADED))
     taken: list[tuple[float, float, float, float]] = []
     found = []
     for one in order:
-        if depth[one.id] > 1 and one.state not in BAD:
+        if depth[one.id] > 1 and one.id not in origins:
             continue
         x, y = at[one.id]
         size = 30.0 if depth[one.id] <= 1 else 24.0
@@ -170,10 +188,10 @@ def _turn(one: tuple[float, float], two: tuple[float, float], three: tuple[float
     return (two[0] - one[0]) * (three[1] - one[1]) - (two[1] - one[1]) * (three[0] - one[0])
 
 
-def _blocks(places: Sequence[Place], title: str, link: str) -> Markup:
+def _blocks(places: Sequence[Place], title: str, link: str) -> Drawing:
     """Draw every site as a mark in the block of what it hangs on; as many columns as fill the sheet best."""
     if not places:
-        return Markup("")
+        return Drawing(Markup(""), wide=False)
     columns = max(1, round(math.sqrt(len(places) * WIDE / HIGH)))
     rows = math.ceil(len(places) / columns)
     cell = min((WIDE - 2 * EDGE) / columns, (HIGH - 2 * EDGE) / rows, 130.0)
@@ -190,7 +208,8 @@ def _blocks(places: Sequence[Place], title: str, link: str) -> Markup:
             labels.append(
                 element("text", name, x=x, y=y + cell * 0.46, text_anchor="middle", class_=f"label d2 {one.state}")
             )
-    return element(
+    svg = element(
         "svg", element("title", title), joined(marks), joined(labels), view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}", class_="map",
         role="group",
     )  # fmt: skip
+    return Drawing(svg, wide=False)

@@ -59,7 +59,7 @@ async def page(seat: Seat) -> Response:
     verbs = seat.house.verbs
     return seat.page(
         "incident.html", number=story.incident.number, live=Markup(_write(seat, story)),  # noqa: S704 from our own template
-        can_act=user.may("operator"), acknowledges="incident.acknowledge" in verbs and story.incident.open,
+        can_act=user.may("operator"), acknowledges="incident.ack" in verbs and story.incident.open,
         notes="incident.note" in verbs, title=_name(seat, story),
     )  # fmt: skip
 
@@ -74,12 +74,12 @@ async def _act(seat: Seat) -> Response:
     user = seat.require("operator")
     form = await seat.form()
     number = int(seat.request.path_params["number"])
-    words = {"number": number, "author": user.name}
+    said = {"number": number, "who": user.name, "note": " ".join(form.get("text", "").split())[:500]}
     try:
         if form.get("do") == "acknowledge":
-            seat.house.do("incident.acknowledge", words)
+            seat.house.do("incident.ack", {**said, "until_ns": None})
         else:
-            seat.house.do("incident.note", {**words, "text": form.get("text", "")[:2000]})
+            seat.house.do("incident.note", said)
     except ValueError as error:
         raise Refused(400, say=str(error)) from None
     seat.house.book.note(user.name, seat.address, form.get("do", "")[:20], f"incident {number}")
@@ -136,5 +136,12 @@ def _write(seat: Seat, story: Story) -> str:
         lasted=words.duration(((end_ns or seat.now_ns) - one.started_ns) / 1e9), events=story.events,
         members_all=len(story.members), devices=list(devices.values()),
         sites=[(inventory.sites[name], state) for name, state in sites.items()], told=story.told, month=story.month,
+        acknowledged=_acknowledged(one, seat.now_ns), acknowledges="incident.ack" in seat.house.verbs,
         show_addresses=user is not None and user.name != "",
     )  # fmt: skip
+
+
+def _acknowledged(one: Incident, now_ns: int) -> str:
+    """Return who looks after an incident; empty: nobody, or incidents know nothing of acknowledgements yet."""
+    who, until_ns = getattr(one, "acknowledged_by", ""), getattr(one, "acknowledged_until_ns", None)
+    return str(who) if who and (until_ns is None or until_ns > now_ns) else ""

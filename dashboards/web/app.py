@@ -27,6 +27,7 @@ from storage.database import DatabaseError
 logger = structlog.get_logger(__name__)
 
 MOST_BODY = 65_536
+MOST_DRAINED = 1_048_576
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -135,6 +136,15 @@ def _refusal(seat: Seat, refused: Refused) -> Response:
     )
 
 
+async def _drain(receive: Receive) -> None:
+    """Take what a client sends before it listens; closing on it would take our answer away (RFC 9112, 9.6)."""
+    taken, more = 0, True
+    while more and taken < MOST_DRAINED:
+        message = await receive()
+        taken += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
+
+
 class Around:
     """What holds for every answer: headers, a bound on bodies, and an error that ends nothing but its own request."""
 
@@ -168,6 +178,7 @@ class Around:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         try:
             if not length.isdigit() or int(length) > MOST_BODY:
+                await _drain(receive)
                 await PlainTextResponse("too large", 413, {"connection": "close"})(scope, receive, dressed)
                 return
             await self._app(scope, bounded, dressed)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dashboards.web.pictures.svg import element, joined, points, round_steps
 
 WIDE, HIGH = 1200.0, 300.0
-LEFT, BOTTOM, TOP = 74.0, 30.0, 18.0
+LEFT, BOTTOM, TOP = 112.0, 30.0, 18.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def draw(
     marks = [
         joined((element("line", x1=x(at), x2=x(at), y1=0, y2=HIGH + 4, class_="tick"),
                 element("text", word, x=x(at) + 4, y=HIGH + 18, class_="axis")))
-        for at, word in ticks
+        for at, word in ticks if x(at) < WIDE - 30
     ]  # fmt: skip
     now = element("line", x1=x(now_ns), x2=x(now_ns), y1=-2, y2=HIGH + 2, class_="now") if now_ns < end_ns else ""
     bars = joined(bar for _, bar in sorted(parts, key=lambda part: part[0]))

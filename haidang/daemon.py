@@ -364,11 +364,21 @@ class Daemon:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 a path object would cost more than the reading
             pages = int(file.read().split()[1])
         return Vitals(
-            __version__, self._started_ns, len(self._watching.plans()), self._health.suspects(), tuple(cadence.lateness),
-            cadence.late_ns / 1e9, max(self._worst_late_ns, cadence.lag.worst_ns) / 1e6, self._watching.skipped(),
-            self._pipeline.unwritten, self._pipeline.refused, self._watching.icmp.drops(), self._store.status(), pages * resource.getpagesize(),
+            __version__,
+            self._started_ns,
+            len(self._watching.plans()),
+            self._health.suspects(),
+            tuple(cadence.lateness),
+            cadence.late_ns / 1e9,
+            max(self._worst_late_ns, cadence.lag.worst_ns) / 1e6,
+            self._watching.skipped(),
+            self._pipeline.unwritten,
+            self._pipeline.refused,
+            self._watching.icmp.drops(),
+            self._store.status(),
+            pages * resource.getpagesize(),
             usage.ru_utime + usage.ru_stime,
-        )  # fmt: skip
+        )
 
     async def _measure_self(self) -> None:
         """Store how we are doing: lag, skipped slots, our own losses, memory and processor time."""

@@ -31,7 +31,8 @@ class Gate:
         loop: whose time is spent.
 
     Attributes:
-        counted: what was refused and why, since start: ``full``, ``address``, ``slow``, ``stuck``, ``paced``, ``invalid``.
+        counted: what was refused or held, since start: ``full``, ``address``, ``slow``, ``stuck``, ``paced``,
+            ``invalid``.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -80,7 +81,7 @@ class GatedProtocol(H11Protocol):
         settings: as uvicorn's protocol takes them.
     """
 
-    def __init__(self, gate: Gate, **settings: Any) -> None:
+    def __init__(self, gate: Gate, **settings: Any) -> None:  # noqa: ANN401 uvicorn's own, passed on
         super().__init__(**settings)
         self._gate = gate
         self._inside: str | None = None

@@ -1,6 +1,6 @@
 """What changes, told to the browsers that look: server-sent events (WHATWG HTML, section 9.2).
 
-An event only says *look again*: a browser that is slow misses none by hearing of two as one, so each needs room for one.
+An event only says *look again*: a slow browser misses none by hearing of two as one, so each needs room for one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class _Collector(Collector):
             "haidang_system_budget_left_seconds", "Downtime a system may still have this month.", labels=["system"]
         )
         for system in house.board.inventory.systems:
-            of = house.board.counts(house.board.of_system(system))
+            of = house.board.counts(system)
             for state in State:
                 of_system.add_metric([system, state.value], of.get(state, 0))
             figures = house.desk.standings[system].figures if system in house.desk.standings else None

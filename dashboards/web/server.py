@@ -70,7 +70,7 @@ def bind(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, else asyncio does not switch Nagle's algorithm off, and each answer waits 40 ms for its own second half.
+    # Named as TCP, else asyncio does not switch Nagle's algorithm off: each answer waits 40 ms for its second half.
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -34,6 +35,11 @@ logger = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
 """How often the ledger is asked whether anybody else has written: acknowledgements, maintenance."""
+UNWATCHED_S = 300
+"""How old the month's figures may get while nobody looks."""
+SWITCH_S = 0.0005
+"""How long a reader's thread may keep the interpreter from the loop: at Python's 5 ms each echo sent meanwhile would
+wait that long, a burst of a hundred half a second."""
 AGAIN_S = 15.0
 """How long a port that is taken is left alone."""
 
@@ -54,6 +60,7 @@ class Web:
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
         verbs: Iterable[str], quiet: Callable[[], frozenset[str]],
     ) -> None:  # fmt: skip
+        sys.setswitchinterval(SWITCH_S)
         self._clock = clock
         self._changed = asyncio.Event()
         self._passed = passed_socket(os.environ)
@@ -136,7 +143,7 @@ class Web:
             self._noticed = version
             if await house.desk.look():
                 house.hub.changed()
-        wanted = house.hub.watching or house.desk.as_of_ns == 0 or fresh
+        wanted = house.hub.watching or self._clock.utc_ns() - house.desk.as_of_ns > UNWATCHED_S * 10**9
         if wanted and await house.desk.reckon(changed=house.board.version != self._reckoned):
             self._reckoned = house.board.version
             house.hub.changed()

@@ -44,7 +44,7 @@ sites:
   - {{id: centre, name: "{hostile}", level: province, latitude: 21.2, longitude: 106.1, address: "{hostile}"}}
   - {{id: hub, name: Lục Ngạn, level: district, parent: centre, latitude: 21.3, longitude: 106.5}}
 circuits:
-  - {{id: line, name: "{hostile}", carrier: "{hostile}", contract: "{hostile}", a: centre, b: hub, mbps: 100, system: wan}}
+  - {{id: line, name: "{hostile}", carrier: "{hostile}", contract: "{hostile}", a: centre, b: hub, mbps: 9}}
 targets:
   - {{id: loop, name: "{hostile}", address: 127.0.0.1, site: centre, system: wan, notes: "{hostile}", circuit: line}}
   - id: names
@@ -71,9 +71,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "nobody can sign in yet: open this link once, within a day, and choose a name and a password"
         )["link"]
         until(
-            lambda: all(one["state"] == "up" for one in ask(config, "status")["targets"] if one["target"] == "names"), 20,
+            lambda: all(one["state"] == "up" for one in ask(config, "status")["targets"] if one["target"] == "names"),
+            20,
             "the name server is up",
-        )  # fmt: skip
+        )
         yield Site(base, link, config, daemon, server)
         assert daemon.end() == 0
     server.close()

@@ -11,9 +11,14 @@ from tests.dashboards.conftest import HOSTILE
 
 Schema = dict[str, Any]
 _KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,), "object": (dict,), "array": (list,),
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
     "null": (type(None),),
-}  # fmt: skip
+}
 
 
 def check(value: Any, schema: Schema, components: Schema, where: str = "answer") -> None:

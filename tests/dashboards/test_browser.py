@@ -150,8 +150,13 @@ def test_every_page_fits_a_phone_has_enough_contrast_and_says_nothing_on_the_con
         watched.page.goto(f"{path}{'&' if '?' in path else '?'}lang={language}")
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390, path
         assert watched.page.evaluate(CONTRAST) == [], path
-        assert watched.page.evaluate("[...document.querySelectorAll('input:not([type=hidden]),select,textarea')].filter("
-                                     "(one) => !one.labels.length && !one.getAttribute('aria-label')).length") == 0, path  # fmt: skip
+        assert (
+            watched.page.evaluate(
+                "[...document.querySelectorAll('input:not([type=hidden]),select,textarea')].filter("
+                "(one) => !one.labels.length && !one.getAttribute('aria-label')).length"
+            )
+            == 0
+        ), path
         assert watched.page.locator("h1").count() == 1, path
     assert watched.faults == []
     watched.context.close()
@@ -160,7 +165,8 @@ def test_every_page_fits_a_phone_has_enough_contrast_and_says_nothing_on_the_con
 CONTRAST = """
 () => {
   const light = (colour) => {
-    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255).map((one) => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255)
+      .map((one) => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const ground = (one) => {
@@ -177,7 +183,8 @@ CONTRAST = """
     const style = getComputedStyle(one);
     const [a, b] = [light(style.color), light(ground(one))].sort((x, y) => y - x);
     const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
-    if ((a + 0.05) / (b + 0.05) < (large ? 3 : 4.5)) bad.push(one.className + ": " + one.textContent.trim().slice(0, 30) + " " + style.color + " on " + ground(one));
+    if ((a + 0.05) / (b + 0.05) < (large ? 3 : 4.5)) bad.push(
+      one.className + ": " + one.textContent.trim().slice(0, 30) + " " + style.color + " on " + ground(one));
   }
   return bad;
 }

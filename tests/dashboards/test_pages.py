@@ -1,4 +1,4 @@
-"""The pages of a real daemon: signed in, in two languages, with hostile names, and for those who come with bad intent."""
+"""The pages of a real daemon: in two languages, with hostile names, and for those who come with bad intent."""
 
 from __future__ import annotations
 
@@ -21,10 +21,25 @@ from tests.support.answerer import Answerer
 from tests.support.daemon import COMMAND, Daemon, until
 
 PAGES = (
-    "/", "/incidents", "/incidents?all=1", "/target/loop", "/target/names", "/site/centre", "/site/hub", "/circuit/line",
-    "/system/wan", "/calendar", "/calendar?of=target:loop", "/calendar?of=site:centre&month=2026-01", "/maintenance",
-    "/search", "/search?q=%3Cscript", "/self", "/part/wall", "/part/search?q=luc+ngan",
-)  # fmt: skip
+    "/",
+    "/incidents",
+    "/incidents?all=1",
+    "/target/loop",
+    "/target/names",
+    "/site/centre",
+    "/site/hub",
+    "/circuit/line",
+    "/system/wan",
+    "/calendar",
+    "/calendar?of=target:loop",
+    "/calendar?of=site:centre&month=2026-01",
+    "/maintenance",
+    "/search",
+    "/search?q=%3Cscript",
+    "/self",
+    "/part/wall",
+    "/part/search?q=luc+ngan",
+)
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
@@ -135,9 +150,19 @@ def test_signing_in_gives_a_new_session_and_guessing_has_to_wait(site: Site, bro
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/../web.py", "/static/%2e%2e/web.py", "/static/..%2fweb.py", "/static//etc/passwd", "/target/..%2f..%2fetc",
-     "/incident/99999999999999999999", "/incident/-1", "/site/nowhere", "/nothing", "/target/%00"],
-)  # fmt: skip
+    [
+        "/static/../web.py",
+        "/static/%2e%2e/web.py",
+        "/static/..%2fweb.py",
+        "/static//etc/passwd",
+        "/target/..%2f..%2fetc",
+        "/incident/99999999999999999999",
+        "/incident/-1",
+        "/site/nowhere",
+        "/nothing",
+        "/target/%00",
+    ],
+)
 def test_paths_that_lead_nowhere_are_not_found(browser: httpx2.Client, path: str) -> None:
     assert browser.get(path).status_code == 404
 
@@ -156,7 +181,7 @@ def test_large_bodies_and_what_is_no_http_are_refused(site: Site, browser: httpx
 
 def test_metrics_are_openmetrics_without_names(browser: httpx2.Client) -> None:
     answer = browser.get("/metrics")
-    families = {one.name: one for one in text_string_to_metric_families(answer.text)}
+    families = {one.name: one for one in text_string_to_metric_families(answer.text)}  # type: ignore[no-untyped-call]
     assert "openmetrics-text" in answer.headers["content-type"]
     assert {"haidang_targets", "haidang_probe_lateness_seconds", "haidang_incidents_open"} <= set(families)
     counts = {one.labels["state"]: one.value for one in families["haidang_targets"].samples}
@@ -201,13 +226,16 @@ def test_a_socket_of_systemd_is_used_and_survives(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as passed:
         starter = (
             "import os,sys; os.dup2(int(sys.argv[1]),3); os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1');"
-            "os.set_inheritable(3,True); os.execv(sys.executable,[sys.executable,'-P','-m','haidang','run','--config',sys.argv[2]])"
+            "os.set_inheritable(3,True);"
+            "os.execv(sys.executable,[sys.executable,'-P','-m','haidang','run','--config',sys.argv[2]])"
         )
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", starter, str(passed.fileno()), str(config)], pass_fds=[passed.fileno()], stdout=log,
+                [sys.executable, "-c", starter, str(passed.fileno()), str(config)],
+                pass_fds=[passed.fileno()],
+                stdout=log,
                 stderr=log,
-            )  # fmt: skip
+            )
         try:
             port = passed.getsockname()[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from xml.etree import ElementTree
 
 from hypothesis import given, settings
@@ -89,5 +90,5 @@ def test_curves_are_well_formed_and_break_where_nothing_was_measured(values: dic
     assert len([one for one in root.iter("rect") if (one.get("class") or "").startswith("loss")]) == len(values)
     runs = frame.runs(sorted(values))
     assert sum(map(len, runs)) == len(values)
-    assert all(later - before <= 32 * S for run in runs for before, later in zip(run, run[1:], strict=False))
+    assert all(later - before <= 32 * S for run in runs for before, later in itertools.pairwise(run))
     ElementTree.fromstring(lines(frame, [Line("in", values, area=True)], str, [(5.0, "<90 %>")]))

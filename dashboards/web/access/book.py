@@ -122,7 +122,8 @@ class AccessBook:
                 (now_ns - IDLE_S * 10**9, now_ns - OLDEST_S * 10**9),
             )
             sql.execute(
-                "DELETE FROM session WHERE token IN (SELECT token FROM session ORDER BY seen_ns DESC LIMIT -1 OFFSET ?)",
+                "DELETE FROM session WHERE token IN "
+                "(SELECT token FROM session ORDER BY seen_ns DESC LIMIT -1 OFFSET ?)",
                 (MOST_SESSIONS - 1,),
             )
             sql.execute(

@@ -26,16 +26,20 @@ async def systems(house: House, _values: Values) -> dict[str, Any]:
     board = house.board
     items = []
     for system in board.inventory.systems.values():
-        counts = board.counts(board.of_system(system.id))
+        counts = board.counts(system.id)
         standing = house.desk.standings.get(system.id)
         items.append(
             {
-                "id": system.id, "name": _names(system), "state": system_state(system, counts, standing).value,
-                "objective_percent": system.objective, "targets": {state.value: counts.get(state, 0) for state in State},
+                "id": system.id,
+                "name": _names(system),
+                "state": system_state(system, counts, standing).value,
+                "objective_percent": system.objective,
+                "targets": {state.value: counts.get(state, 0) for state in State},
                 "month": told(standing.figures) if standing else None,
-                "formula": standing.formula if standing else None, "miss_probability": standing.miss if standing else None,
+                "formula": standing.formula if standing else None,
+                "miss_probability": standing.miss if standing else None,
             }
-        )  # fmt: skip
+        )
     return {"items": items, "next": None, "total": len(items)}
 
 
@@ -47,10 +51,17 @@ async def sites(house: House, values: Values) -> dict[str, Any]:
         now = board.site(site.id)
         items.append(
             {
-                "id": site.id, "name": _names(site), "level": site.level, "parent": site.parent, "latitude": site.latitude,
-                "longitude": site.longitude, "state": now.state.value, "targets": now.targets, "not_well": now.bad,
+                "id": site.id,
+                "name": _names(site),
+                "level": site.level,
+                "parent": site.parent,
+                "latitude": site.latitude,
+                "longitude": site.longitude,
+                "state": now.state.value,
+                "targets": now.targets,
+                "not_well": now.bad,
             }
-        )  # fmt: skip
+        )
     return page(items, "id", values)
 
 
@@ -101,8 +112,10 @@ async def incidents(house: House, values: Values) -> dict[str, Any]:
     chosen = found[: values["limit"]]
     more = len(found) > len(chosen)
     return {
-        "items": [_incident(one) for one in chosen], "next": str(chosen[-1].number) if more else None, "total": len(found)
-    }  # fmt: skip
+        "items": [_incident(one) for one in chosen],
+        "next": str(chosen[-1].number) if more else None,
+        "total": len(found),
+    }
 
 
 async def incident(house: House, values: Values) -> dict[str, Any]:
@@ -114,16 +127,23 @@ async def incident(house: House, values: Values) -> dict[str, Any]:
         if one is None:
             return None
         return {
-            **_incident(one), "hidden": [str(check) for check in records.members(sql, number)],
+            **_incident(one),
+            "hidden": [str(check) for check in records.members(sql, number)],
             "timeline": [
-                {"at": utc(event.at_ns), "kind": event.kind, "text": event.text} for event in records.events(sql, number)
+                {"at": utc(event.at_ns), "kind": event.kind, "text": event.text}
+                for event in records.events(sql, number)
             ],
             "messages": [
-                {"step": one.step.value, "contact": one.contact, "channel": one.channel, "state": one.state,
-                 "done": utc(one.done_ns)}
+                {
+                    "step": one.step.value,
+                    "contact": one.contact,
+                    "channel": one.channel,
+                    "state": one.state,
+                    "done": utc(one.done_ns),
+                }
                 for one in records.deliveries(sql, number)
             ],
-        }  # fmt: skip
+        }
 
     found = await house.desk.ask(read)
     if found is None:

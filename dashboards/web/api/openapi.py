@@ -17,7 +17,7 @@ NOW = {"state": STATE, "since": MAYBE_TIME, "reason": TEXT, "cause": MAYBE_TEXT}
 OPEN = {"type": "object"}
 
 
-def _object(**fields: Any) -> dict[str, Any]:
+def _object(**fields: object) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": sorted(fields)}
 
 
@@ -32,32 +32,56 @@ _INCIDENT = {
 }  # fmt: skip
 SCHEMAS: dict[str, Any] = {
     "System": _object(
-        id=TEXT, name=NAMES, state=STATE, objective_percent=MAYBE_NUMBER, formula=MAYBE_TEXT, miss_probability=MAYBE_NUMBER,
-        targets={"type": "object", "additionalProperties": WHOLE}, month={"type": ["object", "null"]},
+        id=TEXT,
+        name=NAMES,
+        state=STATE,
+        objective_percent=MAYBE_NUMBER,
+        formula=MAYBE_TEXT,
+        miss_probability=MAYBE_NUMBER,
+        targets={"type": "object", "additionalProperties": WHOLE},
+        month={"type": ["object", "null"]},
     ),
     "Site": _object(
-        id=TEXT, name=NAMES, level=TEXT, parent=MAYBE_TEXT, latitude=MAYBE_NUMBER, longitude=MAYBE_NUMBER, state=STATE,
-        targets=WHOLE, not_well=WHOLE,
+        id=TEXT,
+        name=NAMES,
+        level=TEXT,
+        parent=MAYBE_TEXT,
+        latitude=MAYBE_NUMBER,
+        longitude=MAYBE_NUMBER,
+        state=STATE,
+        targets=WHOLE,
+        not_well=WHOLE,
     ),
     "Target": _object(**_TARGET),
     "TargetWithChecks": _object(
-        **_TARGET, parents={"type": "array", "items": TEXT}, needs={"type": "array", "items": TEXT},
+        **_TARGET,
+        parents={"type": "array", "items": TEXT},
+        needs={"type": "array", "items": TEXT},
         checks={"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
     ),
     "Check": _CHECK,
     "Incident": _object(**_INCIDENT),
     "IncidentWithTimeline": _object(
-        **_INCIDENT, hidden={"type": "array", "items": TEXT},
+        **_INCIDENT,
+        hidden={"type": "array", "items": TEXT},
         timeline={"type": "array", "items": _object(at=TIME, kind=TEXT, text=TEXT)},
-        messages={"type": "array", "items": _object(step=TEXT, contact=TEXT, channel=TEXT, state=TEXT, done=MAYBE_TIME)},
+        messages={
+            "type": "array",
+            "items": _object(step=TEXT, contact=TEXT, channel=TEXT, state=TEXT, done=MAYBE_TIME),
+        },
     ),
     "Availability": _object(
-        period=TEXT, timezone=TEXT, until=TIME, complete={"type": "boolean"}, formula=TEXT,
-        targets={"type": "array", "items": OPEN}, systems={"type": "array", "items": OPEN},
+        period=TEXT,
+        timezone=TEXT,
+        until=TIME,
+        complete={"type": "boolean"},
+        formula=TEXT,
+        targets={"type": "array", "items": OPEN},
+        systems={"type": "array", "items": OPEN},
         objectives={"type": "array", "items": OPEN},
     ),
     "Problem": _object(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
-}  # fmt: skip
+}
 
 
 def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
@@ -65,8 +89,10 @@ def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Haidang", "version": version,
-            "description": "Read only. Times are UTC. A page's `next` is the `after` (incidents: `before`) of the next one. "
+            "title": "Haidang",
+            "version": version,
+            "description": "Read only. Times are UTC. A page's `next` is the `after` (incidents: `before`) "
+            "of the next one. "
             "Answers carry an ETag; send it back in If-None-Match.",
         },
         "servers": [{"url": "/api/v1"}],
@@ -79,7 +105,7 @@ def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
             },
         },
         "paths": {one.path: {"get": _operation(one)} for one in endpoints},
-    }  # fmt: skip
+    }
 
 
 def _operation(one: Endpoint) -> dict[str, Any]:

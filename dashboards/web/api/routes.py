@@ -24,34 +24,61 @@ from storage.database import DatabaseError
 _STATE = Parameter("state", "only those in this state", {"type": "string", "enum": [state.value for state in State]})
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 10**12}
 ENDPOINTS = (
-    Endpoint("/systems", "Every system: how it is, and how it stands in this month", answers.systems, "System", paged=True),
+    Endpoint(
+        "/systems", "Every system: how it is, and how it stands in this month", answers.systems, "System", paged=True
+    ),
     Endpoint("/sites", "Sites and how they are", answers.sites, "Site", (LIMIT, AFTER), paged=True),
     Endpoint(
-        "/targets", "Targets and how they are", answers.targets, "Target",
-        (*(Parameter(key, f"only those of this {key}", ID) for key in ("system", "site", "circuit", "role")), _STATE, LIMIT,
-         AFTER), paged=True,
+        "/targets",
+        "Targets and how they are",
+        answers.targets,
+        "Target",
+        (
+            *(Parameter(key, f"only those of this {key}", ID) for key in ("system", "site", "circuit", "role")),
+            _STATE,
+            LIMIT,
+            AFTER,
+        ),
+        paged=True,
     ),
     Endpoint(
-        "/targets/{id}", "One target with its checks", answers.target, "TargetWithChecks",
+        "/targets/{id}",
+        "One target with its checks",
+        answers.target,
+        "TargetWithChecks",
         (Parameter("id", "of the target", ID, "path"),),
     ),
     Endpoint("/states", "Checks and their states", answers.states, "Check", (_STATE, LIMIT, AFTER), paged=True),
     Endpoint(
-        "/incidents", "Incidents, the newest first", answers.incidents, "Incident",
-        (Parameter("open", "only those that are open", {"type": "boolean", "default": False}),
-         Parameter("before", "only those with a smaller number", _NUMBER), LIMIT), paged=True,
+        "/incidents",
+        "Incidents, the newest first",
+        answers.incidents,
+        "Incident",
+        (
+            Parameter("open", "only those that are open", {"type": "boolean", "default": False}),
+            Parameter("before", "only those with a smaller number", _NUMBER),
+            LIMIT,
+        ),
+        paged=True,
     ),
     Endpoint(
-        "/incidents/{number}", "One incident with its timeline, what it hides and who was told", answers.incident,
-        "IncidentWithTimeline", (Parameter("number", "of the incident", _NUMBER, "path"),),
+        "/incidents/{number}",
+        "One incident with its timeline, what it hides and who was told",
+        answers.incident,
+        "IncidentWithTimeline",
+        (Parameter("number", "of the incident", _NUMBER, "path"),),
     ),
     Endpoint(
-        "/availability", "How available systems, objectives and targets were in a month", answers.availability,
+        "/availability",
+        "How available systems, objectives and targets were in a month",
+        answers.availability,
         "Availability",
-        (Parameter("month", "default: this one", {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
-         Parameter("system", "only this one and its targets", ID)),
+        (
+            Parameter("month", "default: this one", {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
+            Parameter("system", "only this one and its targets", ID),
+        ),
     ),
-)  # fmt: skip
+)
 
 
 def routes(house: House) -> list[BaseRoute]:
@@ -81,7 +108,7 @@ def _handler(house: House, endpoint: Endpoint) -> Callable[[Request], Awaitable[
             given = {"query": request.query_params, "path": request.path_params}
             known = {one.name for one in endpoint.parameters if one.place == "query"}
             if unknown := sorted(set(request.query_params) - known):
-                raise Problem(
+                raise Problem(  # noqa: TRY301 one place answers with all of them
                     400,
                     "Invalid parameter",
                     f"{unknown[0][:50]} is not a parameter; {', '.join(sorted(known)) or 'none'} are",

@@ -62,11 +62,19 @@ async def page(seat: Seat) -> Response:
         found = await seat.house.desk.ask(read)
     first = words.local(month.start_ns).weekday()
     return seat.page(
-        "calendar.html", kind=kind, name=name, found=found, month=month.name, first=first, today=month_at(seat.now_ns, zone).name,
-        title=_label(thing, name, words.language), shown=f"{words.local(month.start_ns):%m/%Y}",
-        before=month_at(month.start_ns - HOUR_NS, zone).name, after=month_at(month.end_ns + HOUR_NS, zone).name,
+        "calendar.html",
+        kind=kind,
+        name=name,
+        found=found,
+        month=month.name,
+        first=first,
+        today=month_at(seat.now_ns, zone).name,
+        title=_label(thing, name, words.language),
+        shown=f"{words.local(month.start_ns):%m/%Y}",
+        before=month_at(month.start_ns - HOUR_NS, zone).name,
+        after=month_at(month.end_ns + HOUR_NS, zone).name,
         systems=[(one.id, one.label(words.language)) for one in inventory.systems.values()],
-    )  # fmt: skip
+    )
 
 
 def _asked(seat: Seat) -> tuple[str, str]:

@@ -18,8 +18,14 @@ async def page(seat: Seat) -> Response:
         return dict(sql.execute("SELECT state, count(*) FROM notification GROUP BY state"))
 
     return seat.page(
-        "self.html", vitals=house.vitals(), trouble=seat.trouble(), outbox=await house.desk.ask(read), connections=house.gate.connections,
-        watching=house.hub.watching, refused=sum(house.gate.counted.values()) + house.hub.refused,
-        users=house.book.users() if user.may("admin") else [], directory=str(house.configuration.data_dir),
+        "self.html",
+        vitals=house.vitals(),
+        trouble=seat.trouble(),
+        outbox=await house.desk.ask(read),
+        connections=house.gate.connections,
+        watching=house.hub.watching,
+        refused=sum(house.gate.counted.values()) + house.hub.refused,
+        users=house.book.users() if user.may("admin") else [],
+        directory=str(house.configuration.data_dir),
         targets=len(house.board.inventory.targets),
-    )  # fmt: skip
+    )

@@ -54,7 +54,7 @@ async def system(seat: Seat) -> Response:
     if found is None:
         raise Refused(404)
     targets = board.of_system(found.id)
-    counts = board.counts(targets)
+    counts = board.counts(found.id)
     standing = seat.house.desk.standings.get(found.id)
     return seat.page(
         "system.html", system=found, name=found.label(words.language), state=system_state(found, counts, standing),
@@ -82,14 +82,20 @@ async def circuit(seat: Seat) -> Response:
         problem = str(error)
     sites = board.inventory.sites
     return seat.page(
-        "circuit.html", circuit=found, name=found.label(words.language), state=_circuit_state(seat, found),
-        targets=ranked(seat, ends), loads=loads, problem=problem, system=board.inventory.systems.get(found.system or ""),
+        "circuit.html",
+        circuit=found,
+        name=found.label(words.language),
+        state=_circuit_state(seat, found),
+        targets=ranked(seat, ends),
+        loads=loads,
+        problem=problem,
+        system=board.inventory.systems.get(found.system or ""),
         ends=[sites[one] for one in (found.a, found.b) if one is not None and one in sites],
-    )  # fmt: skip
+    )
 
 
 def _neighbours(seat: Seat, circuit: Circuit) -> list[Target]:
-    """Return the routers at a line's ends: where its own targets tell no traffic, a port of theirs may name the line."""
+    """Return the routers at a line's ends: a port of theirs may name the line that its own target tells nothing of."""
     board = seat.house.board
     at_ends = [one for site in (circuit.b, circuit.a) if site for one in board.at_site(site)]
     return [one for one in at_ends if one.snmp is not None and one.role == "router"][:NEIGHBOURS]

@@ -46,12 +46,18 @@ async def _show(seat: Seat, *, may: bool, problem: str = "", filled: dict[str, s
     inventory = seat.house.board.inventory
     values = {"kind": query.get("kind", "site"), "name": query.get("name", ""), "start": "", "end": "", "reason": ""}
     return seat.page(
-        "maintenance.html", status=400 if problem else 200, may=may, problem=problem, kinds=KINDS, filled=filled or values,
+        "maintenance.html",
+        status=400 if problem else 200,
+        may=may,
+        problem=problem,
+        kinds=KINDS,
+        filled=filled or values,
         running=[one for one in found if one.start_ns <= now_ns < one.end_ns][:MOST],
         coming=sorted((one for one in found if one.start_ns > now_ns), key=lambda one: one.start_ns)[:MOST],
         over=sorted((one for one in found if one.end_ns <= now_ns), key=lambda one: -one.end_ns)[:MOST],
-        done=_done(seat), names=[*inventory.systems, *inventory.sites, *inventory.circuits][:1000],
-    )  # fmt: skip
+        done=_done(seat),
+        names=[*inventory.systems, *inventory.sites, *inventory.circuits][:1000],
+    )
 
 
 def _works(sql: sqlite3.Connection) -> list[Maintenance]:
@@ -74,9 +80,12 @@ async def _change(seat: Seat) -> Response:
         if text["do"] == "cancel":
             seat.house.do(
                 "maintenance.cancel",
-                {"number": int(text["number"]) if text["number"].isdigit() else -1, "reason": "cancelled on the web page",
-                 "author": user.name},
-            )  # fmt: skip
+                {
+                    "number": int(text["number"]) if text["number"].isdigit() else -1,
+                    "reason": "cancelled on the web page",
+                    "author": user.name,
+                },
+            )
             key, number = "cancelled", text["number"]
         else:
             answer = seat.house.do(

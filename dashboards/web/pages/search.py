@@ -1,4 +1,4 @@
-"""The inventory, and one box that finds everything in it: by name with or without accents, id, address, carrier, contract."""
+"""The inventory, and one box that finds everything in it: by name with or without accents, id, address, contract."""
 
 from __future__ import annotations
 
@@ -35,12 +35,18 @@ def _write(seat: Seat, asked: str) -> str:
         if one.parent not in inventory.sites or inventory.sites[one.parent or ""].parent is None
     ]
     return seat.render(
-        "results.html", asked=asked, rows=rows, count=count, most=MOST,
+        "results.html",
+        asked=asked,
+        rows=rows,
+        count=count,
+        most=MOST,
         systems=list(inventory.systems.values()) if not asked else [],
         sites=[(one, board.site(one.id)) for one in top] if not asked else [],
         circuits=list(inventory.circuits.values())[:MOST] if not asked else [],
-        targets=[] if asked or inventory.sites else [(one, board.target(one)) for one in list(inventory.targets.values())[:MOST]],
-    )  # fmt: skip
+        targets=[]
+        if asked or inventory.sites
+        else [(one, board.target(one)) for one in list(inventory.targets.values())[:MOST]],
+    )
 
 
 def _state(board: Board, entry: Entry) -> State | None:

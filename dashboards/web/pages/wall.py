@@ -119,15 +119,24 @@ def _write(seat: Seat, latest: list[Row]) -> str:
     return seat.render(
         "wall_live.html",
         calm=not incidents and not bad and not unclear,
-        unclear=unclear, incidents=incidents, open_count=len(desk.incidents),
-        more=len(desk.incidents) - len(incidents), latest=latest, uneasy=bad,
+        unclear=unclear,
+        incidents=incidents,
+        open_count=len(desk.incidents),
+        more=len(desk.incidents) - len(incidents),
+        latest=latest,
+        uneasy=bad,
         overall=state if measured else State.UNKNOWN,
-        tally=[*((state, counts[state]) for state in reversed(SEVERITY) if counts.get(state)),
-               *([(State.MAINTENANCE, len(quiet))] if quiet else [])],
-        trouble=seat.trouble(), map=picture.svg, wide=picture.wide, sites_up=sum(one.state is State.UP for one in known),
+        tally=[
+            *((state, counts[state]) for state in reversed(SEVERITY) if counts.get(state)),
+            *([(State.MAINTENANCE, len(quiet))] if quiet else []),
+        ],
+        trouble=seat.trouble(),
+        map=picture.svg,
+        wide=picture.wide,
+        sites_up=sum(one.state is State.UP for one in known),
         sites_all=len(known) if board.inventory.sites else 0,
         systems=[_tile(house, words, system) for system in board.inventory.systems.values()],
-    )  # fmt: skip
+    )
 
 
 def _place(house: House, words: Words, site: str) -> Place:
@@ -154,23 +163,29 @@ def system_state(system: System, counts: Mapping[State, int], standing: Standing
 
 
 def _tile(house: House, words: Words, system: System) -> Tile:
-    counts = house.board.counts(house.board.of_system(system.id))
+    counts = house.board.counts(system.id)
     standing = house.desk.standings.get(system.id)
     figures = standing.figures if standing else None
     left_s = figures.budget_left_s if figures else None
     budget_s = figures.budget_s if figures else None
     objective = system.objective
     return Tile(
-        system.id, system.label(words.language), system_state(system, counts, standing), counts.get(State.UP, 0),
-        sum(counts.values()), [(state, counts[state]) for state in SEVERITY if state is not State.UP and counts.get(state)],
+        system.id,
+        system.label(words.language),
+        system_state(system, counts, standing),
+        counts.get(State.UP, 0),
+        sum(counts.values()),
+        [(state, counts[state]) for state in SEVERITY if state is not State.UP and counts.get(state)],
         words.percent(figures.availability_percent) if figures else words("wall.reckoning"),
-        words.percent(objective) if objective is not None else "", figures is not None,
+        words.percent(objective) if objective is not None else "",
+        figures is not None,
         words.about(abs(left_s)) if left_s is not None else None,
-        left_s / budget_s if left_s is not None and budget_s else 0.0, left_s is not None and left_s < 0,
+        left_s / budget_s if left_s is not None and budget_s else 0.0,
+        left_s is not None and left_s < 0,
         words.percent(100 * standing.miss, 0) if standing and standing.miss is not None else None,
         standing is not None and (standing.miss or 0) >= RISKY,
         2 * (counts.get(State.DOWN, 0) + counts.get(State.UNREACHABLE, 0)) >= sum(counts.values()) > 0,
-    )  # fmt: skip
+    )
 
 
 def row(seat: Seat, one: records.Incident, hidden: int = 0) -> Row:

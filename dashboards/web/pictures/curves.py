@@ -63,7 +63,7 @@ def smoke(
     frame: Frame, low: Mapping[int, float], median: Mapping[int, float], high: Mapping[int, float],
     most: Mapping[int, float], loss: Mapping[int, float], unit: Callable[[float], str],
 ) -> Markup:  # fmt: skip
-    """Draw round-trip times: a band from fastest to slowest, a darker one up to the 95th percentile, the median; losses on top.
+    """Draw round-trip times: from fastest to slowest, darker up to the 95th percentile, the median; losses on top.
 
     Parameters:
         low, median, high, most: fastest, median, 95th percentile, slowest, milliseconds by time.
@@ -74,12 +74,9 @@ def smoke(
     top = max(ranked[int(len(ranked) * 0.99)] if ranked else 0.0, max(median.values(), default=0.0)) * 1.08
     scale, grid = _axis(top, unit)
     shapes: list[Markup] = []
-    for run in frame.runs(sorted(set(low) & set(most))):
-        shapes.append(_band(frame, run, low, most, scale, "smoke"))
-    for run in frame.runs(sorted(set(low) & set(high))):
-        shapes.append(_band(frame, run, low, high, scale, "smoke dense"))
-    for run in frame.runs(sorted(median)):
-        shapes.append(_path(frame, run, median, scale, "median"))
+    shapes += [_band(frame, run, low, most, scale, "smoke") for run in frame.runs(sorted(set(low) & set(most)))]
+    shapes += [_band(frame, run, low, high, scale, "smoke dense") for run in frame.runs(sorted(set(low) & set(high)))]
+    shapes += [_path(frame, run, median, scale, "median") for run in frame.runs(sorted(median))]
     width = max(2.0, (WIDE - LEFT) * frame.step_s * 1e9 / max(1, frame.end_ns - frame.start_ns))
     for at, percent in loss.items():
         if percent > 0:

@@ -1,4 +1,4 @@
-"""The map of sites: drawn from the coordinates of the configuration, or blocks by the site above where there are none."""
+"""The map of sites: drawn from the configuration's coordinates, or blocks by the site above where there are none."""
 
 from __future__ import annotations
 
@@ -122,8 +122,12 @@ def _mark(place: Place, x: float, y: float, size: float, link: str, *, halo: boo
     if state in BAD:
         size = max(size, 14.0) if halo else size
         shape = element("rect", x=x - size, y=y - size, width=2 * size, height=2 * size, rx=2)
-        cross = element("path", d=f"M{x - size / 2:.1f} {y - size / 2:.1f}L{x + size / 2:.1f} {y + size / 2:.1f}"
-                        f"M{x + size / 2:.1f} {y - size / 2:.1f}L{x - size / 2:.1f} {y + size / 2:.1f}", class_="sign")  # fmt: skip
+        cross = element(
+            "path",
+            d=f"M{x - size / 2:.1f} {y - size / 2:.1f}L{x + size / 2:.1f} {y + size / 2:.1f}"
+            f"M{x + size / 2:.1f} {y - size / 2:.1f}L{x - size / 2:.1f} {y + size / 2:.1f}",
+            class_="sign",
+        )
         around = element("circle", cx=x, cy=y, r=size * 2.4, class_="halo") if halo else ""
         shape = joined((around, shape, cross))
     elif state is State.DEGRADED:
@@ -157,8 +161,15 @@ def _labels(
             if inside and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
                 found.append(
-                    element("text", one.name, x=x + dx, y=y + dy, text_anchor=anchor, class_=f"label d{min(depth[one.id], 2)} {one.state}")
-                )  # fmt: skip
+                    element(
+                        "text",
+                        one.name,
+                        x=x + dx,
+                        y=y + dy,
+                        text_anchor=anchor,
+                        class_=f"label d{min(depth[one.id], 2)} {one.state}",
+                    )
+                )
                 break
     return found
 
@@ -209,7 +220,12 @@ def _blocks(places: Sequence[Place], title: str, link: str) -> Drawing:
                 element("text", name, x=x, y=y + cell * 0.46, text_anchor="middle", class_=f"label d2 {one.state}")
             )
     svg = element(
-        "svg", element("title", title), joined(marks), joined(labels), view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}", class_="map",
+        "svg",
+        element("title", title),
+        joined(marks),
+        joined(labels),
+        view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}",
+        class_="map",
         role="group",
-    )  # fmt: skip
+    )
     return Drawing(svg, wide=False)

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 
 def element(name: str, *inside: str | Markup, **attributes: str | float) -> Markup:
-    """Write an element; texts are escaped, numbers get two decimals, ``class_`` and ``view_box`` are spelt as SVG does."""
+    """Write an element; texts are escaped, numbers get two decimals, names are spelt as SVG does."""
     spelt = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio", "text_anchor": "text-anchor"}
     written = [
         Markup(' {}="{}"').format(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,9 @@ CHECKS = [CheckId(target, probe) for target, probes in (
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(CHECKS), st.sampled_from(list(State))), max_size=30))
-def test_the_counts_are_those_of_a_slow_count(tmp_path_factory, changes: list[tuple[CheckId, State]]) -> None:  # type: ignore[no-untyped-def]
+def test_the_counts_are_those_of_a_slow_count(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[CheckId, State]]
+) -> None:
     board = Board(configuration(tmp_path_factory.mktemp("board")))
     known: dict[CheckId, State] = {}
     for number, (check, state) in enumerate(changes):

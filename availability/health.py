@@ -122,8 +122,7 @@ class HealthEngine:
         """Take one observation in.
 
         Parameters:
-            observation: what a probe found; samples older than the newest one known are passed over (a slow burst
-                that ends after faster samples has nothing to add).
+            observation: what a probe found; samples older than the newest one known only tell where a run began.
             now_ns: UTC nanoseconds.
 
         Returns:
@@ -148,6 +147,7 @@ class HealthEngine:
         for sample in observation.samples:
             at_ns = min(sample.at_ns, now_ns)  # a sample from the future is the clock's error
             if at_ns <= check.sample_ns:
+                check.recall(at_ns, ok=sample.ok)
                 continue
             check.sample_ns = at_ns
             if sample.ok:
@@ -186,6 +186,7 @@ class HealthEngine:
             self._brief(check, check.bad_count, check.bad_since_ns, at_ns, now_ns, out)
         check.bad_count = check.bad_since_ns = 0
         self._settle(check)
+        check.answered_ns = at_ns
         check.good_count += 1
         if check.good_count == 1:
             check.good_since_ns = at_ns

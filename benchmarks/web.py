@@ -207,12 +207,16 @@ def main() -> None:
             time.sleep(3)
             during(client, asked.seconds, "20 open walls")
             stop.set()
+            time.sleep(7)
+            during(client, asked.seconds, "nobody looks")
             stop = threading.Event()
             threads = [threading.Thread(target=flood, args=(base, stop, sent), daemon=True) for _ in range(32)]
             for one in threads:
                 one.start()
             during(client, asked.seconds, "a flood on 32 connections")
             stop.set()
+            time.sleep(3)
+            during(client, asked.seconds, "nobody looks")
             print(f"the flood was answered {sent[0] / asked.seconds:.0f} times a second; load {os.getloadavg()[0]:.1f}")
             client.close()
             daemon.end()

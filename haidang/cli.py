@@ -37,6 +37,7 @@ COMMANDS = {
     "maintenance": "maintenance:app",
     "replay": "replay:replay_file",
     "user": "users:app",
+    "report": "report:app",
     "lab": "lab:app",
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""

@@ -11,6 +11,7 @@ from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Known, Receivers, Syslog, Traps
+from config.schema.reports import Credit, Reports
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -74,6 +75,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.mail.servers[]": MailServer,
     "web": Web,
     "web.tls": Tls,
+    "reports": Reports,
+    "reports.credits[]": Credit,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

@@ -14,6 +14,7 @@ from typing import TypeVar
 from alerting import records
 from alerting.records import Incident
 from availability import spans
+from availability.books import Account, Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
@@ -21,7 +22,6 @@ from availability.spans import Spans
 from availability.timeline import added_up
 from collectors.threads import in_thread
 from config import Configuration
-from haidang.books import Account, Books
 from haidang.clock import Clock
 from storage.database import open_reader
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 AT_ONCE = 2
 """Readers at work at the same time; more of them would only take the processor from each other and from the loop."""
 MOST_WAITING = 64
-SHARE = 0.05
+SHARE = 0.015
 """How much of one processor the standings of the month may take: what takes long is worked out less often."""
 OLDEST_S = 30.0
 MOST_SHOWN = 200

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at, month_named
 from availability.promises import Promise
@@ -14,7 +15,6 @@ from config.schema.named import Named
 from dashboards.web.model.desk import Day, days
 from dashboards.web.pages.when import HOUR_NS, midnights
 from dashboards.web.seat import Refused, Seat
-from haidang.books import Books
 
 KINDS = ("system", "site", "circuit", "target")
 

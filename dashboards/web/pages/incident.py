@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from alerting import records
 from alerting.records import Delivery, Event, Incident
+from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
 from collectors.plan import primary
 from dashboards.web.pages.wall import Row, row
 from dashboards.web.seat import Refused, Seat
-from haidang.books import Books
 from haidang.model import CheckId, State
 
 MOST = 200

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from alerting import records
 from alerting.records import Incident
+from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
@@ -23,7 +24,6 @@ from dashboards.web.pages.measured import interfaces, sensors, smoke
 from dashboards.web.pages.wall import row
 from dashboards.web.pictures import ribbon
 from dashboards.web.seat import Refused, Seat
-from haidang.books import Books
 from haidang.model import CheckId, Interval
 from storage.events import Recorded, recorded
 from storage.metrics import StoreError

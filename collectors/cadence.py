@@ -71,6 +71,7 @@ class Cadence:
         """Slots since the start by how late they were, see `LATENESS_NS`; the last is beyond."""
         self.late_ns = 0
         """All their lateness together."""
+        self._worst_ns = 0
 
     def add(self, name: str, period_s: float, run: Callable[[int], None]) -> None:
         """Run a job from now on, or change the cadence and the function of one with the same name.
@@ -120,6 +121,11 @@ class Cadence:
         lag, self._lag = self._lag, Lag()
         return lag
 
+    def take_worst_ms(self) -> float:
+        """Return how late the latest start was since the last call, and begin anew; apart from `take_lag`."""
+        worst_ns, self._worst_ns = self._worst_ns, 0
+        return worst_ns / 1e6
+
     def __len__(self) -> int:
         return len(self._jobs)
 
@@ -157,6 +163,7 @@ class Cadence:
             lag.worst_ns = max(lag.worst_ns, late)
             self.lateness[bisect.bisect_left(LATENESS_NS, late)] += 1
             self.late_ns += late
+            self._worst_ns = max(self._worst_ns, late)
             if job.period_ns == job.steady_ns:
                 self._push(job, self._next_steady(job, max(now, due)))
             else:

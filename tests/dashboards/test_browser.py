@@ -84,6 +84,10 @@ def test_a_cut_appears_by_itself_within_three_seconds_of_its_verdict_and_so_does
         assert tab.page.title().startswith("Toàn cảnh")
         tab.page.click(".incidents a")
         tab.page.wait_for_selector(".timeline .opened")
+        tab.page.fill("textarea", HOSTILE)
+        tab.page.click("button[value=acknowledge]")
+        tab.page.wait_for_selector("text=an đã tiếp nhận")
+        assert HOSTILE in tab.page.inner_text(".timeline")
     finally:
         site.server.on = True
     tab.page.wait_for_selector(".timeline .resolved", timeout=20_000)

@@ -30,6 +30,7 @@ from config.schema.things import (
 )
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
+from config.schema.web import Web
 from config.secrets import Secret
 from haidang.model import CheckId
 
@@ -119,7 +120,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, reports: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports: the settings as they are in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -137,6 +138,7 @@ class Configuration:
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
+    web: Web
     reports: Reports
     inventory: Inventory
 

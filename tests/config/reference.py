@@ -41,6 +41,7 @@ from config.schema.things import (
     TargetSnmp,
 )
 from config.schema.values import Section, Text, say_seconds
+from config.schema.web import Tls, Web
 from config.secrets import Secret
 
 SECTIONS: dict[str, type[Section]] = {
@@ -79,6 +80,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "web": Web,
+    "web.tls": Tls,
     "reports": Reports,
     "reports.credits[]": Credit,
     "objectives[]": Objective,

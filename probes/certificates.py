@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 from cryptography.hazmat.primitives.hashes import MD5, SHA1
 from cryptography.x509.oid import NameOID
@@ -85,7 +87,9 @@ def _context(
     if certificate:
         made.load_cert_chain(certificate, key or None)
     if weak:
-        made.minimum_version, made.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():  # old versions are deprecated, that is why they are looked for
+            warnings.simplefilter("ignore", DeprecationWarning)
+            made.minimum_version, made.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1
         made.set_ciphers("ALL:@SECLEVEL=0")
     return made
 
@@ -190,8 +194,8 @@ def _weak(own: x509.Certificate) -> list[str]:
             found.append(f"its key has {key.key_size} bits, fewer than 2048")
         if isinstance(own.signature_hash_algorithm, SHA1 | MD5):
             found.append(f"its certificate is signed with {own.signature_hash_algorithm.name.upper()}")
-    except (ValueError, x509.InvalidVersion, Exception):  # noqa: BLE001 keys of kinds the library does not know
-        return found
+    except (ValueError, UnsupportedAlgorithm):
+        pass  # a key of a kind that the library does not know
     return found
 
 

@@ -177,8 +177,9 @@ async def _exchange(attempt: Attempt, stream: Stream, request: h11.Request, body
         data = await stream.read()
     if not data:
         raise Down("it closed the connection without an answer")
+    if not data.startswith(b"HTTP/"[: len(data)]):
+        raise Down(f"its answer is not HTTP: {shown(data, 60)}")
     machine.receive_data(data)
-    attempt.doing = "reading the answer's head"
     with attempt.phase("transfer", "reading the answer"):
         try:
             return await _read(machine, stream)

@@ -71,6 +71,9 @@ class Stream:
             data = bytes(self._buffer)
             self._buffer.clear()
             return data
+        return await self._fetch()
+
+    async def _fetch(self) -> bytes:
         if self.tls is None:
             return await self._receive()
         tls = self.tls
@@ -145,7 +148,7 @@ class Stream:
         return tls
 
     async def _more(self) -> None:
-        data = await self.read()
+        data = await self._fetch()
         if not data:
             what = f" after {shown(bytes(self._buffer[:64]), 40)}" if self._buffer else " without a word"
             raise Down(f"it closed the connection{what}")

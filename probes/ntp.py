@@ -66,7 +66,7 @@ async def ntp(attempt: Attempt, settings: NtpSettings) -> None:
     fields["stratum"] = reply.stratum
     if reply.stratum == 0:
         code = reply.reference.rstrip(b"\0").decode("ascii", "replace")
-        raise Down(f"kiss of death {shown(code)}: {_KISSES.get(code, 'it gives no time')}")
+        raise Down(f"it gives no time: {shown(code)}" + (f", {_KISSES[code]}" if code in _KISSES else ""))
     if reply.leap == 3 or reply.stratum >= UNSYNCHRONIZED:
         raise Down(f"it is not synchronized itself (stratum {reply.stratum}, leap {reply.leap})")
     # RFC 5905 §8: offset and delay of the exchange.

@@ -11,6 +11,7 @@ from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.services import SERVICES
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -64,6 +65,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
     "risks[]": Risk,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -25,10 +25,10 @@ def observation_json(seen: Observation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def show(seen: Observation, *, as_json: bool) -> NoReturn:
-    """Print an observation and end: 0 when it is up, else 1."""
+def show(seen: Observation, *, as_json: bool, more: Mapping[str, object] | None = None) -> NoReturn:
+    """Print an observation and end: 0 when it is up, else 1. ``more`` is for programs only."""
     if as_json:
-        print_json(observation_json(seen))
+        print_json({**observation_json(seen), **(more or {})})
     else:
         typer.echo(
             f"{seen.target} {seen.probe}: {seen.status.value.upper()}"

@@ -14,7 +14,7 @@ from collectors.plan import snmp_access
 from collectors.profiles import library as profiles
 from config import SecretUnavailable
 from haidang.clock import SystemClock
-from haidang.commands import services
+from haidang.commands import lines, services
 from haidang.commands.access import (
     AuthPassword,
     AuthProtocol,
@@ -53,7 +53,7 @@ probe = typer.Typer(
     help="Probe something once, now, and say what came back: "
     "UP, DOWN or UNKNOWN (the probe could not be made), why, and each phase's time.",
 )
-for name, command in services.COMMANDS.items():
+for name, command in (*services.COMMANDS.items(), *lines.COMMANDS.items()):
     probe.command(name)(command)
 
 

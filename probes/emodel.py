@@ -56,7 +56,7 @@ def r_factor(
     ro, no = _basic_ratio()
     lost = max(0.0, min(100.0, loss_percent))
     effective = codec.impairment + (95 - codec.impairment) * lost / (lost / max(1.0, burst_ratio) + codec.robustness)
-    return max(0.0, ro - _simultaneous(ro, no) - _delay(ro, no, max(0.0, delay_ms)) - effective)
+    return max(0.0, ro - _simultaneous(ro, no, delay_ms) - _delay(ro, no, max(0.0, delay_ms)) - effective)
 
 
 def mos(r: float) -> float:
@@ -75,11 +75,11 @@ def _basic_ratio() -> tuple[float, float]:
     return 15 - 1.5 * (_SLR + no), no
 
 
-def _simultaneous(ro: float, no: float) -> float:
+def _simultaneous(ro: float, no: float, delay_ms: float) -> float:
     """Is: too loud, side tone, quantizing (§7.3)."""
     xolr = _OLR + 0.2 * (64 + no - _RLR)
     iolr = 20 * ((1 + (xolr / 8) ** 8) ** (1 / 8) - xolr / 8)
-    stmro = -10 * math.log10(10 ** (-_STMR / 10) + 10 ** (-_TELR / 10))
+    stmro = -10 * math.log10(10 ** (-_STMR / 10) + math.exp(-delay_ms / 4) * 10 ** (-_TELR / 10))
     ist = (
         12 * (1 + ((stmro - 13) / 6) ** 8) ** (1 / 8)
         - 28 * (1 + ((stmro + 1) / 19.4) ** 35) ** (1 / 35)

@@ -190,6 +190,9 @@ class _Tracer:
 
     def path(self, mtu: int | None) -> Path:
         hops = self._hops[: self.end] if self.end else self._hops
+        refused = next((index for index, hop in enumerate(hops) if hop.words), None)
+        if refused is not None and not self.end:  # it refuses whatever should go further, whoever counts as its hop
+            hops = hops[: refused + 1]
         while hops and not hops[-1].addresses:
             hops = hops[:-1]
         return Path(self._address, tuple(hops), bool(self.end), mtu)
@@ -258,7 +261,7 @@ class _Tracer:
             hop = self._hops[asked[0] - 1]
             self._note(hop, error.offender, now - asked[1])
             if error.kind != _EXCEEDED[self._version]:
-                hop.words = error.text
+                hop.words = error.text.partition(", says ")[0]
         for _ in range(256):
             try:
                 data, name = self._sock.recvfrom(65_536)

@@ -48,14 +48,17 @@ class Outbox:
         self.domain = _dots(domain) or "haidang.invalid"
 
     def put(
-        self, incident: int, step: Step, recipient: Recipient, payload: Mapping[str, Any], created_ns: int
+        self, incident: int | None, step: Step, recipient: Recipient, payload: Mapping[str, Any], created_ns: int
     ) -> str:  # fmt: skip
         """Put a message in; part of the caller's transaction, so that it is there exactly if its cause is.
+
+        Parameters:
+            incident: its number; ``None`` for what belongs to none.
 
         Returns:
             its message id.
         """
-        message_id = f"<{incident}-{step}-{_dots(recipient.contact) or 'x'}-{secrets.token_hex(8)}@{self.domain}>"
+        message_id = f"<{incident or 0}-{step}-{_dots(recipient.contact) or 'x'}-{secrets.token_hex(8)}@{self.domain}>"
         with self._database.transaction() as sql:
             sql.execute(
                 "INSERT INTO notification (incident, step, contact, channel, address, language, message_id, payload, "

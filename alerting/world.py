@@ -35,6 +35,8 @@ class Step(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""
+    REPORT = "report"
+    """A month's report: of no incident, with files attached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ COMMANDS = {
     "forecast": "forecast:forecast",
     "maintenance": "maintenance:app",
     "replay": "replay:replay_file",
+    "report": "report:app",
     "lab": "lab:app",
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from availability import spans
+from availability.books import Account, Books
 from availability.burn import Burn, burns, lost_at_ns
 from availability.forecast import DAY_S, Forecaster, Outage, Record
 from availability.objectives import Figures
@@ -22,7 +23,6 @@ from availability.timeline import DOWN, Timeline, added_up
 from collectors.losses import BadShare
 from collectors.plan import primary
 from config import Configuration, Target
-from haidang.books import Account, Books
 from haidang.model import State
 from storage.accounts import ForecastRow
 from storage.database import open_reader

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerting.world import Recipient, Subject, Words
+from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
@@ -12,7 +13,6 @@ from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.named import Named
-from haidang.books import Books
 from haidang.model import CheckId
 from storage.ledger import LedgerReader
 

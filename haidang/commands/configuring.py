@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from availability.books import weights
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.starter import StarterRefused, write_starter
-from haidang.books import weights
 from haidang.commands.common import JsonOption, fail, find_config, print_json
 
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and describe the configuration.")

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from availability.books import Books
 from availability.maintenance import covers
 from availability.promises import promises
 from collectors.losses import BadShare, losses
 from config import Configuration
 from haidang import calibration, show, statements
-from haidang.books import Books
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.commands.metrics import ask_store
 from haidang.commands.reading import holder, ledger

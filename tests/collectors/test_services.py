@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import config
-from availability.degradation import measure, troubles
 from availability.check import Check
+from availability.degradation import measure, troubles
 from availability.rule import Rule
 from collectors.names import AddressBook
 from collectors.plan import plan
@@ -39,11 +39,11 @@ def test_every_probe_has_a_section_with_its_settings_and_the_same_defaults() -> 
 
 async def test_the_labs_services_are_watched_as_configured(tmp_path: Path) -> None:
     async with opened("sip", "rtsp", ("https", {"certificate": {"expires_in_days": 5}}), "smtp", "ntp", "http") as lab:
-        (tmp_path / "ca.pem").write_bytes(Path(lab.services.authority).read_bytes())
         (tmp_path / "haidang.yaml").write_text(
             "haidang: 1\ntargets:\n  - id: all\n    address: 127.0.0.1\n"
             f"    sip: {{port: {lab.port('sip')}}}\n    rtsp: {{port: {lab.port('rtsp')}, path: /live}}\n"
-            f"    tls: {{port: {lab.port('https')}, trust: ca.pem}}\n    smtp: {{port: {lab.port('smtp')}}}\n"
+            f"    tls: {{port: {lab.port('https')}, trust: {lab.services.authority}}}\n"
+            f"    smtp: {{port: {lab.port('smtp')}}}\n"
             f"    ntp: {{port: {lab.port('ntp')}}}\n    tcp: {{port: {lab.port('smtp')}}}\n"
             f"    http: {{port: {lab.port('http')}, status: 100-599}}\n",
             encoding="utf-8",

@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
 from config.schema.objectives import Objective, ServiceHours
-from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.receivers import Known, Receivers, Syslog, Traps
+from config.schema.reports import Credit, Reports
 from config.schema.services import SERVICES
 from config.schema.settings import (
     Confirmation,
@@ -56,6 +57,7 @@ SECTIONS: dict[str, type[Section]] = {
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
+    "receivers.known[]": Known,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -72,6 +74,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "reports": Reports,
+    "reports.credits[]": Credit,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

@@ -5,11 +5,12 @@ The daemon adapts the configuration and the ledger to this; nothing here knows h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from alerting.severity import Impact
 from availability.objectives import Figures
 from haidang.model import CheckId
 
@@ -32,6 +33,14 @@ class Step(StrEnum):
     """It flaps no longer and is down."""
     FLAPPED = "flapped"
     """It flaps no longer and is up: the incident's end."""
+    REOPENED = "reopened"
+    """It failed again soon after it was back: the same incident."""
+    GROWN = "grown"
+    """More is affected than was told, or it is worse."""
+    STILL = "still"
+    """It lasts; nobody has acknowledged it, or the time for that is over."""
+    SPLIT = "split"
+    """What it went on in is over, and this lasts."""
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""
@@ -102,6 +111,14 @@ class World(Protocol):
 
     def behind(self, check: CheckId) -> Sequence[CheckId]:
         """Return the checks that cannot be reached while this one is down."""
+        ...
+
+    def above(self, check: CheckId) -> Sequence[CheckId]:
+        """Return the checks any one of which leads to this one: its ways."""
+        ...
+
+    def impact(self, checks: Collection[CheckId]) -> Impact:
+        """Say what cannot be used while these checks fail, with all that is behind them; without the budget."""
         ...
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:

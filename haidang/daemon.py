@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import sqlite3
@@ -31,15 +30,19 @@ from collectors.profiles import device_profiles
 from collectors.receiver import Keeper
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
-from haidang import __version__, logs, reporting
+from haidang import __version__, handling, logs, reporting
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
+from haidang.desk import Desk
+from haidang.evidence import Sources
 from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
-from haidang.model import CheckId, FieldValue, Point
+from haidang.measuring import own_figures
+from haidang.model import CheckId, Point
 from haidang.pipeline import Pipeline
+from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
 from haidang.telling import Telling
 from haidang.watching import Watching
@@ -139,7 +142,8 @@ class Daemon:
         self._calendar.start()
         snapshots.keep(self._database, described(self._configuration), self._clock.utc_ns())
         self._outbox.try_now()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
+        self._forget(self._desk.others(gone))
         await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -160,6 +164,7 @@ class Daemon:
             self._keep("names", self._names),
             self._keep("reload", self._reload_when_asked),
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
+            self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
         ]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
@@ -179,16 +184,20 @@ class Daemon:
         self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
         self._outbox = Outbox(database, clock, mail_domain(configuration))
         notifier = Notifier(self._outbox, self._world, configuration.timezone)
-        self._incidents = Incidents(database, clock, self._world, notifier)
+        self._incidents = Incidents(database, clock, self._world, notifier, handling.policy(configuration))
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
         )  # fmt: skip
-        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
+        self._desk = Desk(
+            configuration, database, clock, self._incidents, self._sender.wake,
+            Sources(self._health.state, self._store),
+        )  # fmt: skip
+        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs() | self._desk.verbs())
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped, self._maintaining.silences,
+            self._clock_stepped, self._maintaining.silences, self._desk.take,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -295,6 +304,7 @@ class Daemon:
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
         self._maintaining.use(fresh)
+        self._desk.use(fresh)
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()
@@ -325,6 +335,7 @@ class Daemon:
     async def _tick(self) -> None:
         self._pipeline.tick()
         self._maintaining.tick()
+        self._desk.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -355,20 +366,15 @@ class Daemon:
                 continue
 
     async def _measure_self(self) -> None:
-        """Store how we are doing: lag, skipped slots, our own losses, memory and processor time."""
-        lag, store = self._cadence.take_lag(), self._store.status()
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        fields: dict[str, FieldValue] = {
-            "slots": lag.runs, "slots_skipped": lag.skipped + self._watching.skipped(),
-            "lag_mean_ms": round(lag.total_ns / max(1, lag.runs) / 1e6, 3), "lag_max_ms": round(lag.worst_ns / 1e6, 3),
-            "icmp_dropped": self._watching.icmp.drops(), "rates_dropped": self._watching.dropped_rates(),
-            "suspects": self._health.suspects(),
-            "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
-            "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
-            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
-            **self._received(),
-        }  # fmt: skip
+        """Store how we are doing."""
+        fields = own_figures(
+            self._cadence, self._watching, self._health, self._pipeline, self._store, self._keeper, self._telling
+        )
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    async def _look_at_self(self) -> None:
+        ways = len(self._parts.channels(self._configuration))
+        self._desk.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
 
     async def _measure_load(self) -> None:
         """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
@@ -378,17 +384,9 @@ class Daemon:
         except StoreError as error:
             logger.warning("load of the circuits not measured", reason=str(error))
             return
-        self._store.add(load.points(found, now_ns))
-
-    def _received(self) -> dict[str, FieldValue]:
-        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
-        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
-        if not counted:
-            return {}
-        return {
-            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
-            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
-        }  # fmt: skip
+        points = load.points(found, now_ns)
+        self._store.add(points)
+        self._desk.take(points)
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
@@ -424,8 +422,10 @@ class Daemon:
         self._control.close()
         self._calendar.close()
         self._watching.close()
+        await self._desk.close()
         try:
             self._pipeline.tick()
+            self._pipeline.write_all()
             self._ledger.end(self._clock.utc_ns())
         except sqlite3.Error as error:
             logger.error("the end could not be written", error=str(error))  # noqa: TRY400 the error says it all

@@ -23,6 +23,7 @@ from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
 from haidang.rehearsal import Postbox, rehearse
+from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
 from lab.control import listen
 from lab.network import isolate
@@ -206,6 +207,8 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
             _seen(sql, incident, wall)
             for incident in reversed(records.incidents(sql, resolved=True, limit=1_000_000))
             if wall.true_ns(incident.opened_ns) >= truth.start_ns
+            and incident.merged_into is None
+            and incident.check not in CHECKS  # what ails the daemon itself is not in the scenario's truth
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}
@@ -241,8 +244,10 @@ def _until(interval: Interval, truth: Truth, wall: WallClock) -> int:
 def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) -> Seen:
     sent = Counter(one.contact for one in records.deliveries(sql, incident.number) if one.state == "sent")
     checks: list[CheckId] = [incident.check]
-    if incident.check.probe in RISK_KINDS:
+    if incident.check.probe in RISK_KINDS or incident.check == records.STORM:
         checks += records.members(sql, incident.number)
+    else:
+        checks += [child.check for child in records.children(sql, incident.number)]
     return Seen(
         incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
         wall.true_ns(incident.opened_ns),

@@ -26,6 +26,10 @@ GATHER_NS = 200_000_000
 """Commits follow each other no faster than this; what becomes certain meanwhile shares the next one."""
 
 
+MOST = 500
+"""Transitions in one commit; the loop goes on between two, and ten thousand verdicts at once do not hold it."""
+
+
 class Pipeline:
     """Takes observations in.
 
@@ -36,12 +40,14 @@ class Pipeline:
         told: called after a commit that may have put messages into the outbox.
         stepped: called when the wall clock was moved, with what it would have shown and what it shows.
         silences: tells whether a change is recorded and nobody is told: maintenance.
+        rules: gets every point on its way to the store.
     """
 
     def __init__(
         self, clock: Clock, database: Database, health: HealthEngine, ledger: Ledger, incidents: Incidents,
         store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
         silences: Callable[[Transition], bool] = lambda _: False,
+        rules: Callable[[Sequence[Point]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -52,6 +58,7 @@ class Pipeline:
         self._told = told
         self._stepped = stepped
         self._silences = silences
+        self._rules = rules
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
@@ -64,8 +71,7 @@ class Pipeline:
         if step is not None:
             before_ns, after_ns = step
             logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
-            if self._unwritten:
-                self.write()  # with the times they were judged by, before the ledger follows the step
+            self.write_all()  # with the times they were judged by, before the ledger follows the step
             self._health.shift(after_ns - before_ns)
             self._stepped(before_ns, after_ns)
 
@@ -79,6 +85,7 @@ class Pipeline:
                 self._write_soon()
         if points:
             self._store.add(points)
+            self._rules(points)
 
     def tick(self) -> None:
         """Let time pass for the judges, and try again what could not be written. Call it every second."""
@@ -86,6 +93,11 @@ class Pipeline:
         self._unwritten += self._health.tick(self._clock.utc_ns())
         if self._unwritten:
             self.write()
+        try:
+            if self._incidents.tick():
+                self._told()
+        except sqlite3.Error as error:
+            logger.error("what is due could not be told, tried again", error=str(error))  # noqa: TRY400 all is said
 
     def _write_soon(self) -> None:
         """Write at once; in a storm, when the last write is only just over, with those that come meanwhile.
@@ -98,8 +110,15 @@ class Pipeline:
         elif self._planned is None:
             self._planned = asyncio.get_running_loop().call_later((GATHER_NS - since_ns) / 1e9, self.write)
 
+    def write_all(self) -> None:
+        """Write all that waits, however long it takes: at the end, and before times change their meaning."""
+        while self._unwritten:
+            self.write()
+            if self._refused:
+                return
+
     def write(self) -> None:
-        """Write transitions, incidents and messages as one fact.
+        """Write transitions, incidents and messages as one fact; of very many the first, and soon the others.
 
         When the disk refuses, they are kept in memory in their order and tried again with the next tick: an
         alarm that cannot be written is not forgotten, and the probing goes on.
@@ -107,7 +126,8 @@ class Pipeline:
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        batch = self._unwritten
+        batch = self._unwritten[:MOST]
+        written = len(batch)
         try:
             with self._database.transaction():
                 for transition in batch:
@@ -115,7 +135,7 @@ class Pipeline:
         except sqlite3.OperationalError as error:
             self._refused = True
             logger.error(  # noqa: TRY400 the traceback says nothing that the error does not
-                "the ledger cannot be written, kept in memory", waiting=len(batch), error=str(error),
+                "the ledger cannot be written, kept in memory", waiting=len(self._unwritten), error=str(error),
                 cure=f"check free space and rights of {self._database.path}",
             )  # fmt: skip
             return
@@ -123,7 +143,7 @@ class Pipeline:
             logger.exception("a batch of transitions was refused, written one by one", transitions=len(batch))
             batch = [transition for transition in batch if self._written_alone(transition)]
         self._refused = False
-        self._unwritten = []
+        self._unwritten = self._unwritten[written:]
         self._written_ns = self._clock.monotonic_ns()
         for transition in batch:
             logger.info(
@@ -132,6 +152,8 @@ class Pipeline:
                 cause=str(transition.cause) if transition.cause else None,
             )  # fmt: skip
         self._told()
+        if self._unwritten:
+            self._write_soon()
 
     def _write_one(self, transition: Transition) -> None:
         self._ledger.record(transition)

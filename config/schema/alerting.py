@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from config.schema.incidents import Incidents, Severities
 from config.schema.network import HostName, Port, Sender
+from config.schema.rules import MetricRule
 from config.schema.values import Boolean, Refusal, Section, Slug, line, seconds
 from config.secrets import Secret
 
@@ -64,6 +66,9 @@ class Alerting(Section):
 
     to: tuple[Slug, ...] = Field((), description="contacts told of every incident")
     mail: Mail | None = Field(None, description="the way by mail")
+    incidents: Incidents = Field(default_factory=Incidents, description="what belongs together, and when it is told")
+    rules: tuple[MetricRule, ...] = Field((), description="when a measurement is an incident")
+    severity: Severities = Field(default_factory=Severities, description="how bad an incident is")
 
 
 def _is_loopback(host: str) -> bool:

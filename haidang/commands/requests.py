@@ -30,10 +30,16 @@ def bounds(zone: ZoneInfo, start: str, to: str | None, lasting: str | None) -> t
     start_ns = moment(start, zone)
     if to is not None:
         return start_ns, moment(to, zone)
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", lasting or "")
-    if match is None:
+    lasting_ns = span_ns(lasting or "")
+    if lasting_ns is None:
         fail(f'--for: "{lasting}" is not a duration: write 90m, 2h or 1d')
-    return start_ns, start_ns + int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]] * 10**9
+    return start_ns, start_ns + lasting_ns
+
+
+def span_ns(text: str) -> int | None:
+    """Return a duration as a person gave it (``90m``, ``2h``, ``1d``), nanoseconds; ``None`` when it is none."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", text)
+    return int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]] * 10**9 if match else None
 
 
 def moment(text: str, zone: ZoneInfo) -> int:

@@ -9,9 +9,11 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.document import Document
+from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Credit, Reports
+from config.schema.rules import MetricRule, Tag
 from config.schema.services import SERVICES
 from config.schema.settings import (
     Confirmation,
@@ -72,6 +74,11 @@ SECTIONS: dict[str, type[Section]] = {
     "contacts[]": Contact,
     "risks[]": Risk,
     "alerting": Alerting,
+    "alerting.incidents": Incidents,
+    "alerting.rules[]": MetricRule,
+    "alerting.rules[].where[]": Tag,
+    "alerting.severity": Severities,
+    "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
     "reports": Reports,
@@ -104,7 +111,8 @@ def default(name: str, field: FieldInfo) -> str:
     if value is None or value in ((), "", {}):
         return "–"
     if isinstance(value, tuple):
-        return f"`[{', '.join(value)}]`"
+        words = [say_seconds(one) for one in value] if name.endswith("_s") else value
+        return f"`[{', '.join(words)}]`"
     if name.endswith("_s"):
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):

@@ -30,6 +30,7 @@ contacts: [{id: oncall, email: oncall@example.org}]
 alerting:
   to: [oncall]
   mail: {from: haidang@example.org, servers: [{host: 127.0.0.1, port: 2525, security: none}]}
+  incidents: {hold: 0, storm: 1000, reopen: 0}
 targets:
 """ + "".join(f"  - {{id: t{number}, address: 127.8.0.{number + 1}}}\n" for number in range(TARGETS))
 

@@ -98,7 +98,9 @@ async def test_chrony_gives_the_time_of_this_machine(tmp_path: Path) -> None:
     command = [chronyd, "-d", "-x", "-u", "root", "-f", str(tmp_path / "chrony.conf")]
     with program(command, port, udp=True, folder=tmp_path):
         async with asyncio.timeout(10):
-            while (seen := await ask("ntp", NtpSettings(port=port, timeout_s=1))).status is Status.DOWN:
+            while (  # noqa: ASYNC110 what is waited for happens in another program
+                seen := await ask("ntp", NtpSettings(port=port, timeout_s=1))
+            ).status is Status.DOWN:
                 await asyncio.sleep(0.05)  # it does not listen yet, or has no time yet
     assert (seen.status, seen.reason) == (Status.UP, "")
     assert seen.fields["stratum"] == 5

@@ -16,6 +16,7 @@ from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
+from config.schema.services import SERVICES, RtspService, Service
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -49,6 +50,7 @@ class Target:
         probes: what it is probed by, never empty.
         icmp, snmp, dns, host: effective settings of each of these probes, ``None`` where it is not used.
         credential: the access for ``snmp``.
+        services: settings of the other probes, by kind.
         confirmation: its own, else its role's, else the general one.
     """
 
@@ -66,6 +68,7 @@ class Target:
     credential: Credential | None
     dns: TargetDns | None
     host: HostSettings | None
+    services: Mapping[ProbeKind, Service]
     circuit: str | None
     notify: tuple[str, ...]
     notes: str
@@ -156,6 +159,10 @@ class Configuration:
                 found[f"credentials {access.id} community"] = access.community
                 found[f"credentials {access.id} auth.password"] = access.auth.password if access.auth else None
                 found[f"credentials {access.id} priv.password"] = access.priv.password if access.priv else None
+        for target in self.inventory.targets.values():
+            rtsp = target.services.get("rtsp")
+            if isinstance(rtsp, RtspService):
+                found[f"targets {target.id} rtsp.password"] = rtsp.password
         return {name: secret for name, secret in found.items() if secret is not None}
 
 
@@ -210,6 +217,7 @@ def _target(
         credential=things.credentials.get(snmp.credential) if snmp else None,
         dns=(effective(probing.dns, target.dns) if target.dns else plain_dns) if "dns" in kinds else None,
         host=(target.host or probing.host) if "host" in kinds else None,
+        services={kind: getattr(target, kind) or SERVICES[kind]() for kind in kinds if kind in SERVICES},
         circuit=target.circuit,
         notify=target.notify,
         notes=target.notes,

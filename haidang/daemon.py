@@ -28,7 +28,6 @@ from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
 from collectors.receiver import Keeper
-from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
 from dashboards.web.house import Vitals
@@ -53,6 +52,7 @@ from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
+from probes.threads import in_thread
 from reports.snapshot import described
 from storage import snapshots
 from storage.database import Database

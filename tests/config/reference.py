@@ -14,6 +14,7 @@ from config.schema.objectives import Objective, ServiceHours
 from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Credit, Reports
 from config.schema.rules import MetricRule, Tag
+from config.schema.services import SERVICES
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -69,6 +70,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
     "risks[]": Risk,

@@ -37,7 +37,7 @@ from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
 from haidang.desk import Desk
-from haidang.evidence import Sources
+from haidang.evidence import Sources, Trace, followed
 from haidang.foretelling import rows_now
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
@@ -82,6 +82,7 @@ class Parts:
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
         web: whether pages may be served at all.
+        trace: follows the way to an address, ``None`` where there is none.
     """
 
     database: Callable[[Path, str], Database] = Database
@@ -90,6 +91,7 @@ class Parts:
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
     channels: Callable[[Configuration], dict[str, Channel]] = channels
     web: bool = True
+    trace: Trace | None = followed
 
 
 REAL = Parts()
@@ -201,7 +203,7 @@ class Daemon:
         )  # fmt: skip
         self._desk = Desk(
             configuration, database, clock, self._incidents, self._sender.wake,
-            Sources(self._health.state, self._store),
+            Sources(self._health.state, self._store, self._parts.trace and self._trace),
         )  # fmt: skip
         verbs = self._maintaining.verbs() | self._desk.verbs()
         self._worst_late_ns, self._started_ns = 0, clock.utc_ns()
@@ -238,6 +240,10 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    async def _trace(self, name: str) -> Sequence[str]:
+        address = self._addresses.address(name)
+        return await self._parts.trace(address) if self._parts.trace and address else ()
 
     def _look(self, target: str) -> bool:
         return self._watching.look(target)

@@ -24,6 +24,8 @@ from config import Configuration, Target
 from haidang.clock import Clock
 from haidang.model import CheckId, State
 from haidang.show import local
+from probes.icmp import IcmpUnavailable
+from probes.path import trace
 from storage.database import Database
 from storage.events import Recorded, heard
 from storage.ledger import LedgerReader
@@ -37,6 +39,7 @@ AFTER_TOLD_NS = 10 * S
 TOO_LATE_NS = 600 * S
 """What happened longer ago than this, as after a restart of the daemon, is not looked into any more."""
 DEADLINE_S = 20.0
+TRACE_S = 8.0
 AT_ONCE = 4
 MOST_WAITING = 50
 MOST_LINES = 12
@@ -51,7 +54,25 @@ _SAID = {
 _PORT = {1: "up", 2: "down", 3: "testing", 4: "unknown", 5: "dormant", 6: "notPresent", 7: "lowerLayerDown"}
 
 Trace = Callable[[str], Awaitable[Sequence[str]]]
-"""Follows the way to an address and returns a line for each hop; the last one says where it ends."""
+"""Follows the way to an address and returns where it ends, and a line for each hop."""
+
+
+async def followed(address: str) -> Sequence[str]:
+    """Follow the way to an address with echoes, see `Trace`; no lines where none can be sent.
+
+    Raises:
+        OSError: this machine has no route there.
+    """
+    try:
+        path = await trace(address, TRACE_S)
+    except IcmpUnavailable:
+        return []
+    hops = [
+        f"hop {hop.number}: {' '.join(hop.addresses) or 'no answer'}"
+        + (f" {hop.rtt_ms:.1f} ms, {hop.loss_percent:.0f} % lost" if hop.rtt_ms is not None else "")
+        for hop in path.hops
+    ]
+    return [path.words, *hops]
 
 
 @dataclass(frozen=True, slots=True)

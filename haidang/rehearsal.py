@@ -96,6 +96,7 @@ def rehearse(
         store=_store,
         channels=lambda _configuration: {"mail": postbox},
         web=False,
+        trace=None,
     )
 
     async def live() -> None:

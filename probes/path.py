@@ -82,7 +82,7 @@ class Path:
         """Say in a sentence where the way ends."""
         mtu = "" if self.mtu is None else f", packets of {self.mtu} bytes get through"
         if self.reached:
-            return f"{self.address} is {len(self.hops)} hops away{mtu}"
+            return f"{self.address} is {len(self.hops)} {'hop' if len(self.hops) == 1 else 'hops'} away{mtu}"
         last = self.last
         if last is None:
             return f"nobody on the way to {self.address} answers"

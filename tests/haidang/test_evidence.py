@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from alerting.records import Owner
 from collectors.points import series
 from config import load
 from haidang.clock import ManualClock
-from haidang.evidence import AFTER_TOLD_NS, MOST_LINES, Gathering, Sources
+from haidang.evidence import AFTER_TOLD_NS, MOST_LINES, Gathering, Sources, followed
 from haidang.model import CheckId, Point, State, Transition
 from haidang.world import ConfiguredWorld
 from lab.simulated import SimulatedLoop
@@ -172,6 +173,12 @@ def test_a_trace_that_never_ends_costs_only_itself(bench: Bench) -> None:
     assert "path" not in found
     assert "samples" in found
     assert "others" in found
+
+
+async def test_a_trace_is_a_sentence_and_a_line_for_each_hop() -> None:
+    where, hop = await followed("127.0.0.1")
+    assert where == "127.0.0.1 is 1 hop away"
+    assert re.fullmatch(r"hop 1: 127\.0\.0\.1 \d+\.\d ms, 0 % lost", hop)
 
 
 def test_the_trace_comes_first_and_nothing_is_longer_than_agreed(bench: Bench) -> None:

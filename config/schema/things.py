@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.schema.channels import ContactWay
 from config.schema.named import Named
 from config.schema.network import Address, EngineId, Mailbox, Port
 from config.schema.objectives import Objective
+from config.schema.oncall import Rota
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
@@ -176,6 +178,7 @@ class Contact(Named):
 
     email: Mailbox | None = Field(None, description="where mail goes")
     language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
+    ways: tuple[ContactWay, ...] = Field((), description="how to reach them, the best first; default: by mail")
 
 
 class Risk(Named):
@@ -194,6 +197,7 @@ LISTS: dict[str, type[Section]] = {
     "circuits": Circuit,
     "targets": Target,
     "contacts": Contact,
+    "rotas": Rota,
     "objectives": Objective,
     "risks": Risk,
 }

@@ -8,9 +8,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
+from config.schema.channels import Command, ContactWay, Service, Webhook
 from config.schema.document import Document
 from config.schema.objectives import Objective, ServiceHours
+from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -66,10 +69,20 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[].dns": TargetDns,
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
+    "contacts[].ways[]": ContactWay,
+    "rotas[]": Rota,
+    "rotas[].layers[]": Layer,
     "risks[]": Risk,
     "alerting": Alerting,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "alerting.webhooks[]": Webhook,
+    "alerting.services[]": Service,
+    "alerting.commands[]": Command,
+    "alerting.routes[]": Route,
+    "alerting.routes[].steps[]": EscalationStep,
+    "alerting.drill": Drill,
+    "alerting.heartbeat": Heartbeat,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

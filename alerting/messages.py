@@ -6,7 +6,7 @@ on its way into a template, and HTML is escaped after that: a device's name can 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alerting.catalogue import Catalogue
-from alerting.records import Incident
+from alerting.records import STORM, Incident, Owner
 from alerting.text import clean
 from alerting.world import Step, in_language
 from availability.objectives import Figures
 
-_NAMES_SHOWN = 5
-_BEGINS = frozenset({Step.OPENED, Step.FLAPPING, Step.STEADY})
+NAMES_SHOWN = 5
+_LINES_SHOWN = 12
+_BEGINS = frozenset({Step.OPENED, Step.FLAPPING, Step.STEADY, Step.REOPENED, Step.GROWN, Step.STILL, Step.SPLIT})
 """Steps after which somebody has to do something."""
 
 
@@ -32,8 +33,9 @@ class Situation:
         incident: as it is after the step.
         step: what the message tells.
         now_ns: the time the step was confirmed.
-        affected: names of what cannot be reached meanwhile, in the reader's language.
+        affected: names of what cannot be reached meanwhile, in the reader's language; the first of them suffice.
         figures: of the month up to now; ``None`` when nobody has any.
+        count: how many are affected, when more than are named.
     """
 
     incident: Incident
@@ -41,6 +43,7 @@ class Situation:
     now_ns: int
     affected: Sequence[str] = ()
     figures: Figures | None = None
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +94,23 @@ class Writer:
 def compose(words: Catalogue, situation: Situation) -> Letter:
     """Choose the words of a message."""
     incident, step = situation.incident, situation.step
-    subject, probe = incident.subject, incident.check.probe
+    probe = incident.check.probe
     ended_ns = incident.ended_ns if incident.ended_ns is not None else situation.now_ns
     gaps = {
         "product": words.say("product"),
         "number": incident.number,
         "down": words.of_probe(probe, "down"),
         "check": words.of_probe(probe, "check"),
-        "name": clean(in_language(subject.name, words.language) or incident.check.target, 80),
-        "since": words.minute(incident.started_ns),
-        "start": words.time(incident.started_ns),
+        "name": _name(words, situation),
+        "since": words.minute(incident.since_ns),
+        "start": words.time(incident.since_ns),
         "end": words.time(ended_ns),
-        "duration": words.duration((ended_ns - incident.started_ns) / 1e9),
+        "duration": words.duration((ended_ns - incident.since_ns) / 1e9),
     }
     return Letter(
         subject=words.say(f"subject.{step}", **gaps),
         title=words.say(f"title.{step}", **gaps),
-        since=words.say(f"since.{step}", **gaps),
+        since=_since(words, situation, gaps),
         facts=_facts(words, situation),
         month_title=words.say("month.title", month=words.month(situation.now_ns)),
         month=_month(words, situation),
@@ -115,6 +118,20 @@ def compose(words: Catalogue, situation: Situation) -> Letter:
         hints=_hints(words, incident) if step in _BEGINS else (),
         footer=words.say("footer", **gaps),
     )
+
+
+def _name(words: Catalogue, situation: Situation) -> str:
+    incident = situation.incident
+    if incident.check == STORM:
+        return words.say("storm", count=max(situation.count, len(situation.affected)))
+    return clean(in_language(incident.subject.name, words.language) or incident.check.target, 80)
+
+
+def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
+    incident, line = situation.incident, words.say(f"since.{situation.step}", **gaps)
+    if incident.reopened_ns is not None and situation.step in (Step.STILL, Step.GROWN, Step.RESOLVED):
+        line = f"{line} {words.say('first_failed', start=words.time(incident.started_ns))}"
+    return line
 
 
 def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...]:
@@ -125,15 +142,37 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     if incident.reason:
         reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
     facts = {
+        "severity": _severity(words, situation) if situation.step in _BEGINS else "",
         "address": clean(subject.address, 100),
         "site": words.say("site_with_level", site=site, level=words.level(level)) if site and level else site,
         "system": clean(in_language(subject.system, words.language), 80),
         "circuit": _line(words, incident),
         "reason": reason,
         "affected": _affected(words, situation),
+        "owner": words.say(f"owner.{incident.owner}") if incident.owner is not Owner.UNKNOWN else "",
+        "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
+        "open": _lines(words, incident.facts.get("open", ())),
+        "evidence": _lines(words, incident.facts.get("evidence", ())),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
+
+
+def _severity(words: Catalogue, situation: Situation) -> str:
+    """Say how bad it is and by which figures; an incident that nobody has judged says nothing."""
+    incident = situation.incident
+    impact = incident.impact
+    if impact is None:
+        return ""
+    gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
+    said = [words.say(f"impact.{key}", n=value) for key, value in gaps.items() if value]
+    return ": ".join(filter(None, (words.say(f"severity.{incident.severity}"), ", ".join(said))))
+
+
+def _lines(words: Catalogue, lines: Collection[str]) -> str:
+    shown = [clean(line, 160) for line in list(lines)[:_LINES_SHOWN]]
+    rest = len(lines) - len(shown)
+    return "; ".join(shown) + (f"; {words.say('and_more', rest=rest)}" if rest > 0 else "")
 
 
 def _line(words: Catalogue, incident: Incident) -> str:
@@ -145,11 +184,13 @@ def _line(words: Catalogue, incident: Incident) -> str:
 
 def _affected(words: Catalogue, situation: Situation) -> str:
     names = situation.affected
+    count = max(situation.count, len(names))
     if not names:
         return words.say("affected.none") if situation.step in _BEGINS else ""
-    shown, rest = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
+    shown = names[:NAMES_SHOWN]
+    rest = count - len(shown)
     listed = ", ".join(clean(name, 60) for name in shown)
-    return words.say("affected.more" if rest > 0 else "affected.some", count=len(names), names=listed, rest=rest)
+    return words.say("affected.more" if rest > 0 else "affected.some", count=count, names=listed, rest=rest)
 
 
 def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:

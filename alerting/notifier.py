@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from alerting.audience import audience
 from alerting.catalogue import LANGUAGES, Catalogue
-from alerting.messages import Rendered, Situation, Writer
+from alerting.messages import NAMES_SHOWN, Rendered, Situation, Writer
 from alerting.outbox import Outbox
 from alerting.records import Incident
 from alerting.text import clean
@@ -34,26 +35,33 @@ class Notifier:
         self._writers = {language: Writer(Catalogue(language, zone)) for language in LANGUAGES}
 
     def opened(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId] = ()) -> None:
-        """Tell everybody who hears of this check that it has failed.
+        """Tell everybody who hears of this check, or of a member, that it has failed.
 
         Parameters:
             incident, step, now_ns: what is told, and when.
             members: what fails because of it; empty: what the world says is behind it.
         """
-        told = [(recipient, None) for recipient in self._world.recipients(incident.check)]
-        self._tell(incident, step, now_ns, told, members or self._world.behind(incident.check))
+        heard = audience(self._world, incident.check, members)
+        for recipients, theirs in heard:
+            told = [(recipient, None) for recipient in recipients]
+            self._tell(incident, step, now_ns, told, theirs or self._world.behind(incident.check))
 
-    def changed(self, incident: Incident, step: Step, now_ns: int) -> None:
+    def changed(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId] = ()) -> None:
         """Tell those who were told of the failure how it goes on."""
-        self._tell(incident, step, now_ns, self._told(incident), self._world.behind(incident.check))
+        affected = members or self._world.behind(incident.check)
+        self._tell(incident, step, now_ns, self._told(incident), affected)
 
     def ended(self, incident: Incident, step: Step, now_ns: int, members: Sequence[CheckId]) -> None:
         """Tell those who were told of the failure, and nobody else, that it is over."""
         self._tell(incident, step, now_ns, self._told(incident), members)
 
     def _told(self, incident: Incident) -> list[tuple[Recipient, str]]:
-        """Return who was told how it began, each with the id of that message."""
-        return self._outbox.told(incident.number, Step.OPENED) or self._outbox.told(incident.number, Step.FLAPPING)
+        """Return who was told of it, each with the id of the first message."""
+        first: dict[tuple[str, str], tuple[Recipient, str]] = {}
+        for step in (Step.OPENED, Step.FLAPPING, Step.SPLIT, Step.REOPENED, Step.GROWN):
+            for recipient, message_id in self._outbox.told(incident.number, step):
+                first.setdefault((recipient.channel, recipient.address), (recipient, message_id))
+        return list(first.values())
 
     def _tell(
         self, incident: Incident, step: Step, now_ns: int, recipients: Sequence[tuple[Recipient, str | None]],
@@ -74,14 +82,15 @@ class Notifier:
         self, incident: Incident, step: Step, now_ns: int, affected: Sequence[CheckId], language: str
     ) -> Rendered:  # fmt: skip
         try:
+            # Its own other checks are the same thing to a reader.
+            others = [check for check in affected if check.target != incident.check.target]
             situation = Situation(
                 incident, step, now_ns,
                 affected=[
                     in_language(self._world.subject(check).name, language) or str(check)
-                    for check in affected
-                    if check.target != incident.check.target  # its own other checks are the same thing to a reader
+                    for check in others[:NAMES_SHOWN]
                 ],
-                figures=self._world.month(incident.check, now_ns),
+                figures=self._world.month(incident.check, now_ns), count=len(others),
             )  # fmt: skip
             return self._writers[language].write(situation)
         except Exception:  # noqa: BLE001 a page in bare words is better than none, and the ledger waits for this

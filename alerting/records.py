@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from alerting.severity import Severity
+from alerting.severity import Impact, Severity
 from alerting.world import Step, Subject
 from haidang.model import CheckId
 
 _COLUMNS = (
-    "id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns, severity, told_ns, reopened_ns, "
-    "merged_into, acknowledged_by, acknowledged_until_ns, owner, owner_by"
+    "incident.id, incident.target, incident.probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns, "
+    "severity, told_ns, reopened_ns, merged_into, acknowledged_by, acknowledged_until_ns, owner, owner_by, said_ns, "
+    "again_ns, pending, impact"
 )
+
+STORM = CheckId("haidang", "storm")
+"""What the incident is of that gathers many."""
 
 FOREVER_NS = 4_102_444_800 * 10**9
 """The year 2100: acknowledged until it is over."""
@@ -51,6 +56,10 @@ class Incident:
             ``FOREVER_NS`` means until it is over, ``None`` that nobody does.
         owner: whose fault it is.
         owner_by: who said so; ``haidang`` when the evidence does.
+        said_ns: when its newest message was written.
+        again_ns, pending: when the next message is due and which step it tells; empty: that it lasts.
+        impact: what the severity was judged by, ``None`` before.
+        facts: lines for the next message, by what they are (``open``, ``evidence``); only while one is written.
     """
 
     number: int
@@ -69,6 +78,11 @@ class Incident:
     acknowledged_until_ns: int | None = None
     owner: Owner = Owner.UNKNOWN
     owner_by: str = ""
+    said_ns: int | None = None
+    again_ns: int | None = None
+    pending: str = ""
+    impact: Impact | None = None
+    facts: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def since_ns(self) -> int:
@@ -141,17 +155,24 @@ def open_incident(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
 
 
 def covering(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
-    """Return the open incident of a check, else the newest open one that has it as a member (of a shared cause)."""
+    """Return what a failure of a check belongs to.
+
+    That is the check's open incident, else the newest open one that has it as a member (of a shared cause); when it
+    was merged, the one that it goes on in.
+    """
     own = open_incident(sql, check)
-    if own is not None:
+    if own is None:
+        row = sql.execute(
+            f"SELECT {_COLUMNS} FROM incident_event AS member JOIN incident ON incident.id = member.incident "
+            "WHERE member.kind = 'hidden' AND member.target = ? AND member.probe = ? AND resolved_ns IS NULL "
+            "ORDER BY incident.id DESC LIMIT 1",
+            (check.target, check.probe),
+        ).fetchone()
+        own = _incident(row) if row else None
+    if own is None or own.merged_into is None:
         return own
-    row = sql.execute(
-        f"SELECT {_COLUMNS} FROM incident WHERE resolved_ns IS NULL AND EXISTS ("
-        "SELECT 1 FROM incident_event AS member WHERE member.incident = incident.id AND member.kind = 'hidden' "
-        "AND member.target = ? AND member.probe = ?) ORDER BY id DESC LIMIT 1",
-        (check.target, check.probe),
-    ).fetchone()
-    return _incident(row) if row else None
+    above = root(sql, own.number)
+    return above if above is not None and above.open else own
 
 
 def incident(sql: sqlite3.Connection, number: int) -> Incident | None:
@@ -203,11 +224,69 @@ def deliveries(sql: sqlite3.Connection, number: int) -> list[Delivery]:
     return [Delivery(Step(step), *rest) for step, *rest in rows]
 
 
+def children(sql: sqlite3.Connection, number: int, *, still: bool = False) -> list[Incident]:
+    """Return the incidents that were merged into one, in order; those that are not over only, when ``still``."""
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE merged_into = ? AND (NOT ? OR resolved_ns IS NULL) ORDER BY id",
+        (number, still),
+    )
+    return [_incident(row) for row in rows]
+
+
+def newest(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
+    """Return the newest incident of a check, open or not."""
+    row = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE target = ? AND probe = ? ORDER BY id DESC LIMIT 1",
+        (check.target, check.probe),
+    ).fetchone()
+    return _incident(row) if row else None
+
+
+def leading(sql: sqlite3.Connection, since_ns: int = 0) -> list[Incident]:
+    """Return the open incidents that people hear of (not merged into others), begun since a time, in order."""
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE opened_ns >= ? AND resolved_ns IS NULL AND merged_into IS NULL "
+        "ORDER BY id",
+        (since_ns,),
+    )
+    return [_incident(row) for row in rows]
+
+
+def due(sql: sqlite3.Connection, now_ns: int, ahead_ns: int, limit: int) -> list[Incident]:
+    """Return the incidents of which a message is due, in order.
+
+    Parameters:
+        now_ns: the time.
+        ahead_ns: nothing but a reminder is ever planned further ahead; what seems to be is due: the clock was set back.
+        limit: at most so many.
+    """
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE again_ns <= ?1 OR (again_ns > ?2 AND pending <> '') "
+        "ORDER BY id LIMIT ?3",
+        (now_ns, now_ns + ahead_ns, limit),
+    )
+    return [_incident(row) for row in rows]
+
+
+def audience(sql: sqlite3.Connection, number: int) -> frozenset[tuple[str, str]]:
+    """Return the mailboxes (channel, address) that were told anything of an incident."""
+    return frozenset(
+        sql.execute("SELECT DISTINCT channel, address FROM notification WHERE incident = ?", (number,)).fetchall()
+    )
+
+
+def evidence(sql: sqlite3.Connection, number: int) -> dict[str, tuple[int, list[str]]]:
+    """Return what was found out when it failed: by its kind the time (UTC nanoseconds) and the lines."""
+    rows = sql.execute("SELECT kind, at_ns, data FROM incident_evidence WHERE incident = ? ORDER BY kind", (number,))
+    return {kind: (at_ns, json.loads(data)) for kind, at_ns, data in rows}
+
+
 def _incident(row: tuple[Any, ...]) -> Incident:
     number, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns, *rest = row
-    severity, told_ns, reopened_ns, merged_into, by, until_ns, owner, owner_by = rest
+    severity, told_ns, reopened_ns, merged_into, by, until_ns, owner, owner_by, said_ns, again_ns, pending, found = rest
+    impact = json.loads(found)
     return Incident(
         number, CheckId(target, probe), Subject.from_json(json.loads(subject)), reason, started_ns, opened_ns,
         ended_ns, resolved_ns, Severity(severity), told_ns, reopened_ns, merged_into, by, until_ns, Owner(owner),
-        owner_by,
+        owner_by, said_ns, again_ns, pending, Impact(**impact) if impact else None,
     )  # fmt: skip

@@ -5,11 +5,12 @@ The daemon adapts the configuration and the ledger to this; nothing here knows h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from alerting.severity import Impact
 from availability.objectives import Figures
 from haidang.model import CheckId
 
@@ -108,6 +109,14 @@ class World(Protocol):
 
     def behind(self, check: CheckId) -> Sequence[CheckId]:
         """Return the checks that cannot be reached while this one is down."""
+        ...
+
+    def above(self, check: CheckId) -> Sequence[CheckId]:
+        """Return the checks any one of which leads to this one: its ways."""
+        ...
+
+    def impact(self, checks: Collection[CheckId]) -> Impact:
+        """Say what cannot be used while these checks fail, with all that is behind them; without the budget."""
         ...
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:

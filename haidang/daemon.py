@@ -32,7 +32,7 @@ from collectors.receiver import Keeper
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
-from haidang import __version__, logs
+from haidang import __version__, handling, logs
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
@@ -174,13 +174,15 @@ class Daemon:
         self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
         self._outbox = Outbox(database, clock, mail_domain(configuration))
         notifier = Notifier(self._outbox, self._world, configuration.timezone)
-        self._incidents = Incidents(database, clock, self._world, notifier)
+        self._incidents = Incidents(database, clock, self._world, notifier, handling.policy(configuration))
         self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
         self._store = self._parts.store(store_settings(configuration), clock)
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
         )  # fmt: skip
-        self._control = ControlServer(configuration.data_dir, self._maintaining.verbs())
+        self._control = ControlServer(
+            configuration.data_dir, self._maintaining.verbs() | handling.verbs(self._incidents)
+        )
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
             self._clock_stepped, self._maintaining.silences,
@@ -270,6 +272,7 @@ class Daemon:
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
         self._maintaining.use(fresh)
+        self._incidents.use(handling.policy(fresh))
         self._sender.use(self._parts.channels(fresh))
         self._outbox.domain = mail_domain(fresh) or self._outbox.domain
         self._outbox.try_now()

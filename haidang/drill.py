@@ -205,7 +205,7 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
         found = [
             _seen(sql, incident, wall)
             for incident in reversed(records.incidents(sql, resolved=True, limit=1_000_000))
-            if wall.true_ns(incident.opened_ns) >= truth.start_ns
+            if wall.true_ns(incident.opened_ns) >= truth.start_ns and incident.merged_into is None
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}
@@ -233,8 +233,10 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
 def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) -> Seen:
     sent = Counter(one.contact for one in records.deliveries(sql, incident.number) if one.state == "sent")
     checks: list[CheckId] = [incident.check]
-    if incident.check.probe in RISK_KINDS:
+    if incident.check.probe in RISK_KINDS or incident.check == records.STORM:
         checks += records.members(sql, incident.number)
+    else:
+        checks += [child.check for child in records.children(sql, incident.number)]
     return Seen(
         incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
         wall.true_ns(incident.opened_ns),

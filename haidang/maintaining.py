@@ -56,6 +56,7 @@ class Maintaining:
         self._ledger = ledger
         self._incidents = incidents
         self._told = told
+        incidents.quiet = lambda check: check.target in self._quiet
         self._accounts = Accounts(database)
         self._reader = AccountsReader(database.connection)
         self._works: list[Maintenance] = self._reader.maintenance()
@@ -143,18 +144,18 @@ class Maintaining:
         }  # fmt: skip
 
     def _add(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        kind, name = _text(request, "kind", 20), _text(request, "name", 200)
+        kind, name = one_line(request, "kind", 20), one_line(request, "name", 200)
         inventory = self._configuration.inventory
         if kind not in KINDS:
             raise ValueError(f"maintenance is on one of {', '.join(KINDS)}, not on {kind}")
         if not any(covers(inventory, kind, name, target) for target in inventory.targets.values()):
             raise ValueError(f"there is no target on the {kind} {name}: nothing would be in maintenance")
         now_ns = self._clock.utc_ns()
-        rule = _text(request, "rule", 500, empty=True)
+        rule = one_line(request, "rule", 500, empty=True)
         work = Maintenance(
             0, kind, name, _time(request, "start_ns"), _time(request, "end_ns"), rule,
-            str(self._configuration.timezone), int(request.get("excluded") is True), _text(request, "reason", 500),
-            _text(request, "author", 100), now_ns,
+            str(self._configuration.timezone), int(request.get("excluded") is True), one_line(request, "reason", 500),
+            one_line(request, "author", 100), now_ns,
         )  # fmt: skip
         if not 0 < work.end_ns - work.start_ns <= LONGEST_S * 10**9:
             raise ValueError("maintenance ends after it begins, and within 366 days")
@@ -176,22 +177,24 @@ class Maintaining:
         if not isinstance(number, int):
             raise ValueError("cancel needs the number of the maintenance")  # noqa: TRY004 words for the one who asked
         from_ns = 0 if request.get("whole") is True else now_ns
-        self._accounts.cancel(number, from_ns, _text(request, "reason", 500), _text(request, "author", 100), now_ns)
+        self._accounts.cancel(
+            number, from_ns, one_line(request, "reason", 500), one_line(request, "author", 100), now_ns
+        )
         self._again()
         return {}
 
     def _correct(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         target = self._target(request)
         start_ns, end_ns, now_ns = _time(request, "start_ns"), _time(request, "end_ns"), self._clock.utc_ns()
-        state = _text(request, "state", 20)
+        state = one_line(request, "state", 20)
         if state not in (State.UP, State.DOWN, State.UNKNOWN):
             raise ValueError(f"a correction says up, down or unknown, not {state}")
         if not start_ns < end_ns <= now_ns:
             raise ValueError("a correction is about the past: it begins before it ends, and ends by now")
         self._accounts.correct(
             CorrectionRow(
-                target, start_ns, end_ns, State(state), _text(request, "reason", 500), _text(request, "author", 100),
-                now_ns,
+                target, start_ns, end_ns, State(state), one_line(request, "reason", 500),
+                one_line(request, "author", 100), now_ns,
             )
         )  # fmt: skip
         return {}
@@ -201,7 +204,7 @@ class Maintaining:
         if at_ns > now_ns:
             raise ValueError("a ticket was opened by now, not later")
         self._accounts.report(
-            check.target, at_ns, _text(request, "reference", 100), _text(request, "author", 100), now_ns
+            check.target, at_ns, one_line(request, "reference", 100), one_line(request, "author", 100), now_ns
         )  # fmt: skip
         return {}
 
@@ -221,7 +224,7 @@ class Maintaining:
         self._accounts.foretold(self._clock.utc_ns(), rows)
 
     def _target(self, request: Mapping[str, Any]) -> CheckId:
-        name = _text(request, "target", 64)
+        name = one_line(request, "target", 64)
         target = self._configuration.inventory.targets.get(name)
         if target is None:
             raise ValueError(f"there is no target {name}")
@@ -233,7 +236,12 @@ class Maintaining:
         self.tick()
 
 
-def _text(request: Mapping[str, Any], key: str, most: int, *, empty: bool = False) -> str:
+def one_line(request: Mapping[str, Any], key: str, most: int, *, empty: bool = False) -> str:
+    """Take one line of text out of a request.
+
+    Raises:
+        ValueError: it is missing, too long, or has characters that do not print.
+    """
     value = request.get(key, "")
     if not isinstance(value, str) or not (empty or value.strip()) or len(value) > most or not value.isprintable():
         raise ValueError(f"{key} is needed: one line of at most {most} characters")

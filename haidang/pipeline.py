@@ -86,6 +86,11 @@ class Pipeline:
         self._unwritten += self._health.tick(self._clock.utc_ns())
         if self._unwritten:
             self.write()
+        try:
+            if self._incidents.tick():
+                self._told()
+        except sqlite3.Error as error:
+            logger.error("what is due could not be told, tried again", error=str(error))  # noqa: TRY400 all is said
 
     def _write_soon(self) -> None:
         """Write at once; in a storm, when the last write is only just over, with those that come meanwhile.

@@ -26,6 +26,7 @@ from collectors.plan import plan, primary, shared_risks
 from config import Configuration, Target
 from haidang.books import Books
 from haidang.clock import ManualClock
+from haidang.handling import policy
 from haidang.history import Happened
 from haidang.model import Observation, Sample, Status
 from haidang.pipeline import Pipeline
@@ -115,7 +116,7 @@ class _Stage:
         world = ConfiguredWorld(configuration, LedgerReader(self._database.connection))
         outbox = Outbox(self._database, self._clock, mail_domain(configuration))
         notifier = Notifier(outbox, world, configuration.timezone)
-        incidents = Incidents(self._database, self._clock, world, notifier)
+        incidents = Incidents(self._database, self._clock, world, notifier, policy(configuration))
         health = HealthEngine(judge, lambda _check, _fast: None)
         self._primaries = {name: primary(target) for name, target in configuration.inventory.targets.items()}
         first = set(self._primaries.values())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
+from alerting.severity import Impact
 from alerting.world import Recipient, Subject, Words
 from availability.objectives import Figures
 from availability.periods import month_at
@@ -39,6 +41,10 @@ class ConfiguredWorld:
             )  # with another way in it is not cut off by this one
             for above in {*only, *target.needs}:
                 self._behind.setdefault(above, []).append(target.id)
+        targets = configuration.inventory.targets
+        self._site = {name: target.site for name, target in targets.items() if target.site}
+        self._system = {name: target.system for name, target in targets.items() if target.system}
+        self._of_site, self._of_system = Counter(self._site.values()), Counter(self._system.values())
 
     def subject(self, check: CheckId) -> Subject:
         """See `alerting.world.World.subject`."""
@@ -94,6 +100,32 @@ class ConfiguredWorld:
             found.append(primary(targets[name]))
             waiting += self._behind.get(name, ())
         return found
+
+    def above(self, check: CheckId) -> Sequence[CheckId]:
+        """See `alerting.world.World.above`."""
+        targets = self._configuration.inventory.targets
+        target = targets.get(check.target)
+        if target is None or primary(target) != check:
+            return ()
+        return [primary(targets[name]) for name in target.parents if name in targets]
+
+    def impact(self, checks: Collection[CheckId]) -> Impact:
+        """See `alerting.world.World.impact`. A site is cut when nothing of it can be reached."""
+        inventory = self._configuration.inventory
+        lost = {one.target for check in checks for one in (check, *self.behind(check)) if self._is_first(one)}
+        sites = Counter(self._site[name] for name in lost if name in self._site)
+        cut = [name for name, count in sites.items() if count == self._of_site[name]]
+        systems = Counter(self._system[name] for name in lost if name in self._system)
+        return Impact(
+            targets=max(1, len(lost)),
+            sites=len(cut),
+            people=sum(inventory.sites[name].people or 0 for name in cut),
+            system_percent=max((100 * count / self._of_system[name] for name, count in systems.items()), default=0.0),
+        )
+
+    def _is_first(self, check: CheckId) -> bool:
+        target = self._configuration.inventory.targets.get(check.target)
+        return target is not None and primary(target) == check
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
         """See `alerting.world.World.month`. Only a target's primary check counts toward its objective."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.schema.channels import Command, Service, WebAddress, Webhook
+from config.schema.incidents import Incidents, Severities
 from config.schema.network import HostName, Port, Sender
 from config.schema.oncall import Holiday
 from config.schema.routing import Drill, Heartbeat, Route
@@ -88,6 +89,8 @@ class Alerting(Section):
     )
     drill: Drill | None = Field(None, description="the daily proof that messages arrive")
     heartbeat: Heartbeat | None = Field(None, description="the sign of life to the outside")
+    incidents: Incidents = Field(default_factory=Incidents, description="what belongs together, and when it is told")
+    severity: Severities = Field(default_factory=Severities, description="how bad an incident is")
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +13,8 @@ from alerting.channels.base import Message
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
+from alerting.policy import Policy
+from alerting.severity import Impact
 from alerting.world import Recipient, Subject
 from availability.objectives import Figures
 from haidang.clock import Clock, ManualClock
@@ -34,6 +36,7 @@ class Province:
     readers: Sequence[Recipient] = (AN, BINH)
     subjects: dict[CheckId, Subject] = field(default_factory=dict)
     below: dict[CheckId, Sequence[CheckId]] = field(default_factory=dict)
+    ways: dict[CheckId, Sequence[CheckId]] = field(default_factory=dict)
     figures: Figures | None = None
 
     def subject(self, check: CheckId) -> Subject:
@@ -44,6 +47,13 @@ class Province:
 
     def behind(self, check: CheckId) -> Sequence[CheckId]:
         return self.below.get(check, ())
+
+    def above(self, check: CheckId) -> Sequence[CheckId]:
+        return self.ways.get(check, ())
+
+    def impact(self, checks: Collection[CheckId]) -> Impact:
+        lost = {one for check in checks for one in (check, *self.behind(check))}
+        return Impact(targets=len(lost), sites=len(lost))
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
         return self.figures
@@ -91,13 +101,15 @@ class WatchedOutbox(Outbox):
 class Desk:
     """Everything of alerting up to the outbox, on a database of its own."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, world: Province | None = None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, world: Province | None = None, policy: Policy | None = None
+    ) -> None:  # fmt: skip
         self.clock = clock or ManualClock(START)
         self.world = world or Province()
         self.database = Database(folder / "haidang.db", "haidang")
         self.outbox = WatchedOutbox(self.database, self.clock, "example.vn")
         notifier = Notifier(self.outbox, self.world, ZONE)
-        self.incidents = Incidents(self.database, self.clock, self.world, notifier)
+        self.incidents = Incidents(self.database, self.clock, self.world, notifier, policy or Policy(hold_s=0))
 
     @property
     def sql(self) -> sqlite3.Connection:

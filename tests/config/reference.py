@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.channels import Command, ContactWay, Service, Webhook
 from config.schema.document import Document
+from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Receivers, Syslog, Traps
@@ -74,6 +75,9 @@ SECTIONS: dict[str, type[Section]] = {
     "rotas[].layers[]": Layer,
     "risks[]": Risk,
     "alerting": Alerting,
+    "alerting.incidents": Incidents,
+    "alerting.severity": Severities,
+    "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
     "alerting.webhooks[]": Webhook,
@@ -111,7 +115,8 @@ def default(name: str, field: FieldInfo) -> str:
     if value is None or value in ((), "", {}):
         return "–"
     if isinstance(value, tuple):
-        return f"`[{', '.join(value)}]`"
+        words = [say_seconds(one) for one in value] if name.endswith("_s") else value
+        return f"`[{', '.join(words)}]`"
     if name.endswith("_s"):
         return f"`{say_seconds(value)}`"
     if name.endswith("_bytes"):

@@ -10,6 +10,7 @@ import pytest
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
+from alerting.policy import Policy
 from availability.dependencies import judge
 from availability.health import HealthEngine
 from availability.rule import Rule
@@ -49,7 +50,9 @@ class Bench:
         ledger.begin(self.clock.utc_ns(), "1")
         world = ConfiguredWorld(configuration, LedgerReader(self.database.connection))
         outbox = Outbox(self.database, self.clock, "example.org")
-        incidents = Incidents(self.database, self.clock, world, Notifier(outbox, world, configuration.timezone))
+        incidents = Incidents(
+            self.database, self.clock, world, Notifier(outbox, world, configuration.timezone), Policy(hold_s=0)
+        )
         self.health = HealthEngine(judge, lambda _check, _fast: None)
         self.targets = {"hub": True, "spoke": True, "other": True}
         for target in self.targets:

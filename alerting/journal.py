@@ -1,0 +1,97 @@
+"""How incidents are written: the statements behind `alerting.incidents` and its helpers, inside their transactions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from alerting.records import Incident
+from alerting.severity import Impact, Severity
+from alerting.text import clean
+from alerting.world import Step, Subject
+from haidang.model import CheckId
+
+
+def create(
+    sql: sqlite3.Connection, check: CheckId, subject: Subject, reason: str, started_ns: int, opened_ns: int,
+    again_ns: int,
+) -> Incident:  # fmt: skip
+    """Write a new incident, to be told at ``again_ns``."""
+    (number,) = sql.execute(
+        "INSERT INTO incident (target, probe, subject, reason, started_ns, opened_ns, again_ns, pending) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (
+            check.target, check.probe, json.dumps(subject.as_json()), reason, started_ns, opened_ns, again_ns,
+            Step.OPENED,
+        ),
+    ).fetchone()  # fmt: skip
+    incident = Incident(number, check, subject, reason, started_ns, opened_ns)
+    note(sql, incident, started_ns, "opened", reason)
+    return incident
+
+
+def reopen(sql: sqlite3.Connection, incident: Incident, at_ns: int, again_ns: int | None, reason: str) -> None:
+    """Open an incident again; one that is merged stays so and is not told."""
+    sql.execute(
+        "UPDATE incident SET ended_ns = NULL, resolved_ns = NULL, reopened_ns = ?, again_ns = ?, pending = ? "
+        "WHERE id = ?",
+        (at_ns, again_ns, "" if again_ns is None else Step.REOPENED, incident.number),
+    )
+    note(sql, incident, at_ns, "reopened", reason)
+
+
+def end(sql: sqlite3.Connection, incident: Incident) -> None:
+    """Write the end; nothing more is due."""
+    sql.execute(
+        "UPDATE incident SET ended_ns = ?, resolved_ns = ?, again_ns = NULL, pending = '' "
+        "WHERE id = ? AND resolved_ns IS NULL",
+        (incident.ended_ns, incident.resolved_ns, incident.number),
+    )
+
+
+def merge(sql: sqlite3.Connection, child: Incident, into: Incident, at_ns: int) -> None:
+    """Let an incident go on in another, with all that is hidden behind it."""
+    sql.execute(
+        "UPDATE incident SET merged_into = ?, again_ns = NULL, pending = '' WHERE id = ?", (into.number, child.number)
+    )
+    note(sql, child, at_ns, "merged", f"goes on in #{into.number}")
+    note(sql, into, at_ns, "hidden", f"#{child.number} {child.check}", child.check)
+    sql.execute(
+        "INSERT OR IGNORE INTO incident_event (incident, at_ns, kind, text, target, probe) "
+        "SELECT ?, at_ns, kind, text, target, probe FROM incident_event WHERE incident = ? AND kind = 'hidden'",
+        (into.number, child.number),
+    )
+
+
+def due(sql: sqlite3.Connection, incident: Incident, step: Step | None, at_ns: int | None) -> None:
+    """Plan the next message; without a step it tells that the incident lasts."""
+    sql.execute("UPDATE incident SET again_ns = ?, pending = ? WHERE id = ?", (at_ns, step or "", incident.number))
+
+
+def judged(sql: sqlite3.Connection, incident: Incident, severity: Severity, impact: Impact) -> None:
+    """Write how bad it is."""
+    sql.execute(
+        "UPDATE incident SET severity = ?, impact = ? WHERE id = ?",
+        (severity, json.dumps(impact.as_json()), incident.number),
+    )
+
+
+def told(sql: sqlite3.Connection, incident: Incident, now_ns: int, again_ns: int | None) -> None:
+    """Write that a message was written now, and when the next reminder is due."""
+    sql.execute(
+        "UPDATE incident SET told_ns = coalesce(told_ns, ?), said_ns = ?, again_ns = ?, pending = '' WHERE id = ?",
+        (now_ns, now_ns, again_ns, incident.number),
+    )
+
+
+def note(
+    sql: sqlite3.Connection, incident: Incident, at_ns: int, kind: str, text: str, member: CheckId | None = None
+) -> None:
+    """Add to the timeline; a check that hides a second time in the same incident is listed once (unique index)."""
+    sql.execute(
+        "INSERT OR IGNORE INTO incident_event (incident, at_ns, kind, text, target, probe) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            incident.number, at_ns, kind, clean(text, 1000), member.target if member else None,
+            member.probe if member else None,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""How incidents are handled: what belongs together, and when people hear of it. Configured under ``alerting``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from alerting.severity import RULES, Rules, Severity
+
+NS = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers behind the steps; durations in seconds.
+
+    Parameters:
+        hold_s: a first message waits so long for what else fails, so that one message can tell of all of it.
+        storm_from, storm_window_s: so many incidents begun within so long are told as one that grows.
+        together_s: failures that began within so long of each other began together.
+        reopen_s: what fails again within so long of its end is the same incident.
+        settle_s: what lasts so long after the incident it was merged into is over is told of by itself.
+        grow_s: the pause before the first message that a storm has grown, and before each further one.
+        remind_s: "still down" so long after the first message; after the last of them, daily.
+        remind_from, remind_to: the hours in which people are reminded of what is not critical.
+        zone: whose hours they are.
+        severities: how bad is how bad.
+    """
+
+    hold_s: float = 2.0
+    storm_from: int = 3
+    storm_window_s: float = 60.0
+    together_s: float = 60.0
+    reopen_s: float = 600.0
+    settle_s: float = 300.0
+    grow_s: tuple[float, float] = (60.0, 600.0)
+    remind_s: Sequence[float] = (3600.0, 4 * 3600.0)
+    remind_from: time = time(7, 0)
+    remind_to: time = time(21, 0)
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Ho_Chi_Minh"))
+    severities: Rules = RULES
+
+    def remind_at(self, told_ns: int, now_ns: int, severity: Severity) -> int:
+        """Return when people are to be reminded next.
+
+        Parameters:
+            told_ns: when they were first told, UTC nanoseconds.
+            now_ns: the time; the answer lies after it.
+            severity: of a critical incident people are reminded at any hour.
+        """
+        planned = [told_ns + round(after * NS) for after in self.remind_s]
+        day = 86_400 * NS
+        last = planned[-1] if planned else told_ns
+        at_ns = next((one for one in planned if one > now_ns), last + day * max(1, -((last - now_ns - 1) // day)))
+        return at_ns if severity is Severity.CRITICAL else self._in_hours(at_ns)
+
+    def _in_hours(self, at_ns: int) -> int:
+        local = datetime.fromtimestamp(at_ns // NS, self.zone)
+        start, end = (datetime.combine(local.date(), hour, self.zone) for hour in (self.remind_from, self.remind_to))
+        if start >= end or start <= local <= end:
+            return at_ns
+        if local > end:
+            start += timedelta(days=1)  # wall-clock arithmetic: the same hour of the next day
+        return int(start.timestamp()) * NS

@@ -1,0 +1,223 @@
+"""What people are told as time passes: first messages after a short hold, storms as one, reminders, what is left over.
+
+Every second the watchman makes his round::
+
+    due, and new         three or more within a minute: merged into one incident, the storm, which grows
+                         else told
+    due, and grown       told when it is worse than was told; a storm tells its growth now and then
+    due, nothing new     "still down", with all else that is open; not to those who acknowledged it
+    storm, all back      resolved
+    merged, and what it went on in is over for some minutes: told by itself
+
+When something is due is in the database, so that nothing is forgotten when the daemon is killed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from alerting import journal, records
+from alerting.notifier import Notifier
+from alerting.policy import NS, Policy
+from alerting.records import FOREVER_NS, STORM, Incident
+from alerting.severity import severity
+from alerting.world import Step, World, in_language
+from haidang.model import CheckId
+
+logger = structlog.get_logger(__name__)
+
+_NEW = frozenset({Step.OPENED, Step.REOPENED})
+_AT_ONCE = 200
+"""Messages written in one round: more are a storm, or reminders that can wait for the next second."""
+_AHEAD_NS = 3600 * NS
+"""No step is planned further ahead, see `records.due`."""
+_TOGETHER_NS = 1800 * NS
+"""Reminders that are due within this time go with one that is due now."""
+
+
+class Rounds:
+    """Makes the rounds.
+
+    Parameters:
+        world: names, impact, figures.
+        notifier: tells people.
+    """
+
+    def __init__(self, world: World, notifier: Notifier) -> None:
+        self._world = world
+        self._notifier = notifier
+
+    def anything_due(self, sql: sqlite3.Connection, policy: Policy, now_ns: int) -> bool:
+        """Tell whether a round would write anything; cheap, so that a quiet second costs no commit."""
+        if records.due(sql, now_ns, _AHEAD_NS, 1):
+            return True
+        storm = records.open_incident(sql, STORM)
+        return (storm is not None and _over(sql, storm)) or bool(_left_over(sql, policy, now_ns))
+
+    def make(self, sql: sqlite3.Connection, policy: Policy, now_ns: int, quiet: Callable[[CheckId], bool]) -> None:
+        """Make one round, inside a transaction."""
+        due = records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE)
+        if any(one.pending in _NEW for one in due):
+            self._gather_storm(sql, policy, now_ns)
+            due = records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE)
+        reminders = []
+        for incident in due:
+            if incident.pending:
+                self._tell(sql, policy, incident, Step(incident.pending), now_ns)
+            elif incident.acknowledged(now_ns):
+                until_ns = incident.acknowledged_until_ns or FOREVER_NS
+                journal.due(sql, incident, None, None if until_ns >= FOREVER_NS else until_ns)
+            elif quiet(incident.check):
+                journal.due(sql, incident, None, policy.remind_at(now_ns, now_ns, incident.severity))
+            else:
+                reminders.append(incident)
+        if reminders:
+            self._remind(sql, policy, reminders, now_ns)
+        storm = records.open_incident(sql, STORM)
+        if storm is not None and _over(sql, storm):
+            self._end_storm(sql, storm, now_ns)
+        for incident in _left_over(sql, policy, now_ns):
+            sql.execute("UPDATE incident SET merged_into = NULL WHERE id = ?", (incident.number,))
+            journal.note(sql, incident, now_ns, "split", f"#{incident.merged_into} is over, this lasts")
+            journal.due(sql, incident, Step.SPLIT, now_ns)
+
+    def _gather_storm(self, sql: sqlite3.Connection, policy: Policy, now_ns: int) -> None:
+        """Merge what fails in masses into one incident; what is told already goes on in it as well."""
+        window_ns = round(policy.storm_window_s * NS)
+        fresh = {one.number: one for one in records.leading(sql, now_ns - window_ns)}
+        fresh |= {one.number: one for one in records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE) if one.pending in _NEW}
+        gathered = [one for one in fresh.values() if one.check.target != STORM.target]
+        storm = records.open_incident(sql, STORM)
+        growing = storm is not None and now_ns - _joined_ns(sql, storm) <= window_ns
+        if not gathered or (len(gathered) < policy.storm_from and not growing):
+            return
+        if storm is None:
+            reason = f"{len(gathered)} incidents within {policy.storm_window_s:.0f} s"
+            started_ns = min(one.since_ns for one in gathered)
+            subject = self._world.subject(STORM)
+            storm = journal.create(sql, STORM, subject, reason, started_ns, now_ns, now_ns)
+        elif not storm.pending and storm.told_ns is not None:
+            pause_s = policy.grow_s[0] if storm.said_ns == storm.told_ns else policy.grow_s[1]
+            said_ns = storm.said_ns or storm.told_ns
+            journal.due(sql, storm, Step.GROWN, max(now_ns, said_ns + round(pause_s * NS)))
+        for one in gathered:
+            journal.merge(sql, one, storm, now_ns)
+        logger.info("incidents gathered into a storm", incident=storm.number, incidents=len(gathered))
+
+    def _tell(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, step: Step, now_ns: int) -> None:
+        """Judge how bad it is now, and tell the step; growth that is no worse is not told."""
+        known = incident.severity
+        incident, members = self._judged(sql, policy, incident, now_ns)
+        if step is Step.GROWN and incident.check != STORM and incident.severity.rank <= known.rank:
+            told_ns = incident.told_ns or now_ns
+            journal.due(sql, incident, None, policy.remind_at(told_ns, now_ns, incident.severity))
+            return
+        if step is Step.OPENED and records.flapping(sql, incident.number):
+            step = Step.FLAPPING
+        if step is Step.REOPENED and incident.told_ns is None:
+            step = Step.OPENED
+        if step in (Step.REOPENED, Step.GROWN) and incident.check != STORM:
+            self._notifier.changed(incident, step, now_ns, members)
+        else:
+            self._notifier.opened(incident, step, now_ns, members)
+        if step is not Step.OPENED:
+            journal.note(sql, incident, now_ns, "told", step.value)
+        self._told(sql, policy, incident, now_ns)
+
+    def _told(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, now_ns: int) -> None:
+        told_ns = incident.told_ns or now_ns
+        if incident.acknowledged(now_ns):
+            until_ns = incident.acknowledged_until_ns or FOREVER_NS
+            again_ns = None if until_ns >= FOREVER_NS else until_ns
+        else:
+            again_ns = policy.remind_at(told_ns, now_ns, incident.severity)
+        journal.told(sql, incident, now_ns, again_ns)
+
+    def _judged(
+        self, sql: sqlite3.Connection, policy: Policy, incident: Incident, now_ns: int
+    ) -> tuple[Incident, list[CheckId]]:  # fmt: skip
+        """Judge how bad an incident is, with the budget; return it so, with its members and what is known of it."""
+        members = records.members(sql, incident.number)
+        impact = self._world.impact([*members] if incident.check == STORM else [incident.check, *members])
+        try:
+            figures = self._world.month(incident.check, now_ns)
+        except Exception:  # noqa: BLE001 a figure that cannot be had must not keep the page back
+            logger.exception("budget not known", incident=incident.number)
+            figures = None
+        if figures is not None and figures.budget_s:
+            left = 100 * max(0.0, figures.budget_s - figures.down_s) / figures.budget_s
+            impact = replace(impact, budget_percent=round(left, 3))
+        level, _ = severity(impact, policy.severities)
+        journal.judged(sql, incident, level, impact)
+        evidence = [line for _, lines in records.evidence(sql, incident.number).values() for line in lines]
+        facts = {"evidence": evidence} if evidence else {}
+        if incident.check == STORM:
+            facts["open"] = _listed(records.children(sql, incident.number, still=True))
+        return replace(incident, severity=level, impact=impact, facts=facts), members
+
+    def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:
+        """Remind of the worst of them, and of all else that is open in the same message."""
+        lead = max(reminders, key=lambda one: (one.severity.rank, -one.number))
+        heard = records.audience(sql, lead.number)
+        others = [
+            one for one in records.leading(sql)
+            if one.number != lead.number and one.told_ns is not None and not one.acknowledged(now_ns)
+        ]  # fmt: skip
+        found, members = self._judged(sql, policy, lead, now_ns)
+        facts = {**found.facts, **({"open": _listed(others)} if others else {})}
+        if lead.acknowledged_until_ns is not None:
+            journal.note(sql, lead, now_ns, "unacknowledged", f"the time of {lead.acknowledged_by} is over")
+        self._notifier.changed(replace(found, facts=facts), Step.STILL, now_ns, members)
+        journal.note(sql, lead, now_ns, "told", Step.STILL.value)
+        self._told(sql, policy, found, now_ns)
+        for one in others:
+            soon = one.again_ns is not None and one.again_ns <= now_ns + _TOGETHER_NS
+            if soon and not one.pending and records.audience(sql, one.number) <= heard:
+                self._told(sql, policy, one, now_ns)
+        logger.info("reminded", incident=lead.number, others=len(others))
+
+    def _end_storm(self, sql: sqlite3.Connection, storm: Incident, now_ns: int) -> None:
+        (ended_ns,) = sql.execute(
+            "SELECT max(coalesce(ended_ns, resolved_ns)) FROM incident WHERE merged_into = ?", (storm.number,)
+        ).fetchone()
+        ended = replace(storm, ended_ns=max(ended_ns or now_ns, storm.since_ns), resolved_ns=now_ns)
+        journal.end(sql, ended)
+        journal.note(sql, ended, ended.ended_ns or now_ns, "resolved", "all that belong to it are over")
+        self._notifier.ended(ended, Step.RESOLVED, now_ns, records.members(sql, storm.number))
+
+
+def _listed(incidents: Sequence[Incident]) -> list[str]:
+    return [f"#{one.number} {in_language(one.subject.name, '') or one.check}" for one in incidents]
+
+
+def _joined_ns(sql: sqlite3.Connection, storm: Incident) -> int:
+    row = sql.execute(
+        "SELECT at_ns FROM incident_event WHERE incident = ? AND kind = 'hidden' ORDER BY id DESC LIMIT 1",
+        (storm.number,),
+    ).fetchone()
+    return int(row[0]) if row else storm.opened_ns
+
+
+def _over(sql: sqlite3.Connection, storm: Incident) -> bool:
+    row = sql.execute(
+        "SELECT 1 FROM incident WHERE merged_into = ? AND resolved_ns IS NULL LIMIT 1", (storm.number,)
+    ).fetchone()
+    return row is None and storm.told_ns is not None
+
+
+def _left_over(sql: sqlite3.Connection, policy: Policy, now_ns: int) -> list[Incident]:
+    """Return what lasts although what it was merged into is over for a while."""
+    settled_ns = now_ns - round(policy.settle_s * NS)
+    numbers = sql.execute(
+        "SELECT DISTINCT merged_into FROM incident WHERE merged_into IS NOT NULL AND resolved_ns IS NULL"
+    ).fetchall()
+    found = []
+    for (number,) in numbers:
+        above = records.incident(sql, number)
+        if above is not None and above.resolved_ns is not None and above.resolved_ns <= settled_ns:
+            found += records.children(sql, number, still=True)
+    return found

@@ -118,7 +118,8 @@ def references(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int]
 
 def _each(value: Value) -> Iterator[tuple[list[str | int], Value]]:
     if isinstance(value, List):
-        yield from (([index], one) for index, one in enumerate(value))
+        for index, one in enumerate(value):
+            yield [index], one
     else:
         yield [], value
 

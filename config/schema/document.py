@@ -50,9 +50,7 @@ class Document(Part):
     haidang: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
         description="version of this file's form: 1"
     )
-    timezone: Zone = Field(
-        "Asia/Ho_Chi_Minh", description="in which days and months are counted (IANA name)"
-    )
+    timezone: Zone = Field("Asia/Ho_Chi_Minh", description="in which days and months are counted (IANA name)")
     language: Literal["vi", "en"] = Field("vi", description="of messages, for a person who has not chosen")
     data_dir: Annotated[str, line(1000)] = Field(
         "/var/lib/haidang", description="where the databases are; relative paths are relative to this file"

@@ -75,8 +75,8 @@ class WatchedOutbox(Outbox):
         super().failed(message, error)
         self._note(message)
 
-    def retry(self, message: Message, at_ns: int, error: str) -> None:
-        super().retry(message, at_ns, error)
+    def retry(self, message: Message, at_ns: int, error: str, *, hopeless: bool = False) -> None:
+        super().retry(message, at_ns, error, hopeless=hopeless)
         self._note(message)
 
     async def attempted(self) -> str:

@@ -108,7 +108,9 @@ def test_a_year_with_holidays_hand_overs_and_overrides_is_as_the_model_walks_it(
     assert empty // MINUTE == expected.count(None)
 
 
-walls = st.datetimes(datetime(2026, 3, 1), datetime(2026, 4, 20)).map(lambda wall: wall.replace(second=0, microsecond=0))  # noqa: DTZ001
+walls = st.datetimes(at("2026-03-01 00:00"), at("2026-04-20 00:00")).map(
+    lambda wall: wall.replace(second=0, microsecond=0)
+)
 hours = st.builds(
     lambda days, ends: Hours(frozenset(days), min(ends), max(ends)),
     st.sets(st.integers(0, 6), min_size=1), st.sets(st.integers(0, 1440), min_size=2, max_size=2),

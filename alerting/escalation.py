@@ -1,4 +1,4 @@
-"""The timers of escalation and the lists that wait for the morning: in the database, so that they outlive the daemon."""
+"""The timers of escalation, and the lists that wait for the morning: in the database, they outlive the daemon."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ class Outbox:
         """
         now_ns = self._clock.utc_ns()
         rows = self._database.connection.execute(
-            "SELECT id, second_ns, channel FROM notification WHERE second_ns IS NOT NULL AND state != 'sent' ORDER BY id"
+            "SELECT id, second_ns, channel FROM notification WHERE second_ns IS NOT NULL AND state != 'sent' "
+            "ORDER BY id"
         ).fetchall()
         late = [
             number for number, second_ns, channel in rows

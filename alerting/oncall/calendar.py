@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vCalAddress
@@ -14,6 +14,7 @@ from alerting.oncall.rota import Shift, moment
 from alerting.text import clean
 from availability import recurrence
 
+_Event: TypeAlias = Any  # the library's types name every value that any property could have
 LARGEST = 1 << 20
 MOST_EVENTS = 1000
 MOST_TIMES = 400
@@ -96,7 +97,7 @@ def read(data: bytes, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to
     return [one for event in events for one in _read(event, people, zone, from_ns, to_ns)]
 
 
-def _read(event: Any, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to_ns: int) -> list[Read]:
+def _read(event: _Event, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to_ns: int) -> list[Read]:
     summary = clean(str(event.get("summary", "")), 100)
     try:
         if str(event.get("status", "")).upper() == "CANCELLED":
@@ -118,7 +119,7 @@ def _read(event: Any, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to
         return [Read(summary, fault=clean(str(error), 200) or type(error).__name__)]
 
 
-def _span(event: Any, zone: ZoneInfo) -> tuple[int, int, ZoneInfo]:
+def _span(event: _Event, zone: ZoneInfo) -> tuple[int, int, ZoneInfo]:
     """Return when an event begins and ends, and whose wall clock its repetitions follow."""
     if "dtstart" not in event:
         raise ValueError("the event has no beginning")
@@ -140,7 +141,7 @@ def _moment(at: date, zone: ZoneInfo) -> int:
     return moment(at, zone) if at.tzinfo is None else round(at.timestamp()) * 10**9
 
 
-def _person(event: Any, summary: str, people: Sequence[Person]) -> str:
+def _person(event: _Event, summary: str, people: Sequence[Person]) -> str:
     attendees = event.get("attendee", [])
     mails = {
         str(one).lower().removeprefix("mailto:") for one in (attendees if isinstance(attendees, list) else [attendees])

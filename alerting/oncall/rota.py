@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -111,7 +112,7 @@ def shifts(rota: Rota, overrides: Sequence[Override], start_ns: int, end_ns: int
         edges.update(_edges(rota, layer, start_ns, end_ns))
     times = sorted(at_ns for at_ns in edges if start_ns <= at_ns <= end_ns)
     found: list[Shift] = []
-    for begin_ns, until_ns in zip(times, times[1:], strict=False):
+    for begin_ns, until_ns in pairwise(times):
         person, by = on_duty(rota, overrides, begin_ns)
         if found and (found[-1].person, found[-1].by) == (person, by):
             found[-1] = Shift(found[-1].start_ns, until_ns, person, by)

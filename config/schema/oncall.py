@@ -23,10 +23,11 @@ LONGEST_HOLIDAY = timedelta(days=60)
 
 def _wall_time(value: str) -> str:
     try:
-        if not _WALL.fullmatch(value) or not 2000 <= datetime.fromisoformat(value).year < 2100:
-            raise ValueError
+        fine = bool(_WALL.fullmatch(value)) and 2000 <= datetime.fromisoformat(value).year < 2100
     except ValueError:
-        raise Refusal(f'{quoted(value)} is not a time: write "2026-11-30 08:00"') from None
+        fine = False
+    if not fine:
+        raise Refusal(f'{quoted(value)} is not a time: write "2026-11-30 08:00"')
     return value.replace("T", " ")
 
 

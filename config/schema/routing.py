@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -48,7 +49,7 @@ class Route(Section):
         if not self.steps:
             raise Refusal("nobody is told: at least one {to: […]} is needed", key="steps")
         ages = [step.after_s for step in self.steps]
-        if any(later <= earlier for earlier, later in zip(ages, ages[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(ages)):
             raise Refusal("each step's after must be longer than the one's before", key="steps")
         if self.digest is not None and len(self.steps) > 1:
             raise Refusal("a digest has one step: nobody is asked to acknowledge it", key="steps")

@@ -11,6 +11,7 @@ import pytest
 from alerting import records
 from alerting.channels.base import Channel, Message, Refused, Retryable
 from alerting.channels.mail import MailChannel, MailServer, MailSettings, Security
+from alerting.policy import Policy
 from alerting.sender import Patience, Sender
 from alerting.world import Recipient
 from haidang.clock import ManualClock
@@ -26,7 +27,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def desk(tmp_path: Path, clock: ManualClock) -> Iterator[Desk]:
-    made = Desk(tmp_path, clock)
+    made = Desk(tmp_path, clock, policy=Policy(hold_s=0, storm_from=100))
     made.world.readers = (AN,)
     yield made
     made.database.close()

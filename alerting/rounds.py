@@ -88,25 +88,20 @@ class Rounds:
     def _gather_storm(self, sql: sqlite3.Connection, policy: Policy, now_ns: int) -> None:
         """Merge what fails in masses into one incident; what is told already goes on in it as well."""
         window_ns = round(policy.storm_window_s * NS)
-        fresh = {one.number: one for one in records.leading(sql, now_ns - window_ns)}
-        fresh |= {one.number: one for one in records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE) if one.pending in _NEW}
-        gathered = [one for one in fresh.values() if one.check.target != STORM.target]
+        count, since_ns = journal.fresh(sql, now_ns - window_ns)
         storm = records.open_incident(sql, STORM)
         growing = storm is not None and now_ns - _joined_ns(sql, storm) <= window_ns
-        if not gathered or (len(gathered) < policy.storm_from and not growing):
+        if not count or (count < policy.storm_from and not growing):
             return
         if storm is None:
-            reason = f"{len(gathered)} incidents within {policy.storm_window_s:.0f} s"
-            started_ns = min(one.since_ns for one in gathered)
-            subject = self._world.subject(STORM)
-            storm = journal.create(sql, STORM, subject, reason, started_ns, now_ns, now_ns)
+            reason = f"{count} incidents within {policy.storm_window_s:.0f} s"
+            storm = journal.create(sql, STORM, self._world.subject(STORM), reason, since_ns, now_ns, now_ns)
         elif not storm.pending and storm.told_ns is not None:
             pause_s = policy.grow_s[0] if storm.said_ns == storm.told_ns else policy.grow_s[1]
             said_ns = storm.said_ns or storm.told_ns
             journal.due(sql, storm, Step.GROWN, max(now_ns, said_ns + round(pause_s * NS)))
-        for one in gathered:
-            journal.merge(sql, one, storm, now_ns)
-        logger.info("incidents gathered into a storm", incident=storm.number, incidents=len(gathered))
+        journal.merge_fresh(sql, storm, now_ns - window_ns, now_ns)
+        logger.info("incidents gathered into a storm", incident=storm.number, incidents=count)
 
     def _tell(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, step: Step, now_ns: int) -> None:
         """Judge how bad it is now, and tell the step; growth that is no worse is not told."""
@@ -128,13 +123,16 @@ class Rounds:
             journal.note(sql, incident, now_ns, "told", step.value)
         self._told(sql, policy, incident, now_ns)
 
-    def _told(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, now_ns: int) -> None:
+    def _told(
+        self, sql: sqlite3.Connection, policy: Policy, incident: Incident, now_ns: int, early_ns: int | None = None
+    ) -> None:  # fmt: skip
+        """Note that people were told now, and plan when next; ``early_ns`` is a reminder that this one stands for."""
         told_ns = incident.told_ns or now_ns
         if incident.acknowledged(now_ns):
             until_ns = incident.acknowledged_until_ns or FOREVER_NS
             again_ns = None if until_ns >= FOREVER_NS else until_ns
         else:
-            again_ns = policy.remind_at(told_ns, now_ns, incident.severity)
+            again_ns = policy.remind_at(told_ns, max(now_ns, early_ns or 0), incident.severity)
         journal.told(sql, incident, now_ns, again_ns)
 
     def _judged(
@@ -177,7 +175,7 @@ class Rounds:
         for one in others:
             soon = one.again_ns is not None and one.again_ns <= now_ns + _TOGETHER_NS
             if soon and not one.pending and records.audience(sql, one.number) <= heard:
-                self._told(sql, policy, one, now_ns)
+                self._told(sql, policy, one, now_ns, one.again_ns)
         logger.info("reminded", incident=lead.number, others=len(others))
 
     def _end_storm(self, sql: sqlite3.Connection, storm: Incident, now_ns: int) -> None:

@@ -21,7 +21,7 @@ from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.books import weights
 from haidang.clock import SystemClock
-from haidang.commands import accounts, forecast, lab, maintenance, network, probing, reading, replay
+from haidang.commands import accounts, forecast, incidents, lab, maintenance, network, probing, reading, replay
 from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
@@ -204,6 +204,7 @@ def examine(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
+app.add_typer(incidents.app, name="incidents")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(lab.app, name="lab")
 app.add_typer(profiling.profile, name="profile")
@@ -211,7 +212,7 @@ app.add_typer(network.inventory, name="inventory")
 app.command("poll")(probing.poll)
 app.command("circuits")(network.circuits)
 app.command("status")(reading.status)
-app.command("incidents")(reading.incidents)
+app.command("ack")(incidents.ack)
 app.command("events")(reading.events)
 app.command("forecast")(forecast.forecast)
 maintenance.app.command("what-if")(forecast.what_if)

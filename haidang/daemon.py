@@ -404,6 +404,7 @@ class Daemon:
         self._watching.close()
         try:
             self._pipeline.tick()
+            self._pipeline.write_all()
             self._ledger.end(self._clock.utc_ns())
         except sqlite3.Error as error:
             logger.error("the end could not be written", error=str(error))  # noqa: TRY400 the error says it all

@@ -26,6 +26,10 @@ GATHER_NS = 200_000_000
 """Commits follow each other no faster than this; what becomes certain meanwhile shares the next one."""
 
 
+MOST = 500
+"""Transitions in one commit; the loop goes on between two, and ten thousand verdicts at once do not hold it."""
+
+
 class Pipeline:
     """Takes observations in.
 
@@ -64,8 +68,7 @@ class Pipeline:
         if step is not None:
             before_ns, after_ns = step
             logger.warning("the wall clock was moved", by_s=round((after_ns - before_ns) / 1e9, 3))
-            if self._unwritten:
-                self.write()  # with the times they were judged by, before the ledger follows the step
+            self.write_all()  # with the times they were judged by, before the ledger follows the step
             self._health.shift(after_ns - before_ns)
             self._stepped(before_ns, after_ns)
 
@@ -103,8 +106,15 @@ class Pipeline:
         elif self._planned is None:
             self._planned = asyncio.get_running_loop().call_later((GATHER_NS - since_ns) / 1e9, self.write)
 
+    def write_all(self) -> None:
+        """Write all that waits, however long it takes: at the end, and before times change their meaning."""
+        while self._unwritten:
+            self.write()
+            if self._refused:
+                return
+
     def write(self) -> None:
-        """Write transitions, incidents and messages as one fact.
+        """Write transitions, incidents and messages as one fact; of very many the first, and soon the others.
 
         When the disk refuses, they are kept in memory in their order and tried again with the next tick: an
         alarm that cannot be written is not forgotten, and the probing goes on.
@@ -112,7 +122,8 @@ class Pipeline:
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        batch = self._unwritten
+        batch = self._unwritten[:MOST]
+        written = len(batch)
         try:
             with self._database.transaction():
                 for transition in batch:
@@ -120,7 +131,7 @@ class Pipeline:
         except sqlite3.OperationalError as error:
             self._refused = True
             logger.error(  # noqa: TRY400 the traceback says nothing that the error does not
-                "the ledger cannot be written, kept in memory", waiting=len(batch), error=str(error),
+                "the ledger cannot be written, kept in memory", waiting=len(self._unwritten), error=str(error),
                 cure=f"check free space and rights of {self._database.path}",
             )  # fmt: skip
             return
@@ -128,7 +139,7 @@ class Pipeline:
             logger.exception("a batch of transitions was refused, written one by one", transitions=len(batch))
             batch = [transition for transition in batch if self._written_alone(transition)]
         self._refused = False
-        self._unwritten = []
+        self._unwritten = self._unwritten[written:]
         self._written_ns = self._clock.monotonic_ns()
         for transition in batch:
             logger.info(
@@ -137,6 +148,8 @@ class Pipeline:
                 cause=str(transition.cause) if transition.cause else None,
             )  # fmt: skip
         self._told()
+        if self._unwritten:
+            self._write_soon()
 
     def _write_one(self, transition: Transition) -> None:
         self._ledger.record(transition)

@@ -139,6 +139,7 @@ class _Stage:
                 self._pipeline.deliver(observation, ())
             self._move_to(self._end_ns)
             self._pipeline.tick()
+            self._pipeline.write_all()
             return Replayed(
                 self._start_ns, self._end_ns, tuple(self._alarms()), self._down(), tuple(self._misses())
             )  # fmt: skip

@@ -90,7 +90,7 @@ def status(configuration: Configuration, sql: sqlite3.Connection, process: int |
         "at": utc(now_ns),
         "summary": summary,
         "targets": targets,
-        "incidents": [incident.number for incident in records.incidents(sql)],
+        "incidents": [one.number for one in records.incidents(sql) if one.merged_into is None],
     }  # fmt: skip
 
 
@@ -111,36 +111,59 @@ def _check(check: CheckId, interval: Interval | None) -> dict[str, Any]:
 
 
 def incidents(
-    configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, resolved: bool
+    configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, resolved: bool, number: int | None = None
 ) -> list[dict[str, Any]]:
-    """Tell of the open incidents, and of the resolved ones when asked; the newest first."""
-    found = []
-    for incident in records.incidents(sql, resolved=resolved):
-        end_ns = incident.ended_ns or incident.resolved_ns or now_ns
-        found.append(
+    """Tell of the open incidents, and of the resolved ones when asked; the newest first.
+
+    Parameters:
+        number: only of this one; nothing when there is none.
+    """
+    if number is None:
+        found = records.incidents(sql, resolved=resolved)
+    else:
+        found = [one] if (one := records.incident(sql, number)) else []
+    return [_incident(configuration, sql, one, now_ns) for one in found]
+
+
+def _incident(
+    configuration: Configuration, sql: sqlite3.Connection, incident: records.Incident, now_ns: int
+) -> dict[str, Any]:  # fmt: skip
+    end_ns = incident.ended_ns or incident.resolved_ns or now_ns
+    until_ns = incident.acknowledged_until_ns
+    return {
+        "number": incident.number, "target": incident.check.target, "probe": incident.check.probe,
+        "name": in_language(incident.subject.name, configuration.language),
+        "site": in_language(incident.subject.site, configuration.language),
+        "open": incident.open, "severity": incident.severity.value,
+        "impact": incident.impact.as_json() if incident.impact else None,
+        "reason": incident.reason, "since": utc(incident.since_ns), "first": utc(incident.started_ns),
+        "confirmed": utc(incident.opened_ns), "until": utc(incident.ended_ns),
+        "resolved": utc(incident.resolved_ns), "duration_s": round((end_ns - incident.since_ns) / 1e9, 3),
+        "merged_into": incident.merged_into,
+        "merged": [child.number for child in records.children(sql, incident.number)],
+        "acknowledged_by": incident.acknowledged_by or None,
+        "acknowledged_until": None if until_ns in (None, records.FOREVER_NS) else utc(until_ns),
+        "acknowledged": incident.acknowledged(now_ns),
+        "owner": incident.owner.value, "owner_by": incident.owner_by or None,
+        "next_message": utc(incident.again_ns),
+        "hidden": [str(check) for check in records.members(sql, incident.number)],
+        "evidence": [
+            {"kind": kind, "at": utc(at_ns), "lines": lines}
+            for kind, (at_ns, lines) in records.evidence(sql, incident.number).items()
+        ],
+        "timeline": [
+            {"at": utc(event.at_ns), "kind": event.kind, "text": event.text}
+            for event in records.events(sql, incident.number)
+        ],
+        "messages": [
             {
-                "number": incident.number, "target": incident.check.target, "probe": incident.check.probe,
-                "name": in_language(incident.subject.name, configuration.language),
-                "site": in_language(incident.subject.site, configuration.language),
-                "open": incident.open, "reason": incident.reason, "since": utc(incident.started_ns),
-                "confirmed": utc(incident.opened_ns), "until": utc(incident.ended_ns),
-                "resolved": utc(incident.resolved_ns), "duration_s": round((end_ns - incident.started_ns) / 1e9, 3),
-                "hidden": [str(check) for check in records.members(sql, incident.number)],
-                "timeline": [
-                    {"at": utc(event.at_ns), "kind": event.kind, "text": event.text}
-                    for event in records.events(sql, incident.number)
-                ],
-                "messages": [
-                    {
-                        "step": message.step.value, "contact": message.contact, "address": message.address,
-                        "state": message.state, "attempts": message.attempts, "done": utc(message.done_ns),
-                        "error": message.error,
-                    }
-                    for message in records.deliveries(sql, incident.number)
-                ],
+                "step": message.step.value, "contact": message.contact, "address": message.address,
+                "state": message.state, "attempts": message.attempts, "done": utc(message.done_ns),
+                "error": message.error,
             }
-        )  # fmt: skip
-    return found
+            for message in records.deliveries(sql, incident.number)
+        ],
+    }  # fmt: skip
 
 
 def events(

@@ -47,9 +47,9 @@ def add(
     configuration = read_config(config)
     kind, _, name = on.partition(":")
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
-    answer = _ask(
+    answer = request(
         configuration, "maintenance.add", kind=kind, name=name, start_ns=start_ns, end_ns=end_ns, rule=every,
-        excluded=not counted, reason=reason, author=author or _user(),
+        excluded=not counted, reason=reason, author=author or user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -67,9 +67,9 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Call maintenance off from now on; what is still down pages then."""
-    answer = _ask(
+    answer = request(
         read_config(config), "maintenance.cancel", number=number, whole=whole, reason=reason,
-        author=author or _user(),
+        author=author or user(),
     )  # fmt: skip
     if as_json:
         print_json(answer)
@@ -91,9 +91,9 @@ def correct(
     """Put right what was recorded of a target; the record itself stays."""
     configuration = read_config(config)
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
-    _ask(
+    request(
         configuration, "maintenance.correct", target=target, state=state, start_ns=start_ns, end_ns=end_ns,
-        reason=reason, author=author or _user(),
+        reason=reason, author=author or user(),
     )  # fmt: skip
     typer.echo(f"{target}: {state} from {show.local(start_ns, configuration.timezone)}")
 
@@ -109,9 +109,9 @@ def ticket(
     """Note when an outage was reported: contractual clocks start there."""
     configuration = read_config(config)
     at_ns = time.time_ns() if at is None else moment(at, configuration.timezone)
-    _ask(
+    request(
         configuration, "maintenance.ticket", target=target, reference=reference, at_ns=at_ns,
-        author=author or _user(),
+        author=author or user(),
     )  # fmt: skip
     typer.echo(f"{target}: ticket {reference} from {show.local(at_ns, configuration.timezone)}")
 
@@ -179,10 +179,16 @@ def bounds(zone: ZoneInfo, start: str, to: str | None, lasting: str | None) -> t
     start_ns = moment(start, zone)
     if to is not None:
         return start_ns, moment(to, zone)
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", lasting or "")
-    if match is None:
+    lasting_ns = span_ns(lasting or "")
+    if lasting_ns is None:
         fail(f'--for: "{lasting}" is not a duration: write 90m, 2h or 1d')
-    return start_ns, start_ns + int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]] * 10**9
+    return start_ns, start_ns + lasting_ns
+
+
+def span_ns(text: str) -> int | None:
+    """Return a duration as a person gave it (``90m``, ``2h``, ``1d``), nanoseconds; ``None`` when it is none."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", text)
+    return int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]] * 10**9 if match else None
 
 
 def moment(text: str, zone: ZoneInfo) -> int:
@@ -194,7 +200,7 @@ def moment(text: str, zone: ZoneInfo) -> int:
         fail(f'"{text}" is not a time: write 2026-11-30T02:00')
 
 
-def _user() -> str:
+def user() -> str:
     """Return who asks: with sudo the one who typed it."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
@@ -202,7 +208,8 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
-def _ask(configuration: Configuration, do: str, **words: object) -> dict[str, Any]:
+def request(configuration: Configuration, do: str, **words: object) -> dict[str, Any]:
+    """Ask the running daemon; ends the command when it refuses."""
     try:
         return ask(configuration.data_dir, do, words)
     except ControlError as error:

@@ -99,40 +99,6 @@ def _show_status(configuration: Configuration, found: dict[str, Any], *, everyth
         typer.echo("open incidents: " + ", ".join(f"#{number}" for number in found["incidents"]))
 
 
-def incidents(
-    config: ConfigOption = None,
-    resolved: Annotated[bool, typer.Option("--all", "-a", help="The resolved ones too.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List incidents: what failed, since when, who was told. Ends with 1 when one is open."""
-    configuration = read_config(config)
-    with ledger(configuration) as sql:
-        found = show.incidents(configuration, sql, time.time_ns(), resolved=resolved)
-    if as_json:
-        print_json(found)
-    elif not found:
-        typer.echo("no incidents" if resolved else "no open incidents")
-    else:
-        zone = configuration.timezone
-        rows = [
-            (
-                f"#{one['number']}", coloured("down" if one["open"] else "up"), f"{one['name']} ({one['probe']})",
-                one["site"], show.since(_ns(one["since"]), zone, time.time_ns()), show.span(one["duration_s"]),
-                one["reason"], str(len(one["hidden"])) if one["hidden"] else "", _told(one["messages"]),
-            )
-            for one in found
-        ]  # fmt: skip
-        heads = ("no.", "now", "what", "site", "since", "lasts", "reason", "hidden", "told")
-        print_table(heads, rows, right=(5, 7))
-    raise typer.Exit(1 if any(one["open"] for one in found) else 0)
-
-
-def _told(messages: list[dict[str, Any]]) -> str:
-    done = sum(message["state"] == "sent" for message in messages)
-    failed = sum(message["state"] == "failed" for message in messages)
-    return f"{done}/{len(messages)} sent" + (f", {failed} failed" if failed else "") if messages else "nobody"
-
-
 def events(
     target: Annotated[str | None, typer.Argument(metavar="TARGET", help="Only this one's.")] = None,
     config: ConfigOption = None,

@@ -10,6 +10,7 @@ import io
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,19 @@ from config.starter import StarterRefused, write_starter
 from haidang import __version__, doctor, logs
 from haidang.books import weights
 from haidang.clock import SystemClock
-from haidang.commands import accounts, forecast, incidents, lab, maintenance, network, probing, reading, replay
+from haidang.commands import (
+    accounts,
+    alarms,
+    forecast,
+    incidents,
+    lab,
+    maintenance,
+    network,
+    oncall,
+    probing,
+    reading,
+    replay,
+)
 from haidang.commands import profile as profiling
 from haidang.commands.common import (
     ConfigOption,
@@ -144,13 +157,18 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
+    yield from oncall.nobody(configuration, time.time_ns())
     storage = configuration.storage
     if storage.kind == "embedded" and "influxdb" in storage.model_fields_set:
         yield "storage.influxdb is there but storage.kind is embedded: nothing is sent to it; write kind: influxdb"
     for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
         if server.port == 465 and server.security == "starttls":
             yield f"{server.host}: port 465 usually speaks TLS from the first byte: write security: tls"
-    told = configuration.alerting.to or any(target.notify for target in configuration.inventory.targets.values())
+    told = (
+        configuration.alerting.to
+        or configuration.alerting.routes
+        or any(target.notify for target in configuration.inventory.targets.values())
+    )
     if configuration.alerting.mail and not told:
         yield "alerting.mail without alerting.to: nobody is told of anything"
 
@@ -206,6 +224,10 @@ app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(oncall.app, name="oncall")
+app.add_typer(alarms.silence, name="silence")
+app.add_typer(alarms.notify, name="notify")
+app.add_typer(alarms.audit, name="audit")
 app.add_typer(lab.app, name="lab")
 app.add_typer(profiling.profile, name="profile")
 app.add_typer(network.inventory, name="inventory")

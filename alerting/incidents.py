@@ -28,6 +28,7 @@ rolled back can be given again.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -156,6 +157,17 @@ class Incidents:
         with self._database.transaction() as sql:
             return handling.attribute(sql, number, who, self._clock.utc_ns(), owner, why)
 
+    def keep_evidence(self, number: int, kind: str, lines: Sequence[str]) -> None:
+        """Keep what was found out when an incident began; of each kind the first is kept."""
+        with self._database.transaction() as sql:
+            sql.execute(
+                "INSERT OR IGNORE INTO incident_evidence (incident, kind, at_ns, data) VALUES (?, ?, ?, ?)",
+                (
+                    number, kind, self._clock.utc_ns(),
+                    json.dumps([clean(line, 200) for line in lines], ensure_ascii=False),
+                ),
+            )  # fmt: skip
+
     def open_checks(self) -> set[CheckId]:
         """Return the checks with an open incident; those that are not configured any more are to be forgotten."""
         rows = self._database.connection.execute(
@@ -282,7 +294,8 @@ class Incidents:
             heard = records.audience(sql, above.number) if above is not None else frozenset()
             if records.audience(sql, incident.number) <= heard:
                 return
-        self._notifier.ended(incident, step, now_ns, records.members(sql, incident.number))
+        known = replace(incident, facts=records.facts(sql, incident.number))
+        self._notifier.ended(known, step, now_ns, records.members(sql, incident.number))
 
     def _hide(self, sql: sqlite3.Connection, transition: Transition, own: Incident | None) -> int | None:
         above = records.covering(sql, transition.cause) if transition.cause else None
@@ -303,9 +316,10 @@ class Incidents:
             return cause
         together_ns = round(self._policy.together_s * NS)
         found = {one.number: one for way in ways if (one := records.covering(sql, way)) is not None}
+        found[cause.number] = cause
         lost = [one for one in found.values() if abs(one.since_ns - cause.since_ns) <= together_ns]
-        first = min([cause, *lost], key=lambda one: one.number)
-        for other in (cause, *lost):
+        first = min(lost, key=lambda one: one.number)
+        for other in lost:
             if other.number != first.number and other.merged_into is None and other.open:
                 self._merge(sql, other, first, now_ns)
         return first

@@ -189,7 +189,8 @@ def _severity(words: Catalogue, situation: Situation) -> str:
         return ""
     gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
     said = [words.say(f"impact.{key}", n=value) for key, value in gaps.items() if value]
-    return ": ".join(filter(None, (words.say(f"severity.{incident.severity}"), ", ".join(said))))
+    level = words.say(f"severity.{incident.severity}")
+    return words.say("severity_with_impact", severity=level, impact=", ".join(said)) if said else level
 
 
 def _lines(words: Catalogue, lines: Collection[str]) -> str:

@@ -226,8 +226,8 @@ class Notifier:
         self, incident: Incident, step: Step, now_ns: int, affected: Sequence[CheckId], language: str, link: str
     ) -> Rendered:  # fmt: skip
         try:
-            # Its own other checks are the same thing to a reader.
-            others = [check for check in affected if check.target != incident.check.target]
+            # The other checks of a target are the same thing to a reader.
+            others = list({check.target: check for check in affected if check.target != incident.check.target}.values())
             situation = Situation(
                 incident, step, now_ns,
                 affected=[

@@ -22,6 +22,9 @@ _COLUMNS = (
 STORM = CheckId("haidang", "storm")
 """What the incident is of that gathers many."""
 
+EVIDENCE = ("samples", "ports", "events", "path", "others")
+"""The kinds of evidence, in the order in which they are shown."""
+
 FOREVER_NS = 4_102_444_800 * 10**9
 """The year 2100: acknowledged until it is over."""
 
@@ -275,10 +278,27 @@ def audience(sql: sqlite3.Connection, number: int) -> frozenset[tuple[str, str]]
     )
 
 
+def told_between(sql: sqlite3.Connection, after: int, start_ns: int, end_ns: int) -> list[Incident]:
+    """Return the open incidents with a higher number than one, first told within a time, in order."""
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM incident WHERE told_ns BETWEEN ? AND ? AND merged_into IS NULL "
+        "AND resolved_ns IS NULL AND id > ? ORDER BY id",
+        (start_ns, end_ns, after),
+    )
+    return [_incident(row) for row in rows]
+
+
 def evidence(sql: sqlite3.Connection, number: int) -> dict[str, tuple[int, list[str]]]:
     """Return what was found out when it failed: by its kind the time (UTC nanoseconds) and the lines."""
-    rows = sql.execute("SELECT kind, at_ns, data FROM incident_evidence WHERE incident = ? ORDER BY kind", (number,))
+    rows = sql.execute("SELECT kind, at_ns, data FROM incident_evidence WHERE incident = ?", (number,)).fetchall()
+    rows.sort(key=lambda row: EVIDENCE.index(row[0]) if row[0] in EVIDENCE else len(EVIDENCE))
     return {kind: (at_ns, json.loads(data)) for kind, at_ns, data in rows}
+
+
+def facts(sql: sqlite3.Connection, number: int) -> dict[str, Collection[str]]:
+    """Return what the next message of an incident says beside its state: the evidence, when there is any."""
+    lines = [line for _, found in evidence(sql, number).values() for line in found]
+    return {"evidence": lines} if lines else {}
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:

@@ -151,8 +151,7 @@ class Rounds:
             impact = replace(impact, budget_percent=round(left, 3))
         level, _ = severity(impact, policy.severities)
         journal.judged(sql, incident, level, impact)
-        evidence = [line for _, lines in records.evidence(sql, incident.number).values() for line in lines]
-        facts = {"evidence": evidence} if evidence else {}
+        facts = records.facts(sql, incident.number)
         if incident.check == STORM:
             facts["open"] = _listed(records.children(sql, incident.number, still=True))
         return replace(incident, severity=level, impact=impact, facts=facts), members

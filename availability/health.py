@@ -322,6 +322,8 @@ class HealthEngine:
         if state in FAILED:
             span_s = (check.sample_ns - at_ns) / 1e9
             evidence = {"failures": check.bad_count, "span_s": span_s}
+            if check.good_ns:
+                evidence["last_good_ns"] = check.good_ns
             if check.bad_count != 1:
                 reason = f"{reason} ({check.bad_count} tries in {span_s:.0f} s)".lstrip()
             check.failed_since_ns = at_ns

@@ -98,7 +98,7 @@ async def _end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int
         Query("interface", end_ns - WINDOW_S * _SECOND_NS, end_ns, _DIRECTIONS, {"target": target.id}, step_s=SAMPLE_S)
     )
     wanted = target.snmp.interface if target.snmp else None
-    mine = [curve for curve in curves if _is_end(dict(curve.series.tags), circuit, wanted)]
+    mine = [curve for curve in curves if is_end(dict(curve.series.tags), circuit, wanted)]
     names = {dict(curve.series.tags).get("ifName", "") for curve in mine}
     if not curves:
         reason = f"no rates of {target.id} are stored for a whole five minutes yet"
@@ -117,7 +117,8 @@ async def _end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int
     )  # fmt: skip
 
 
-def _is_end(tags: Mapping[str, str], circuit: Circuit, wanted: str | None) -> bool:
+def is_end(tags: Mapping[str, str], circuit: Circuit, wanted: str | None) -> bool:
+    """Tell whether a port, by its series' tags, is the one on a circuit; ``wanted`` is its configured name."""
     if wanted is not None:
         return wanted in (tags.get("ifName"), tags.get("ifDescr"), tags.get("ifAlias"))
     words = tags.get("ifAlias", "").split()

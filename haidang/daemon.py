@@ -33,6 +33,7 @@ from haidang.alarm import Alarm
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
+from haidang.evidence import Gathering, Sources
 from haidang.foretelling import rows_now
 from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
@@ -129,6 +130,9 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
+        self._gathering = Gathering(
+            self._configuration, self._database, self._clock, self._incidents, Sources(self._health.state, self._store)
+        )
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
@@ -274,6 +278,7 @@ class Daemon:
         self._maintaining.use(fresh)
         self._alarm.use(fresh)
         self._heartbeat.settings = fresh.alerting.heartbeat
+        self._gathering.use(fresh)
         self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
@@ -300,6 +305,7 @@ class Daemon:
         self._pipeline.tick()
         self._maintaining.tick()
         self._alarm.tick()
+        self._gathering.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -402,6 +408,7 @@ class Daemon:
         self._control.close()
         self._calendar.close()
         self._watching.close()
+        await self._gathering.close()
         try:
             self._pipeline.tick()
             self._pipeline.write_all()

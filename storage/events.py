@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.database import Database
@@ -124,7 +125,22 @@ def recorded(sql: sqlite3.Connection, target: str | None = None, *, most: int = 
     """
     where, values = ("WHERE target = ?", [target]) if target is not None else ("", [])
     rows = sql.execute(f"SELECT {_COLUMNS} FROM event {where} ORDER BY last_ns DESC, id DESC LIMIT ?", [*values, most])
-    return [
-        Recorded(of, first, last, count, kind, source, name, severity, text, bool(proven))
-        for of, first, last, count, kind, source, name, severity, text, proven in rows
-    ]
+    return [_recorded(row) for row in rows]
+
+
+def heard(
+    sql: sqlite3.Connection, targets: Sequence[str], since_ns: int, until_ns: int, *, most: int = 200
+) -> list[Recorded]:  # fmt: skip
+    """Read the events of some targets that arrived within a time, the newest first."""
+    marks = ", ".join("?" * len(targets))
+    rows = sql.execute(
+        f"SELECT {_COLUMNS} FROM event WHERE target IN ({marks}) AND last_ns >= ? AND first_ns <= ? "
+        "ORDER BY last_ns DESC, id DESC LIMIT ?",
+        (*targets, since_ns, until_ns, most),
+    )
+    return [_recorded(row) for row in rows]
+
+
+def _recorded(row: tuple[str, int, int, int, str, str, str, str, str, int]) -> Recorded:
+    of, first, last, count, kind, source, name, severity, text, proven = row
+    return Recorded(of, first, last, count, kind, source, name, severity, text, bool(proven))

@@ -231,6 +231,22 @@ class LedgerReader:
         )
         return [_interval(row) for row in rows]
 
+    def failed_between(self, start_ns: int, end_ns: int) -> list[Interval]:
+        """Return the intervals down or unreachable that began within a time, in order; at most a thousand."""
+        rows = self._sql.execute(
+            f"SELECT {_COLUMNS} FROM interval WHERE state IN ('down', 'unreachable') AND start_ns BETWEEN ? AND ? "
+            "AND retracted_ns IS NULL ORDER BY start_ns, id LIMIT 1000",
+            (start_ns, end_ns),
+        )
+        return [_interval(row) for row in rows]
+
+    def proof(self, incident: int) -> dict[str, FieldValue] | None:
+        """Return the counted facts behind the first verdict of an incident."""
+        row = self._sql.execute(
+            "SELECT evidence FROM interval WHERE incident = ? AND state = 'down' ORDER BY id LIMIT 1", (incident,)
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else None
+
     def says(self) -> dict[str, FieldValue]:
         """Return what the daemon said of itself with its last beat; empty before the first."""
         row = self._sql.execute("SELECT says FROM run ORDER BY id DESC LIMIT 1").fetchone()

@@ -15,6 +15,7 @@ from haidang import show
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
+    clean,
     coloured,
     fail,
     print_json,
@@ -43,6 +44,9 @@ app = typer.Typer(
     help="List incidents: what failed, since when, who was told. Ends with 1 when one is open. A NUMBER shows one.",
     subcommand_metavar="[NUMBER | COMMAND [ARGS]...]",
 )  # fmt: skip
+
+SHOWN = 20
+"""Names listed; --json has all."""
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="As people say it: 12 or #12.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who says so; default: the user.")]
@@ -120,13 +124,15 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
         ("budget left", "" if budget is None else f"{budget:.1f} % of the month's downtime"),
         ("reason", one["reason"]),
         ("goes on in", f"#{one['merged_into']}" if one["merged_into"] else ""),
-        ("merged", ", ".join(f"#{child}" for child in one["merged"][:20]) + (" …" if len(one["merged"]) > 20 else "")),
+        ("merged", _some([f"#{child}" for child in one["merged"]])),
         ("fault of", one["owner"] + (f" (says {one['owner_by']})" if one["owner_by"] else "")),
         ("acknowledged", _acknowledged(one, at)),
         ("next message", at(one["next_message"])),
-        ("hidden", f"{len(one['hidden'])}: " + ", ".join(one["hidden"][:20]) if one["hidden"] else ""),
+        ("hidden", f"{len(one['hidden'])}: {_some(one['hidden'])}" if one["hidden"] else ""),
     ]
-    print_table(("", ""), [row for row in rows if row[1]])
+    for name, value in rows:
+        if value:
+            typer.echo(clean(f"{name:14} {value}"))
     if one["evidence"]:
         typer.echo("\nevidence")
         print_table(
@@ -134,7 +140,8 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
             [(at(part["at"]), part["kind"], line) for part in one["evidence"] for line in part["lines"]],
         )
     typer.echo("\ntimeline")
-    print_table(("at", "what", "words"), [(at(line["at"]), line["kind"], line["text"]) for line in one["timeline"]])
+    lines = [line for line in one["timeline"] if line["kind"] != "hidden"]
+    print_table(("at", "what", "words"), [(at(line["at"]), line["kind"], line["text"]) for line in lines])
     if one["messages"]:
         typer.echo("\ntold")
         print_table(
@@ -203,6 +210,10 @@ def own(
         who=author or user(),
     )  # fmt: skip
     typer.echo(f"incident {_number(number)}: {owner}")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _number(text: str) -> int:

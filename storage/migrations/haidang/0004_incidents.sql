@@ -32,3 +32,7 @@ CREATE TABLE incident_evidence (
   data TEXT NOT NULL,          -- JSON: a list of lines
   PRIMARY KEY (incident, kind)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX interval_of_incident ON interval (incident) WHERE incident IS NOT NULL;
+CREATE INDEX interval_failed ON interval (start_ns) WHERE state IN ('down', 'unreachable');
+CREATE INDEX incident_told ON incident (told_ns) WHERE merged_into IS NULL;

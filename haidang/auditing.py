@@ -62,7 +62,7 @@ def configuration_taken(audit: Audit, clock: Clock, configuration: Configuration
     files = {}
     for path in (*configuration.files, *configuration.profiles):
         try:
-            files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            files[str(path.absolute())] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            files[str(path)] = f"cannot be read: {error.strerror}"
+            files[str(path.absolute())] = f"cannot be read: {error.strerror}"
     audit.add(clock.utc_ns(), f"configuration.{occasion}", "haidang", {"files": files})

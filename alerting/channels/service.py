@@ -77,16 +77,14 @@ def _notify(url: str, subject: str, text: str) -> str:
 
 
 class _Heard(logging.Handler):
-    """Keeps the last warning that this very thread caused."""
+    """Keeps the last warning. Of two calls that fail at the same moment one may get the other's: it is read by people."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._thread = threading.get_ident()
         self.last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            self.last = record.getMessage()
+        self.last = record.getMessage()
 
 
 def _in_thread(work: Callable[[], str], outcome: asyncio.Future[str], done: Callable[[], None]) -> None:

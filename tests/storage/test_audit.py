@@ -97,7 +97,11 @@ def test_a_chain_written_anew_is_found_by_a_noted_head(database: Database) -> No
 
 
 def test_a_change_that_is_undone_leaves_no_entry(database: Database) -> None:
-    with pytest.raises(sqlite3.IntegrityError), database.transaction() as sql:
-        Audit(database).add(1, "silence.add", "an", {})
-        sql.execute("INSERT INTO audit VALUES (1, 0, '', '', '', '')")
+    def half_done() -> None:
+        with database.transaction() as sql:
+            Audit(database).add(1, "silence.add", "an", {})
+            sql.execute("INSERT INTO audit VALUES (1, 0, '', '', '', '')")
+
+    with pytest.raises(sqlite3.IntegrityError):
+        half_done()
     assert verify(database.connection).entries == COUNT

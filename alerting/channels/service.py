@@ -77,7 +77,7 @@ def _notify(url: str, subject: str, text: str) -> str:
 
 
 class _Heard(logging.Handler):
-    """Keeps the last warning. Of two calls that fail at the same moment one may get the other's: it is read by people."""
+    """Keeps the last warning. Of two calls that fail at the same moment one may get the other's words."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

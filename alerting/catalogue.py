@@ -49,14 +49,16 @@ class Catalogue:
     def of_probe(self, probe: str, key: str) -> str:
         """Return how a probe's check is called (``check``), its failure shouted (``down``) or told (``sentence``)."""
         probes = self._data["probes"]
-        return str(probes.get(probe, probes["other"])[key])
+        return str(probes.get(probe.partition(":")[0], probes["other"])[key])
 
     def hints(self, probe: str, reason: str, gaps: Mapping[str, str]) -> list[str]:
         """Return what to look at next: the first block of the probe whose words occur in the reason.
 
         A hint that speaks of something not known (a gap whose value is empty) is left out.
         """
-        blocks: Sequence[Mapping[str, Any]] = self._data["hints"].get(probe, self._data["hints"]["other"])
+        blocks: Sequence[Mapping[str, Any]] = self._data["hints"].get(
+            probe.partition(":")[0], self._data["hints"]["other"]
+        )
         for block in blocks:
             words = block.get("when")
             if words is None or any(word in reason.lower() for word in words):

@@ -38,7 +38,6 @@ from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import STORM, Incident, Owner
 from alerting.rounds import Rounds
-from alerting.severity import severity
 from alerting.text import clean
 from alerting.world import Step, World
 from haidang.clock import Clock
@@ -211,7 +210,7 @@ class Incidents:
             transition.confirmed_ns, held_ns,
         )  # fmt: skip
         impact = self._world.impact([check, *transition.members])
-        journal.judged(sql, incident, severity(impact, self._policy.severities)[0], impact)
+        journal.judged(sql, incident, self._policy.judge(check, impact), impact)
         if transition.flapping:
             journal.note(sql, incident, transition.at_ns, "flapping", _words(transition))
         for member in transition.members:

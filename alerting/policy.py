@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from alerting.severity import RULES, Rules, Severity
+from alerting.severity import RULES, Impact, Rules, Severity, severity
+from haidang.model import CheckId
 
 NS = 10**9
 
@@ -27,6 +28,7 @@ class Policy:
         remind_from, remind_to: the hours in which people are reminded of what is not critical.
         zone: whose hours they are.
         severities: how bad is how bad.
+        least: how bad at least is what a rule finds, by the rule's id.
     """
 
     hold_s: float = 2.0
@@ -41,20 +43,28 @@ class Policy:
     remind_to: time = time(21, 0)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Ho_Chi_Minh"))
     severities: Rules = RULES
+    least: Mapping[str, Severity] = field(default_factory=dict)
 
-    def remind_at(self, told_ns: int, now_ns: int, severity: Severity) -> int:
+    def judge(self, check: CheckId, impact: Impact) -> Severity:
+        """Say how bad it is that a check fails."""
+        level, _ = severity(impact, self.severities)
+        kind, _, rest = check.probe.partition(":")
+        least = self.least.get(rest.partition(":")[0], level) if kind == "rule" else level
+        return max(level, least, key=lambda one: one.rank)
+
+    def remind_at(self, told_ns: int, now_ns: int, level: Severity) -> int:
         """Return when people are to be reminded next.
 
         Parameters:
             told_ns: when they were first told, UTC nanoseconds.
             now_ns: the time; the answer lies after it.
-            severity: of a critical incident people are reminded at any hour.
+            level: of a critical incident people are reminded at any hour.
         """
         planned = [told_ns + round(after * NS) for after in self.remind_s]
         day = 86_400 * NS
         last = planned[-1] if planned else told_ns
         at_ns = next((one for one in planned if one > now_ns), last + day * max(1, -((last - now_ns - 1) // day)))
-        return at_ns if severity is Severity.CRITICAL else self._in_hours(at_ns)
+        return at_ns if level is Severity.CRITICAL else self._in_hours(at_ns)
 
     def _in_hours(self, at_ns: int) -> int:
         local = datetime.fromtimestamp(at_ns // NS, self.zone)

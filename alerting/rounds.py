@@ -24,7 +24,6 @@ from alerting import journal, records
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import FOREVER_NS, STORM, Incident
-from alerting.severity import severity
 from alerting.world import Step, World, in_language
 from haidang.model import CheckId
 
@@ -149,7 +148,7 @@ class Rounds:
         if figures is not None and figures.budget_s:
             left = 100 * max(0.0, figures.budget_s - figures.down_s) / figures.budget_s
             impact = replace(impact, budget_percent=round(left, 3))
-        level, _ = severity(impact, policy.severities)
+        level = policy.judge(incident.check, impact)
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
         if incident.check == STORM:

@@ -60,6 +60,7 @@ class Cadence:
         self._sequence = 0
         self._changed = asyncio.Event()
         self._lag = Lag()
+        self._worst_ns = 0
 
     def add(self, name: str, period_s: float, run: Callable[[int], None]) -> None:
         """Run a job from now on, or change the cadence and the function of one with the same name.
@@ -101,6 +102,11 @@ class Cadence:
         lag, self._lag = self._lag, Lag()
         return lag
 
+    def take_worst_ms(self) -> float:
+        """Return how late the latest start was since the last call, and begin anew; apart from `take_lag`."""
+        worst_ns, self._worst_ns = self._worst_ns, 0
+        return worst_ns / 1e6
+
     def __len__(self) -> int:
         return len(self._jobs)
 
@@ -137,6 +143,7 @@ class Cadence:
             lag.total_ns += late
             lag.skipped += skipped
             lag.worst_ns = max(lag.worst_ns, late)
+            self._worst_ns = max(self._worst_ns, late)
             if job.period_ns == job.steady_ns:
                 self._push(job, self._next_steady(job, max(now, due)))
             else:

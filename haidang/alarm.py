@@ -80,7 +80,6 @@ class Alarm:
         self._configuration = configuration
         configuration_taken(self._audit, self._clock, configuration, "reload")
         self.duty.use(configuration)
-        self.incidents.use(handling.policy(configuration))
         self.drills.settings = drill_settings(configuration)
         self.outbox.domain = mail_domain(configuration) or self.outbox.domain
         self.outbox.second_way_s = configuration.alerting.second_way_s
@@ -111,12 +110,7 @@ class Alarm:
             self.duty.read()
             undone()
 
-        mine = {
-            **handling.verbs(self.incidents),
-            **self.duty.verbs(),
-            "drill.ack": self._drilled,
-            "notify.test": self._test,
-        }
+        mine = {**self.duty.verbs(), "drill.ack": self._drilled, "notify.test": self._test}
         return audited({**others, **mine}, self._audit, self._database, self._clock, read)
 
     def _drilled(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

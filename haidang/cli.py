@@ -34,6 +34,7 @@ from haidang.commands import (
     probing,
     reading,
     replay,
+    rules,
 )
 from haidang.commands import profile as profiling
 from haidang.commands.common import (
@@ -223,6 +224,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(probing.probe, name="probe")
 app.add_typer(reading.store, name="store")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(rules.app, name="rules")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(oncall.app, name="oncall")
 app.add_typer(alarms.silence, name="silence")

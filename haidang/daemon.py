@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import sqlite3
@@ -33,13 +32,16 @@ from haidang.alarm import Alarm
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
-from haidang.evidence import Gathering, Sources
+from haidang.desk import Desk
+from haidang.evidence import Sources
 from haidang.foretelling import rows_now
 from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
-from haidang.model import CheckId, FieldValue, Point
+from haidang.measuring import own_figures
+from haidang.model import CheckId, Point
 from haidang.pipeline import Pipeline
+from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import listening, receiver_settings, store_settings
 from haidang.telling import Telling
 from haidang.watching import Watching
@@ -130,14 +132,12 @@ class Daemon:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
         self._try_to_ping()
-        self._gathering = Gathering(
-            self._configuration, self._database, self._clock, self._incidents, Sources(self._health.state, self._store)
-        )
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._alarm.started()
-        self._forget((known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks)
+        gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
+        self._forget(self._desk.others(gone))
         await self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,6 +159,7 @@ class Daemon:
             self._keep("reload", self._reload_when_asked),
             self._keep("heartbeat", self._heartbeat.run),
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
+            self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
         ]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
@@ -185,11 +186,15 @@ class Daemon:
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
         )  # fmt: skip
-        verbs = self._alarm.verbs(self._maintaining.verbs(), self._maintaining.read)
+        self._desk = Desk(
+            configuration, database, clock, self._incidents, self._sender.wake,
+            Sources(self._health.state, self._store),
+        )  # fmt: skip
+        verbs = self._alarm.verbs(self._maintaining.verbs() | self._desk.verbs(), self._maintaining.read)
         self._control = ControlServer(configuration.data_dir, verbs)
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped, self._maintaining.silences,
+            self._clock_stepped, self._maintaining.silences, self._desk.take,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -278,7 +283,7 @@ class Daemon:
         self._maintaining.use(fresh)
         self._alarm.use(fresh)
         self._heartbeat.settings = fresh.alerting.heartbeat
-        self._gathering.use(fresh)
+        self._desk.use(fresh)
         self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
@@ -305,7 +310,7 @@ class Daemon:
         self._pipeline.tick()
         self._maintaining.tick()
         self._alarm.tick()
-        self._gathering.tick()
+        self._desk.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
@@ -339,20 +344,15 @@ class Daemon:
                 continue
 
     async def _measure_self(self) -> None:
-        """Store how we are doing: lag, skipped slots, our own losses, memory and processor time."""
-        lag, store = self._cadence.take_lag(), self._store.status()
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        fields: dict[str, FieldValue] = {
-            "slots": lag.runs, "slots_skipped": lag.skipped + self._watching.skipped(),
-            "lag_mean_ms": round(lag.total_ns / max(1, lag.runs) / 1e6, 3), "lag_max_ms": round(lag.worst_ns / 1e6, 3),
-            "icmp_dropped": self._watching.icmp.drops(), "rates_dropped": self._watching.dropped_rates(),
-            "suspects": self._health.suspects(),
-            "transitions_waiting": self._pipeline.unwritten, "store_buffered": store.buffered,
-            "store_spooled": store.spooled, "store_rejected": store.rejected, "store_refused": store.refused,
-            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
-            **self._received(),
-        }  # fmt: skip
+        """Store how we are doing."""
+        fields = own_figures(
+            self._cadence, self._watching, self._health, self._pipeline, self._store, self._keeper, self._telling
+        )
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+
+    async def _look_at_self(self) -> None:
+        ways = len(self._parts.channels(self._configuration))
+        self._desk.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
 
     async def _measure_load(self) -> None:
         """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
@@ -362,17 +362,9 @@ class Daemon:
         except StoreError as error:
             logger.warning("load of the circuits not measured", reason=str(error))
             return
-        self._store.add(load.points(found, now_ns))
-
-    def _received(self) -> dict[str, FieldValue]:
-        """Count what the receiver did, for our own metrics; nothing when it does not listen."""
-        counted = {f"received_{name}": count for name, count in self._keeper.counted.items()}
-        if not counted:
-            return {}
-        return {
-            **counted, "receiver_restarts": self._keeper.restarts, "receiver_refused": self._keeper.refused,
-            "events": self._telling.events, "looks": self._telling.looks, "events_left_out": self._telling.left_out,
-        }  # fmt: skip
+        points = load.points(found, now_ns)
+        self._store.add(points)
+        self._desk.take(points)
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
@@ -408,7 +400,7 @@ class Daemon:
         self._control.close()
         self._calendar.close()
         self._watching.close()
-        await self._gathering.close()
+        await self._desk.close()
         try:
             self._pipeline.tick()
             self._pipeline.write_all()

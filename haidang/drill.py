@@ -23,6 +23,7 @@ from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, State
 from haidang.rehearsal import Postbox, rehearse
+from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
 from lab.control import listen
 from lab.network import isolate
@@ -205,7 +206,9 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
         found = [
             _seen(sql, incident, wall)
             for incident in reversed(records.incidents(sql, resolved=True, limit=1_000_000))
-            if wall.true_ns(incident.opened_ns) >= truth.start_ns and incident.merged_into is None
+            if wall.true_ns(incident.opened_ns) >= truth.start_ns
+            and incident.merged_into is None
+            and incident.check not in CHECKS  # what ails the daemon itself is not in the scenario's truth
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}

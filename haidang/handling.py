@@ -26,6 +26,7 @@ def policy(configuration: Configuration) -> Policy:
             (level, Threshold(**getattr(levels, level.value).model_dump()))
             for level in (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
         ),
+        least={rule.id: Severity(rule.severity) for rule in configuration.alerting.rules},
     )  # fmt: skip
 
 

@@ -40,12 +40,14 @@ class Pipeline:
         told: called after a commit that may have put messages into the outbox.
         stepped: called when the wall clock was moved, with what it would have shown and what it shows.
         silences: tells whether a change is recorded and nobody is told: maintenance.
+        rules: gets every point on its way to the store.
     """
 
     def __init__(
         self, clock: Clock, database: Database, health: HealthEngine, ledger: Ledger, incidents: Incidents,
         store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
         silences: Callable[[Transition], bool] = lambda _: False,
+        rules: Callable[[Sequence[Point]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -56,6 +58,7 @@ class Pipeline:
         self._told = told
         self._stepped = stepped
         self._silences = silences
+        self._rules = rules
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
@@ -82,6 +85,7 @@ class Pipeline:
                 self._write_soon()
         if points:
             self._store.add(points)
+            self._rules(points)
 
     def tick(self) -> None:
         """Let time pass for the judges, and try again what could not be written. Call it every second."""

@@ -52,15 +52,21 @@ class ConfiguredWorld:
         inventory = self._configuration.inventory
         target = inventory.targets.get(check.target)
         if target is None:
-            if check == OWN_ROUTE:
+            if check.target == OWN_ROUTE.target:
                 return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
             risk = inventory.risks.get(check.target)
             name = _words(risk) if risk else {"vi": check.target, "en": check.target}
             return Subject(name=name, carrier=check.target if check.probe == "carrier" and not risk else "")
         site = inventory.sites.get(target.site or "")
         circuit = inventory.circuits.get(target.circuit or "")
+        name = _words(target)
+        if check.probe.startswith("rule:"):
+            rule = next(
+                (one for one in self._configuration.alerting.rules if one.id == check.probe.split(":")[1]), None
+            )
+            name = {key: f"{word}: {rule.label(key)}" for key, word in name.items()} if rule else name
         return Subject(
-            name=_words(target),
+            name=name,
             address=target.address or "",
             site=_words(site),
             level={"vi": site.level, "en": site.level} if site else {},

@@ -12,6 +12,7 @@ from config.schema.incidents import Incidents, Severities
 from config.schema.network import HostName, Port, Sender
 from config.schema.oncall import Holiday
 from config.schema.routing import Drill, Heartbeat, Route
+from config.schema.rules import MetricRule
 from config.schema.values import Boolean, Refusal, Section, Slug, line, seconds, whole
 from config.secrets import Secret
 
@@ -90,6 +91,7 @@ class Alerting(Section):
     drill: Drill | None = Field(None, description="the daily proof that messages arrive")
     heartbeat: Heartbeat | None = Field(None, description="the sign of life to the outside")
     incidents: Incidents = Field(default_factory=Incidents, description="what belongs together, and when it is told")
+    rules: tuple[MetricRule, ...] = Field((), description="when a measurement is an incident")
     severity: Severities = Field(default_factory=Severities, description="how bad an incident is")
 
 

@@ -15,6 +15,7 @@ from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Receivers, Syslog, Traps
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
+from config.schema.rules import MetricRule, Tag
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -76,6 +77,8 @@ SECTIONS: dict[str, type[Section]] = {
     "risks[]": Risk,
     "alerting": Alerting,
     "alerting.incidents": Incidents,
+    "alerting.rules[]": MetricRule,
+    "alerting.rules[].where[]": Tag,
     "alerting.severity": Severities,
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,

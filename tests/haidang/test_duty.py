@@ -11,6 +11,7 @@ import pytest
 from alerting.links import key_of, verify
 from config import load
 from config.schema.routing import Heartbeat as HeartbeatSettings
+from haidang import handling
 from haidang.alarm import Alarm
 from haidang.clock import ManualClock
 from haidang.control import ControlServer
@@ -57,7 +58,7 @@ class House:
         Ledger(self.database).begin(self.clock.utc_ns(), "1")
         world = ConfiguredWorld(self.configuration, LedgerReader(self.database.connection))
         self.alarm = Alarm(self.configuration, self.database, self.clock, world, lambda _: {})
-        self.server = ControlServer(folder, self.alarm.verbs({}, lambda: None))
+        self.server = ControlServer(folder, self.alarm.verbs(handling.verbs(self.alarm.incidents), lambda: None))
 
     def becomes(self, state: State, target: str) -> None:
         now = self.clock.utc_ns()

@@ -1,0 +1,54 @@
+"""Rules over measurements: when a value, or that there is none, is an incident."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.schema.named import Named
+from config.schema.values import Refusal, Section, line, number, seconds
+
+_Value = Annotated[float, number(-1e15, 1e15)]
+
+
+class Tag(Section):
+    """A tag that a series must have."""
+
+    tag: Annotated[str, line(64)] = Field(description="its name: target, kind, ifName, …")
+    value: Annotated[str, line(200)] = Field(description="its value; * stands for any characters")
+
+
+class MetricRule(Named):
+    """When a measurement is an incident."""
+
+    measurement: Annotated[str, line(64)] = Field(description="which: ping, interface, sensor, disk, circuit, …")
+    field: Annotated[str, line(64)] = Field(description="which value of it: value, in_bps, used_percent, …")
+    where: tuple[Tag, ...] = Field((), description="tags that a series must have; each series is watched by itself")
+    above: _Value | None = Field(None, description="bad when greater; exactly one of above, below, absent")
+    below: _Value | None = Field(None, description="bad when less")
+    absent_s: Annotated[float, seconds(10, 30 * 86_400)] | None = Field(
+        None, alias="absent", description="bad when a series that came before has not come for so long"
+    )
+    clear: _Value | None = Field(None, description="good again only on this side of it; default: above or below")
+    for_s: Annotated[float, seconds(0, 30 * 86_400)] = Field(
+        0.0, alias="for", description="an incident once it has been bad for so long without a good value"
+    )
+    clear_for_s: Annotated[float, seconds(0, 30 * 86_400)] = Field(
+        0.0, alias="clear_for", description="over once it has been good for so long without a bad value"
+    )
+    severity: Literal["warning", "minor", "major", "critical"] = Field("warning", description="at least")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> MetricRule:
+        kinds = {"above": self.above, "below": self.below, "absent": self.absent_s}
+        given = [key for key, value in kinds.items() if value is not None]
+        if len(given) != 1:
+            raise Refusal("exactly one of above, below and absent is needed", key=given[1] if given else "above")
+        if self.absent_s is not None and (self.for_s or self.clear is not None):
+            raise Refusal("absent has its own duration and no threshold", key="for" if self.for_s else "clear")
+        if self.clear is not None and (
+            (self.above is not None and self.clear > self.above) or (self.below is not None and self.clear < self.below)
+        ):
+            raise Refusal("clear lies on the good side of the threshold", key="clear")
+        return self

@@ -1,0 +1,105 @@
+"""What is wrong with Haidang itself is told like any other incident, after the time that each thing is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alerting import records
+from haidang.clock import ManualClock
+from haidang.model import CheckId, State
+from haidang.selfwatch import EVERY_S, Figures, SelfWatch
+from tests.alerting.province import AN, Desk
+
+WELL = Figures(5.0, "", 2)
+GIB = 1024**3
+
+
+class Bench(Desk):
+    """Looks at itself every ten seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.world.readers = (AN,)
+        self.free = 50 * GIB
+        self.start()
+
+    def start(self) -> None:
+        self.watch = SelfWatch(
+            self.database, self.clock, self.incidents, lambda: None, lambda _: (100 * GIB, 0, self.free)
+        )
+
+    def live(self, seconds: float, figures: Figures = WELL) -> None:
+        assert isinstance(self.clock, ManualClock)
+        for _ in range(round(seconds / EVERY_S)):
+            self.clock.advance(EVERY_S)
+            self.watch.look(figures)
+
+    def told(self) -> list[tuple[str, str]]:
+        return self.sql.execute(
+            "SELECT probe, step FROM notification JOIN incident ON incident.id = incident ORDER BY notification.id"
+        ).fetchall()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.database.close()
+
+
+def test_when_all_is_well_nobody_is_told_anything(bench: Bench) -> None:
+    bench.live(3600)
+    assert bench.told() == []
+
+
+def test_probes_that_stay_late_are_told_after_a_minute_and_one_that_was_late_is_not(bench: Bench) -> None:
+    bench.live(30, Figures(9000.0, "", 2))
+    bench.live(300)
+    assert bench.told() == []
+    bench.live(80, Figures(9000.0, "", 2))
+    assert bench.told() == [("lag", "opened")]
+    bench.live(400)
+    assert bench.told() == [("lag", "opened"), ("lag", "resolved")]
+
+
+def test_a_store_that_is_away_is_told_after_five_minutes(bench: Bench) -> None:
+    bench.live(290, Figures(0.0, "connection refused", 2))
+    assert bench.told() == []
+    bench.live(40, Figures(0.0, "connection refused", 2))
+    assert bench.told() == [("store", "opened")]
+    [incident] = records.incidents(bench.sql)
+    assert (incident.check, incident.reason) == (CheckId("haidang", "store"), "connection refused")
+
+
+def test_a_disk_that_fills_up_is_told_with_what_is_left(bench: Bench) -> None:
+    bench.free = 2 * GIB
+    bench.live(60)
+    assert bench.told() == [("space", "opened")]
+    [incident] = records.incidents(bench.sql)
+    assert incident.reason.startswith("2048 MiB of 102400 MiB are free in ")
+
+
+def test_a_channel_whose_messages_wait_is_told_when_there_is_another_way(bench: Bench) -> None:
+    bench.becomes(State.DOWN)
+    [message] = bench.outbox.claim(bench.outbox.due(1))
+    bench.outbox.retry(message, bench.clock.utc_ns(), "451 greylisted")
+    bench.live(590)
+    assert bench.told()[1:] == []
+    bench.live(60, Figures(5.0, "", 1))
+    assert bench.told()[1:] == [], "of the only way out nobody can be told"
+    bench.live(30)
+    assert bench.told()[1:] == [("channel", "opened")]
+
+
+def test_after_a_restart_it_is_the_same_incident(bench: Bench) -> None:
+    bench.free = 2 * GIB
+    bench.live(60)
+    bench.start()
+    bench.live(600)
+    assert bench.told() == [("space", "opened")]
+    bench.free = 50 * GIB
+    bench.live(90)
+    assert bench.told() == [("space", "opened"), ("space", "resolved")]

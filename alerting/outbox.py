@@ -62,6 +62,9 @@ class Outbox:
     ) -> str:  # fmt: skip
         """Put a message in; part of the caller's transaction, so that it is there exactly if its cause is.
 
+        Parameters:
+            incident: its number; ``None`` for what belongs to none.
+
         Returns:
             its message id.
         """

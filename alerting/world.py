@@ -53,6 +53,8 @@ class Step(StrEnum):
     MISSED = "missed"
     """A drill was not acknowledged."""
     TEST = "test"
+    REPORT = "report"
+    """A month's report: of no incident, with files attached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from haidang.model import CheckId, State
 FAILED = frozenset({State.DOWN, State.UNREACHABLE})
 WORKING = frozenset({State.UP, State.DEGRADED})
 _TIMES = (
-    "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns", "good_since_ns",
-    "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
+    "answered_ns", "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns",
+    "good_since_ns", "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
 )  # fmt: skip
 
 
@@ -23,10 +23,10 @@ class Check:
     """One check's memory. Times are UTC nanoseconds; 0 means never."""
 
     __slots__ = (
-        "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns", "children", "delay",
-        "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss", "lost_ns",
-        "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule", "sample_ns",
-        "state", "troubles", "urgent", "waiting",
+        "answered_ns", "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns",
+        "children", "delay", "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss",
+        "lost_ns", "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule",
+        "sample_ns", "state", "troubles", "urgent", "waiting",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -42,6 +42,7 @@ class Check:
         self.bad_count = self.bad_since_ns = 0
         self.good_count = self.good_since_ns = 0
         self.sample_ns = 0  # newest certain sample
+        self.answered_ns = 0  # newest good one
         self.good_ns = 0  # newest good one that was not alone
         self.lost_ns = 0  # newest failed one
         self.certain_ns = 0  # when a certain sample last came in, to notice silence
@@ -87,10 +88,24 @@ class Check:
         """Whether it, or what it hangs on, flaps: then shorter runs confirm."""
         return self.flapping.active or any(parent.unsteady for parent in self.above)
 
+    def flapping_above(self) -> CheckId | None:
+        """Return the highest check it hangs on that flaps."""
+        for parent in self.above:
+            if parent.unsteady:
+                return parent.flapping_above() or parent.id
+        return None
+
     @property
     def cut_off(self) -> bool:
         """Whether this machine has no route to it, or to what it hangs on."""
         return self.no_route or self.away_above(lambda parent: parent.cut_off)
+
+    def recall(self, at_ns: int, *, ok: bool) -> None:
+        """Take in a sample older than the newest: a slow burst that ends after faster ones tells where a run began."""
+        if ok and self.good_count and self.lost_ns < at_ns < self.good_since_ns:
+            self.good_since_ns = at_ns
+        elif not ok and self.bad_count and self.answered_ns < at_ns < self.bad_since_ns:
+            self.bad_since_ns = at_ns
 
     def forget_runs(self) -> None:
         """Drop the runs of good and failed samples: nothing is proven by what lies before a gap."""

@@ -15,12 +15,13 @@ class Flapping:
     as one change, not as two; once the check flaps, what was remembered is certain as well and can be written down.
     """
 
-    __slots__ = ("_briefs", "_changes", "active")
+    __slots__ = ("_briefs", "_changes", "_hidden", "active")
 
     def __init__(self) -> None:
         self.active = False
         self._changes: deque[int] = deque(maxlen=_MOST)
         self._briefs: deque[tuple[int, int]] = deque(maxlen=_MOST)
+        self._hidden: deque[tuple[int, int]] = deque(maxlen=_MOST)
 
     def changed(self, at_ns: int, changes: int, window_s: float) -> bool:
         """Count one change; tell whether the check begins to flap with it.
@@ -46,6 +47,18 @@ class Flapping:
         self._briefs.clear()
         return found
 
+    def hidden(self, start_ns: int, end_ns: int, window_s: float) -> None:
+        """Remember a stretch in which what it hangs on was away too: that one may prove to flap."""
+        while self._hidden and end_ns - self._hidden[0][1] > window_s * 1e9:
+            self._hidden.popleft()
+        self._hidden.append((start_ns, end_ns))
+
+    def take_hidden(self, since_ns: int) -> list[tuple[int, int]]:
+        """Hand out, once, the hidden stretches that lie after a time."""
+        found = [one for one in self._hidden if one[0] > since_ns]
+        self._hidden.clear()
+        return found
+
     def calmed(self, now_ns: int, changes: int, window_s: float) -> bool:
         """Tell whether flapping is over."""
         if not self.active or self._left(now_ns, window_s) > changes // 4:
@@ -56,7 +69,10 @@ class Flapping:
     def shift(self, delta_ns: int) -> None:
         """Follow a step of the wall clock."""
         self._changes = deque((at + delta_ns for at in self._changes), maxlen=_MOST)
-        self._briefs = deque(((start + delta_ns, end + delta_ns) for start, end in self._briefs), maxlen=_MOST)
+        self._briefs, self._hidden = (
+            deque(((start + delta_ns, end + delta_ns) for start, end in spans), maxlen=_MOST)
+            for spans in (self._briefs, self._hidden)
+        )
 
     def _left(self, now_ns: int, window_s: float) -> int:
         while self._changes and now_ns - self._changes[0] > window_s * 1e9:

@@ -122,8 +122,7 @@ class HealthEngine:
         """Take one observation in.
 
         Parameters:
-            observation: what a probe found; samples older than the newest one known are passed over (a slow burst
-                that ends after faster samples has nothing to add).
+            observation: what a probe found; samples older than the newest one known only tell where a run began.
             now_ns: UTC nanoseconds.
 
         Returns:
@@ -148,6 +147,7 @@ class HealthEngine:
         for sample in observation.samples:
             at_ns = min(sample.at_ns, now_ns)  # a sample from the future is the clock's error
             if at_ns <= check.sample_ns:
+                check.recall(at_ns, ok=sample.ok)
                 continue
             check.sample_ns = at_ns
             if sample.ok:
@@ -186,6 +186,7 @@ class HealthEngine:
             self._brief(check, check.bad_count, check.bad_since_ns, at_ns, now_ns, out)
         check.bad_count = check.bad_since_ns = 0
         self._settle(check)
+        check.answered_ns = at_ns
         check.good_count += 1
         if check.good_count == 1:
             check.good_since_ns = at_ns
@@ -235,7 +236,10 @@ class HealthEngine:
         if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
             return
         if check.away_above(lambda parent: parent.lost_ns >= start_ns):
-            return  # what it hangs on was away: that one flaps
+            if check.state in WORKING:  # what it hangs on was away: perhaps that one flaps
+                flapping.hidden(start_ns, end_ns, rule.flap_window_s)
+                self._follow(check, now_ns, out)
+            return
         if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
             return
         self._flapping[check.id] = check
@@ -245,6 +249,21 @@ class HealthEngine:
             words = "" if other is State.UP else f"{check.reason or 'no reply'} for {(ended_ns - began_ns) / 1e9:.0f} s"
             self._say(check, other, began_ns, now_ns, words, None, {}, out)
             self._say(check, usual, ended_ns, now_ns, check.reason if usual is State.DOWN else "", None, {}, out)
+        for child in check.children:
+            self._follow(child, now_ns, out)
+
+    def _follow(self, check: Check, now_ns: int, out: list[Transition]) -> None:
+        """Write down the stretches in which a check was hidden behind something that proves to flap."""
+        cause = check.flapping_above()
+        if cause is None or check.state not in WORKING:
+            return
+        usual = check.state
+        for began_ns, ended_ns in check.flapping.take_hidden(check.changed_ns):
+            words = f"no reply for {(ended_ns - began_ns) / 1e9:.0f} s"
+            self._say(check, State.UNREACHABLE, began_ns, now_ns, words, cause, {}, out)
+            self._say(check, usual, ended_ns, now_ns, "", None, {}, out)
+        for child in check.children:
+            self._follow(child, now_ns, out)
 
     def _calm(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         rule = check.rule

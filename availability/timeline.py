@@ -7,6 +7,7 @@ is its members' lows and highs put together by its formula, which needs no rule 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -157,6 +158,16 @@ def from_ticket(timeline: Timeline, tickets_ns: Sequence[int]) -> Timeline:
         if began < piece.end_ns:
             out.append(Piece(began, piece.end_ns, piece.low, piece.high))
     return tuple(out)
+
+
+def within(timeline: Timeline, start_ns: int, end_ns: int) -> Timeline:
+    """Leave out what was before and after some time; pieces at its edges are cut."""
+    first = bisect_right(timeline, start_ns, key=lambda piece: piece.end_ns)
+    last = bisect_left(timeline, end_ns, key=lambda piece: piece.start_ns)
+    return tuple(
+        Piece(max(piece.start_ns, start_ns), min(piece.end_ns, end_ns), piece.low, piece.high)
+        for piece in timeline[first:last]
+    )
 
 
 def added_up(timeline: Timeline, counted: Spans) -> Sums:

@@ -36,7 +36,7 @@ class Lag:
 
 
 class _Job:
-    __slots__ = ("due_ns", "name", "period_ns", "phase_ns", "run", "steady_ns")
+    __slots__ = ("due_ns", "first", "hurried_ns", "name", "period_ns", "phase_ns", "run", "steady_ns")
 
     def __init__(self, name: str, period_ns: int, run: Callable[[int], None]) -> None:
         self.name = name
@@ -44,6 +44,8 @@ class _Job:
         self.phase_ns = (zlib.crc32(name.encode()) * period_ns >> 32) // TICK_NS * TICK_NS
         self.run = run
         self.due_ns = 0
+        self.first = True  # it has not run yet
+        self.hurried_ns = 0  # since when it runs faster
 
 
 class Cadence:
@@ -90,12 +92,15 @@ class Cadence:
         if job is None:
             return
         now = self._clock.monotonic_ns()
-        if period_s is None:
-            job.period_ns = job.steady_ns
-            self._push(job, self._next_steady(job, now))
-        else:
+        hurried = job.period_ns != job.steady_ns
+        job.first = False
+        if period_s is not None:
+            job.hurried_ns = job.hurried_ns if hurried else now
             job.period_ns = max(1, round(period_s * 1e9 / TICK_NS)) * TICK_NS
             self._push(job, now)
+        elif hurried:
+            job.period_ns = job.steady_ns
+            self._push(job, max(now, self._in_phase(job, job.hurried_ns)))  # what it missed meanwhile it does now
 
     def take_lag(self) -> Lag:
         """Return the lag since the last call and begin anew."""
@@ -112,17 +117,16 @@ class Cadence:
 
     async def run(self) -> None:
         """Drive the jobs until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             wait = self.turn()
             self._changed.clear()  # what the turn itself planned is in its answer
-            if wait is None:
-                await self._changed.wait()
-                continue
+            alarm = None if wait is None else loop.call_later(wait, self._changed.set)
             try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+                await self._changed.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
 
     def turn(self) -> float | None:
         """Start everything that was due when it was called; what has become due meanwhile is the next turn's.
@@ -155,12 +159,18 @@ class Cadence:
         return max(0.0, (heap[0][0] - self._clock.monotonic_ns()) / 1e9) if heap else None
 
     def _next_steady(self, job: _Job, after: int) -> int:
-        """Find the job's next slot in its own phase after a time."""
-        due = (after - job.phase_ns) // job.steady_ns * job.steady_ns + job.steady_ns + job.phase_ns
+        """Find the slot that follows a round."""
+        due = self._in_phase(job, after)
         on_phase = (job.due_ns - job.phase_ns) % job.steady_ns == 0
-        if not on_phase and due - after < job.steady_ns // 2:
-            due += job.steady_ns  # a round out of phase (the first, or a hurried one) has only just run
+        if job.first and not on_phase and due - after < job.steady_ns // 2:
+            due += job.steady_ns  # the first round, soon after the start, has only just run
+        job.first = False
         return due
+
+    @staticmethod
+    def _in_phase(job: _Job, after: int) -> int:
+        """Find the job's next slot in its own phase after a time."""
+        return (after - job.phase_ns) // job.steady_ns * job.steady_ns + job.steady_ns + job.phase_ns
 
     def _push(self, job: _Job, due: int) -> None:
         job.due_ns = due = -(-due // TICK_NS) * TICK_NS

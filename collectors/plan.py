@@ -54,7 +54,7 @@ def plan(configuration: Configuration) -> list[CheckPlan]:
 
 def primary(target: Target) -> CheckId:
     """Return the check that says whether a target is there: its ping, else the first of its probes."""
-    return CheckId(target.id, "icmp" if "icmp" in target.probes else target.probes[0])
+    return target.primary
 
 
 def shared_risks(configuration: Configuration) -> dict[CheckId, tuple[CheckId, ...]]:

@@ -9,9 +9,33 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class _Apart(Executor):
+    """A thread for each call."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                value = fn(*args, **kwargs)
+            except Exception as caught:  # noqa: BLE001 handed on to the caller, whatever it is
+                future.set_exception(caught)
+            else:
+                future.set_result(value)
+
+        threading.Thread(target=call, name=self._name, daemon=True).start()
+        return future
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
@@ -26,26 +50,4 @@ async def in_thread(work: Callable[[], T], name: str) -> T:
     Raises:
         Exception: whatever ``work`` raises.
     """
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[T] = loop.create_future()
-
-    def settle(value: T | None, error: BaseException | None) -> None:
-        if result.done():
-            return
-        if error is None:
-            result.set_result(value)  # type: ignore[arg-type]
-        else:
-            result.set_exception(error)
-
-    def call() -> None:
-        value: T | None = None
-        error: BaseException | None = None
-        try:
-            value = work()
-        except Exception as caught:  # noqa: BLE001 handed on to the caller, whatever it is
-            error = caught
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, value, error)
-
-    threading.Thread(target=call, name=name, daemon=True).start()
-    return await result
+    return await asyncio.get_running_loop().run_in_executor(_Apart(name), work)

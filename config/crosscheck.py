@@ -13,7 +13,7 @@ from config.errors import ConfigError, Hints, quoted
 from config.files import Source
 from config.inventory import effective
 from config.schema.settings import Probing
-from config.schema.things import Target
+from config.schema.things import Contact, Target
 from config.schema.values import Section
 from config.tree import List, Refused, Value
 from config.tree import Mapping as Tree
@@ -209,6 +209,24 @@ def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Addre
         return ipaddress.ip_address(address or "")
     except ValueError:
         return None
+
+
+def reports(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find readers of the report who cannot get it."""
+    section = source.root.get("alerting")
+    has_mail = isinstance(section, Tree) and section.get("mail") is not None
+    contacts = {item.id: item for item in items if item.kind == "contacts"}
+    for place, name in references(source.root, ("reports", "to")):
+        if name not in contacts:
+            yield source.error(place, f"there is no contact {quoted(name)}", hints.nearest(name, contacts))
+        elif _has_no_mailbox(contacts[name]):
+            yield source.error(place, f"the contact {quoted(name)} has no email")
+        elif not has_mail:
+            yield source.error(place, "the report cannot be mailed: add alerting.mail with from and servers")
+
+
+def _has_no_mailbox(item: Item) -> bool:
+    return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw
 
 
 def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:

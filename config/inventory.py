@@ -16,6 +16,7 @@ from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
+from config.schema.reports import Reports
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -31,6 +32,7 @@ from config.schema.things import (
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
 from config.secrets import Secret
+from haidang.model import CheckId
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -68,6 +70,11 @@ class Target:
     notify: tuple[str, ...]
     notes: str
     confirmation: Confirmation
+
+    @property
+    def primary(self) -> CheckId:
+        """The check that says whether the target is there: its ping, else the first of its probes."""
+        return CheckId(self.id, "icmp" if "icmp" in self.probes else self.probes[0])
 
     def label(self, language: str) -> str:
         """Return the name for a person who reads ``vi`` or ``en``."""
@@ -114,7 +121,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, reports: the settings as they are in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -132,6 +139,7 @@ class Configuration:
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
+    reports: Reports
     inventory: Inventory
 
     def secrets(self) -> Mapping[str, Secret]:

@@ -80,6 +80,7 @@ class _Loading:
             receivers=settings.receivers,
             trap_credentials=tuple(things.credentials[name] for name in (traps.credentials if traps else ())),
             alerting=settings.alerting,
+            reports=settings.reports,
             inventory=resolve(things, settings.probing, settings.confirmation),
         )
 
@@ -149,6 +150,7 @@ class _Loading:
             self._errors += crosscheck.dangling(self._items, self._hints)
             self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
+            self._errors += crosscheck.reports(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)

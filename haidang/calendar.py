@@ -29,6 +29,8 @@ class Calendar:
     def add(self, name: str, work: Callable[[], Awaitable[None]], **when: int | str) -> None:
         """Run something again and again; never twice at once, and once when several times were missed.
 
+        What had the same name before is replaced.
+
         Parameters:
             name: for the log.
             work: what to do; a failure is logged and does not end the series.
@@ -43,7 +45,7 @@ class Calendar:
 
         self._scheduler.add_job(
             guarded, CronTrigger(timezone=self._zone, **when), id=name, name=name, coalesce=True,
-            misfire_grace_time=LATEST_S, max_instances=1,
+            misfire_grace_time=LATEST_S, max_instances=1, replace_existing=True,
         )  # fmt: skip
 
     def start(self) -> None:

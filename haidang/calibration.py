@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from availability.books import Books
 from availability.objectives import Verdict
 from availability.periods import Period, month_named, quarter_named, year_named
 from availability.promises import Promise, promises
 from config import Configuration
-from haidang.books import Books
 from storage.accounts import ForecastRow
 
 BINS = 10

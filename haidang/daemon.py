@@ -27,7 +27,7 @@ from collectors.receiver import Keeper
 from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
-from haidang import __version__, logs
+from haidang import __version__, logs, reporting
 from haidang.alarm import Alarm
 from haidang.calendar import Calendar
 from haidang.clock import Clock
@@ -49,6 +49,8 @@ from haidang.ways import channels
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
+from reports.snapshot import described
+from storage import snapshots
 from storage.database import Database
 from storage.events import EventLog
 from storage.ledger import Ledger, LedgerReader
@@ -71,11 +73,13 @@ class Parts:
     """What of the daemon touches the world outside; a rehearsal in simulated time puts the lab's parts in their place.
 
     Parameters:
+        database: opens the file of ledger, incidents and outbox.
         icmp, snmp: make the engines, on the event loop.
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
     """
 
+    database: Callable[[Path, str], Database] = Database
     icmp: Callable[[], Pinger] = IcmpEngine
     snmp: Callable[[], SnmpEngine] = SnmpEngine
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
@@ -116,7 +120,7 @@ class Daemon:
         """
         self._directory.hold()
         try:
-            self._database = Database(self._configuration.data_dir / "haidang.db", "haidang")
+            self._database = self._parts.database(self._configuration.data_dir / "haidang.db", "haidang")
             try:
                 await self._live()
             finally:
@@ -136,6 +140,7 @@ class Daemon:
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
         self._alarm.started()
+        snapshots.keep(self._database, described(self._configuration), self._clock.utc_ns())
         gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
         self._forget(self._desk.others(gone))
         await self._listen()
@@ -203,6 +208,7 @@ class Daemon:
         self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
         self._calendar.add("foretell", self._foretell, hour=5, minute=40)
         self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
+        self._plan_report()
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
@@ -242,6 +248,25 @@ class Daemon:
         """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
         configuration, now_ns = self._configuration, self._clock.utc_ns()
         self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
+
+    def _plan_report(self) -> None:
+        """Make last month's report each day at its time when it is missing: day 1, or later after a longer stop."""
+        hour, _, minute = self._configuration.reports.at.partition(":")
+        self._calendar.add("the month's report", self._report, hour=int(hour) % 24, minute=int(minute))
+
+    async def _report(self) -> None:
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        month = reporting.is_due(configuration, self._database.connection, now_ns)
+        if month is None:
+            return
+        failed = await reporting.have_made(self._path, month)
+        if failed is not None:
+            logger.error("the month's report was not made", month=month, reason=failed)
+            return
+        with self._database.transaction():
+            letters = reporting.mail(configuration, self._alarm.outbox, month, self._clock.utc_ns())
+        self._sender.wake()
+        logger.info("the month's report is made", month=month, letters=letters)
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -288,6 +313,8 @@ class Daemon:
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
+        snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
+        self._plan_report()
         self._heard = receiver_settings(fresh)
         self._names_changed.set()
         logger.info(

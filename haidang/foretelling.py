@@ -7,11 +7,12 @@ together of several from its own, with its lost share of time where its formula 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
 from availability import spans
+from availability.books import Account, Books
 from availability.burn import Burn, burns, lost_at_ns
 from availability.forecast import DAY_S, Forecaster, Outage, Record
 from availability.objectives import Figures
@@ -19,9 +20,9 @@ from availability.periods import Period
 from availability.promises import Promise, promises
 from availability.spans import Spans
 from availability.timeline import DOWN, Timeline, added_up
+from collectors.losses import BadShare
 from collectors.plan import primary
 from config import Configuration, Target
-from haidang.books import Account, Books
 from haidang.model import State
 from storage.accounts import ForecastRow
 from storage.database import open_reader
@@ -48,6 +49,7 @@ class Foretold:
         down_s: how long the outage that runs has lasted; ``None`` when none does.
         lost_at_ns: when the objective is lost if that stays so; ``None``: not in this period.
         burning: the burn rates that are too high, where many short outages make them.
+        lossy: the burn rates that are too high of the share of echoes that a target loses.
         cost_s: what maintenance that is only thought of takes of the budget.
     """
 
@@ -61,6 +63,7 @@ class Foretold:
     lost_at_ns: int | None
     burning: tuple[Burn, ...]
     cost_s: float = 0.0
+    lossy: tuple[Burn, ...] = ()
 
     def row(self) -> ForecastRow | None:
         """Return it as it is kept; ``None`` for one that says nothing, or nearly nothing of a single target."""
@@ -90,13 +93,18 @@ class Foretelling:
         books: what is on record.
         now_ns: UTC nanoseconds.
         draws: how often the rest of a period is lived through; 400 leave an error of at most 0.025 (one sigma).
+        losses: what targets lose, where it is known.
     """
 
-    def __init__(self, configuration: Configuration, books: Books, now_ns: int, draws: int = 400) -> None:
+    def __init__(
+        self, configuration: Configuration, books: Books, now_ns: int, draws: int = 400,
+        losses: Mapping[str, BadShare] | None = None,
+    ) -> None:  # fmt: skip
         self._configuration = configuration
         self._books = books
         self._now_ns = now_ns
         self._draws = draws
+        self._losses = losses or {}
         self._past = Period("", now_ns - round(HISTORY_DAYS * DAY_S * 1e9), now_ns)
         self._classes: dict[str, Forecaster] = {}
 
@@ -151,8 +159,14 @@ class Foretelling:
         return Foretold(
             promise, target, period, figures, miss, learnt.pooled, down_s,
             lost_at_ns(figures, account.counted, self._now_ns) if down_s is not None else None,
-            _flapping(account, self._now_ns, promise.percent), cost_s,
+            _flapping(account, self._now_ns, promise.percent), cost_s, self._lossy(promise, target),
         )  # fmt: skip
+
+    def _lossy(self, promise: Promise, target: str) -> tuple[Burn, ...]:
+        share = self._losses.get(target) if promise.kind == "target" else None
+        if share is None:
+            return ()
+        return tuple(burn for burn in burns(share, self._now_ns, promise.percent) if burn.burning)
 
     def _class_of(self, target: Target) -> Forecaster:
         if target.role not in self._classes:

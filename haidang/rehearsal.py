@@ -17,6 +17,7 @@ from haidang.daemon import Daemon, Parts
 from lab.network import Network
 from lab.simulated import SimulatedLoop, SimulatedPinger, links
 from probes.snmp import SnmpEngine
+from storage.database import Database
 from storage.metrics import EmbeddedSettings, InMemoryStore, MetricStore, StoreSettings, open_store
 
 POINTS = 10_000
@@ -53,6 +54,13 @@ class Postbox:
         self.mails.append((self._clock.utc_ns(), message))
 
 
+def _throw_away(path: Path, schema: str) -> Database:
+    """Open a database that need not outlive a power cut: a simulated day has thousands of commits."""
+    database = Database(path, schema)
+    database.connection.execute("PRAGMA synchronous=OFF")
+    return database
+
+
 def _store(settings: StoreSettings, clock: Clock) -> MetricStore:
     """Keep measurements in memory; a remote store is the real thing, so that it can be away."""
     return InMemoryStore(POINTS) if isinstance(settings, EmbeddedSettings) else open_store(settings, clock)
@@ -82,6 +90,7 @@ def rehearse(
     """
     postbox = Postbox(clock)
     parts = Parts(
+        database=_throw_away,
         icmp=lambda: SimulatedPinger(network, clock),
         snmp=lambda: SnmpEngine(open_link=links(network, clock)),
         store=_store,

@@ -16,6 +16,7 @@ from alerting import records
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
+from availability.books import Books
 from availability.dependencies import judge
 from availability.health import HealthEngine
 from availability.objectives import Verdict
@@ -24,7 +25,6 @@ from availability.spans import Span, merged
 from availability.timeline import DOWN
 from collectors.plan import plan, primary, shared_risks
 from config import Configuration, Target
-from haidang.books import Books
 from haidang.clock import ManualClock
 from haidang.handling import policy
 from haidang.history import Happened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -40,7 +41,18 @@ def receiver_settings(configuration: Configuration) -> ReceiverSettings:
     severity = receivers.syslog.severity if receivers.syslog else "warning"
     return ReceiverSettings(
         tuple(users), _engine_id(), most_per_source=receivers.most_per_source, most_in_all=receivers.most_in_all,
-        syslog_severity=SEVERITIES.index(severity),
+        syslog_severity=SEVERITIES.index(severity), known=known_events(configuration),
+    )  # fmt: skip
+
+
+def known_events(configuration: Configuration) -> tuple[dict[str, Any], ...]:
+    """Return the operator's own entries of the catalogue of traps and log messages, as `Catalogue` takes them."""
+    return tuple(
+        {
+            "oid": one.oid, "says": one.says, "name": one.name, "severity": one.severity, "poll": one.poll,
+            "vi": one.means.language("vi"), "en": one.means.language("en"),
+        }
+        for one in configuration.receivers.known
     )  # fmt: skip
 
 

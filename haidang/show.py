@@ -13,6 +13,7 @@ from collectors.plan import primary
 from collectors.receiver.catalogue import Catalogue
 from config import Configuration
 from haidang.model import CheckId, Interval, State
+from haidang.settings import known_events
 from storage.events import recorded
 from storage.ledger import LedgerReader
 
@@ -170,7 +171,7 @@ def events(
     configuration: Configuration, sql: sqlite3.Connection, target: str | None, *, most: int
 ) -> list[dict[str, Any]]:
     """Tell what devices told by themselves; the newest first."""
-    catalogue = Catalogue.ours()
+    catalogue = Catalogue.ours().also(known_events(configuration))
     return [
         {
             "target": event.target, "first": utc(event.first_ns), "last": utc(event.last_ns), "count": event.count,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from availability.books import Account, Books
 from availability.objectives import Figures
 from availability.periods import Period, last_days, month_named, quarter_named, year_named
 from availability.promises import Promise, promises
 from collectors.plan import primary
 from config import Configuration
-from haidang.books import Account, Books
 from haidang.show import utc
 from storage.ledger import LedgerReader
 

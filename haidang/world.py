@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from alerting.severity import Impact
 from alerting.world import Recipient, Subject, Words
+from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
@@ -14,7 +15,6 @@ from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.named import Named
-from haidang.books import Books
 from haidang.duty import recipient
 from haidang.model import CheckId
 from storage.ledger import LedgerReader

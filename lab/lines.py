@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -14,6 +14,8 @@ from lab.impairments import Bottleneck, IndependentLoss, Jitter, Loss, PacketBur
 
 Distribution = Literal["normal", "uniform", "pareto"]
 LONGEST_MS = 60_000.0
+_CERTAIN = 4.0
+"""A delay of so many times its deviation is, but for 3 packets in 100,000, never cut off at nothing."""
 
 
 class Answer(StrEnum):
@@ -92,6 +94,37 @@ def each_way(percent: float) -> float:
     return 1 - math.sqrt(1 - percent / 100)
 
 
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What directions add to a packet that none of them loses, holds up, doubles or lets overtake: normal delays.
+
+    Means, variances and covariances of independent normal delays add up, so that many directions are one of these.
+
+    Parameters:
+        delay_ns: mean.
+        variance, covariance: of the delay, and with that of the packet before, square nanoseconds.
+    """
+
+    delay_ns: int = 0
+    variance: float = 0.0
+    covariance: float = 0.0
+
+    def __add__(self, other: Steady) -> Steady:
+        return Steady(
+            self.delay_ns + other.delay_ns, self.variance + other.variance, self.covariance + other.covariance
+        )
+
+
+def summed(ways: Iterable[Direction]) -> Steady | None:
+    """Add directions up; ``None`` when one of them does more than delay."""
+    total = Steady()
+    for way in ways:
+        if way.steady is None:
+            return None
+        total += way.steady
+    return total
+
+
 class Direction:
     """One direction of a line.
 
@@ -100,14 +133,18 @@ class Direction:
 
     Attributes:
         idle: it does nothing to packets, so that a path may leave it out.
+        steady: what it does can be added up with others', see `Steady`; ``None`` when it cannot.
     """
 
-    __slots__ = ("_bottleneck", "_delay_ns", "_duplicate", "_jitter", "_loss", "_random", "_reorder", "_seed", "idle")
+    __slots__ = (
+        "_bottleneck", "_delay_ns", "_duplicate", "_jitter", "_loss", "_random", "_reorder", "_seed", "idle", "steady",
+    )  # fmt: skip
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._random: Random | None = None  # 2.5 kB each: made when the first effect needs one
         self.idle = True
+        self.steady: Steady | None = None
         self._loss: Loss | None = None
         self._jitter: Jitter | None = None
         self._bottleneck: Bottleneck | None = None
@@ -138,6 +175,14 @@ class Direction:
         self.idle = not (
             self._delay_ns or self._loss or self._jitter or self._bottleneck or self._duplicate or self._reorder
         )
+        self.steady = None
+        spread_ns = wanted.jitter_ms * 1e6 / math.sqrt(2)
+        if (
+            not (self._loss or self._bottleneck or self._duplicate or self._reorder)
+            and (wanted.distribution == "normal" or not spread_ns)
+            and self._delay_ns >= _CERTAIN * spread_ns
+        ):
+            self.steady = Steady(self._delay_ns, spread_ns * spread_ns, spread_ns * spread_ns * wanted.correlation)
 
     def cross(self, at_ns: int, size: int) -> tuple[int, ...]:
         """Return when a packet of ``size`` bytes that enters at ``at_ns`` comes out: never, once, or twice."""

@@ -11,9 +11,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from haidang.model import CheckId, FieldValue, Interval, State, Transition
+from storage.clock_steps import JUMP, UNDONE_NS, Move, Row, moves
 from storage.database import Database
 
-_KEPT = "state, confirmed_ns, reason, cause_target, cause_probe, owner, incident, evidence"
+_KEPT = "state, reason, cause_target, cause_probe, owner, incident, evidence"
 _COLUMNS = "target, probe, state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident"
 
 _NO_CLOCK_NS = 86_400 * 10**9
@@ -35,13 +36,16 @@ class Ledger:
         """Note a start of the daemon and mark what nobody watched since the last one.
 
         Every interval left open by the run before is closed at the last moment that run is known to have lived, and
-        ``unknown`` begins there.
+        ``unknown`` begins there. A clock that shows an earlier time than that was set back meanwhile.
 
         Returns:
             the last known state of each of these checks.
         """
         with self._database.transaction() as sql:
             alive_ns = LedgerReader(sql).alive_ns()
+            if now_ns < alive_ns:
+                _set_back(sql, alive_ns, now_ns)  # while nobody watched
+                alive_ns = now_ns
             states: dict[CheckId, State] = {}
             for target, probe, state, start_ns in sql.execute(
                 "SELECT target, probe, state, start_ns FROM interval WHERE end_ns IS NULL"
@@ -111,13 +115,12 @@ class Ledger:
         """Keep a jump of the wall clock out of everybody's figures.
 
         A jump forward leaves time that was never lived through: it becomes ``unknown``. A jump back makes the same
-        clock time come a second time: what bears times later than now is retracted, and what runs goes on with the
-        length it has.
+        clock time come a second time: what is on record is moved, see `storage.clock_steps`.
         """
-        if after_ns <= before_ns:
-            self._set_back(before_ns, after_ns)
-            return
         with self._database.transaction() as sql:
+            if after_ns <= before_ns:
+                _set_back(sql, before_ns, after_ns)
+                return
             if after_ns - before_ns > _NO_CLOCK_NS:
                 # A machine that began in 1970: what it watches since then it watches since a moment ago.
                 sql.execute(
@@ -127,45 +130,13 @@ class Ledger:
                 )
             for target, probe, state, reason, cause_target, cause_probe, start_ns in sql.execute(
                 "SELECT target, probe, state, reason, cause_target, cause_probe, start_ns FROM interval "
-                "WHERE end_ns IS NULL AND state <> 'unknown'"
+                "WHERE end_ns IS NULL"
             ).fetchall():
                 check = CheckId(target, probe)
                 cause = CheckId(cause_target, cause_probe) if cause_target else None
-                jump = f"the clock jumped by {(after_ns - before_ns) / 1e9:.0f} s"
+                jump = f"{JUMP}{(after_ns - before_ns) / 1e9:.0f} s"
                 self._replace(sql, check, State.UNKNOWN, max(before_ns, start_ns), after_ns, jump)
                 self._replace(sql, check, State(state), after_ns, after_ns, reason, cause)
-
-    def _set_back(self, before_ns: int, after_ns: int) -> None:
-        with self._database.transaction() as sql:
-            sql.execute(
-                "UPDATE watched SET since_ns = since_ns + ? - ? WHERE since_ns > ?", (after_ns, before_ns, after_ns)
-            )
-            ahead = sql.execute(
-                "SELECT target, probe, min(start_ns + ? - ?), max(CASE WHEN end_ns IS NULL THEN id END) FROM interval "
-                "WHERE retracted_ns IS NULL AND end_ns IS NULL AND start_ns > ? GROUP BY target, probe",
-                (after_ns, before_ns, after_ns),
-            ).fetchall()
-            for target, probe, cut_ns, running in ahead:
-                name = (target, probe)
-                for row in sql.execute(
-                    f"SELECT id, start_ns, {_KEPT} FROM interval WHERE target = ? AND probe = ? "
-                    "AND retracted_ns IS NULL AND (start_ns > ? OR end_ns > ? OR id = ?)",
-                    (*name, cut_ns, cut_ns, running),
-                ).fetchall():
-                    number, start_ns, state, confirmed_ns, *kept = row
-                    kept = [state, min(confirmed_ns, after_ns), *kept]
-                    sql.execute(
-                        "UPDATE interval SET retracted_ns = ?, end_ns = coalesce(end_ns, max(start_ns, ?)) "
-                        "WHERE id = ?",
-                        (after_ns, before_ns, number),
-                    )
-                    again = (cut_ns, None) if number == running else (start_ns, cut_ns)
-                    if again[1] is None or start_ns < cut_ns:
-                        sql.execute(
-                            f"INSERT INTO interval (target, probe, start_ns, end_ns, {_KEPT}) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                            (*name, *again, *kept),
-                        )
 
     def _replace(
         self, sql: sqlite3.Connection, check: CheckId, state: State, at_ns: int, confirmed_ns: int, reason: str,
@@ -202,6 +173,48 @@ class Ledger:
             (check.target, check.probe),
         ).fetchone()
         return State(row[0]) if row else State.UNKNOWN
+
+
+def _set_back(sql: sqlite3.Connection, before_ns: int, after_ns: int) -> None:
+    step_ns = before_ns - after_ns
+    checks = sql.execute(
+        "SELECT DISTINCT target, probe FROM interval WHERE retracted_ns IS NULL AND (end_ns IS NULL OR end_ns > ?)",
+        (after_ns - UNDONE_NS,),
+    ).fetchall()
+    sql.execute(
+        "UPDATE watched SET since_ns = since_ns - ? WHERE since_ns > ? AND NOT EXISTS (SELECT 1 FROM interval "
+        "WHERE interval.target = watched.target AND interval.probe = watched.probe AND retracted_ns IS NULL)",
+        (step_ns, after_ns),
+    )
+    for name in checks:
+        rows = sql.execute(
+            "SELECT id, state, reason, start_ns, end_ns FROM interval WHERE target = ? AND probe = ? "
+            "AND retracted_ns IS NULL ORDER BY start_ns DESC, id DESC",
+            name,
+        )
+        found, left_ns = moves(
+            (Row(number, State(state), *rest) for number, state, *rest in rows), before_ns, after_ns
+        )  # fmt: skip
+        rows.close()
+        for move in found:
+            _move(sql, move, before_ns, after_ns)
+        if left_ns:
+            sql.execute("UPDATE watched SET since_ns = since_ns - ? WHERE target = ? AND probe = ?", (left_ns, *name))
+
+
+def _move(sql: sqlite3.Connection, move: Move, before_ns: int, after_ns: int) -> None:
+    """Retract a row, and write what is left of it where it belongs."""
+    number = move.row.number
+    sql.execute(
+        "UPDATE interval SET retracted_ns = ?, end_ns = coalesce(end_ns, max(start_ns, ?)) WHERE id = ?",
+        (after_ns, before_ns, number),
+    )
+    if move.end_ns is None or move.end_ns > move.start_ns:
+        sql.execute(
+            f"INSERT INTO interval (target, probe, start_ns, end_ns, confirmed_ns, {_KEPT}) "
+            f"SELECT target, probe, ?, ?, min(confirmed_ns - ?, ?), {_KEPT} FROM interval WHERE id = ?",
+            (move.start_ns, move.end_ns, move.row.start_ns - move.start_ns, after_ns, number),
+        )
 
 
 class LedgerReader:

@@ -117,10 +117,10 @@ class Intake:
         return await asyncio.shield(self._flushing)
 
     async def drain(self, deadline_s: float) -> None:
-        """Put everything on disk, as far as the deadline allows."""
+        """Put everything on disk, as far as the deadline allows. Who only read has nothing, and no file is touched."""
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s):
-                while await self.flush() and len(self._buffer):
+                while (len(self._buffer) or self._buffer.refused > self._refused_kept) and await self.flush():
                     pass
         if len(self._buffer):
             logger.error("points are lost, the disk did not take them in time", points=len(self._buffer))

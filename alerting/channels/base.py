@@ -62,7 +62,7 @@ class Message:
         contact, channel, address, language: to whom, by which way.
         message_id: the id that makes a resend recognisable, ``<…@…>``.
         payload: what was written when the step happened: ``subject``, ``text``, ``html``, and ``references``: the
-            ids of earlier messages on the same incident to the same address.
+            ids of earlier messages on the same incident to the same address; ``files``: paths of what is attached.
         created_ns: when the step was told, UTC nanoseconds.
         attempts: how often it has been tried, this time included.
     """

@@ -9,11 +9,16 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerting.channels.base import Message
 from alerting.text import clean
 
+LARGEST_FILE = 20 * 1024 * 1024
+"""Bytes of one attachment: what most servers still take."""
+
+_SUBTYPES = {".pdf": "pdf", ".xlsx": "vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 _SUBJECT = "the subject of this mail"
 
 
@@ -47,7 +52,7 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
         has letters beyond ASCII.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is none, or a file cannot be attached.
     """
     recipient = mail_address(message.address)
     utf8 = not (recipient.addr_spec.isascii() and sender.addr_spec.isascii())
@@ -70,9 +75,24 @@ def as_mail(message: Message, sender: Address, sender_name: str, zone: ZoneInfo)
     if html:
         mail.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
         mail.set_boundary(f"=_{hashlib.sha256(message.message_id.encode()).hexdigest()[:32]}")
+    for path in message.payload.get("files", ()):
+        _attach(mail, Path(str(path)))
+    if mail.get_content_type() == "multipart/mixed":
+        mail.set_boundary(f"=_{hashlib.sha256(f'files {message.message_id}'.encode()).hexdigest()[:32]}")
     mail["Content-Language"] = message.language if message.language.isalpha() else "en"  # RFC 3282
     subject = _encoded(_phrase(str(message.payload.get("subject", "")), 200))
     return mail.as_bytes().replace(f"Subject: {_SUBJECT}".encode(), f"Subject: {subject}".encode(), 1), utf8
+
+
+def _attach(mail: EmailMessage, path: Path) -> None:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError(f"{path}: is too large to be mailed, {LARGEST_FILE // 1024**2} MiB are allowed")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be attached ({(error.strerror or str(error)).lower()})") from error
+    subtype = _SUBTYPES.get(path.suffix, "octet-stream")
+    mail.add_attachment(content, maintype="application", subtype=subtype, filename=path.name)
 
 
 def _encoded(subject: str) -> str:

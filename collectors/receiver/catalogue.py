@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -37,25 +37,33 @@ class Catalogue:
     """What is known.
 
     Parameters:
-        text: the YAML.
+        said: the shipped entries: ``traps``, ``objects`` and ``syslog`` as in the file.
+        known: an operator's own, which go before: with an ``oid`` a trap, with ``says`` a log message.
     """
 
-    def __init__(self, text: str) -> None:
-        said: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-        self._traps = {oid.encode(str(entry["oid"])): _meaning(entry) for entry in said["traps"]}
+    def __init__(self, said: Mapping[str, Any], known: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._said = said
+        own_traps = [entry for entry in known if entry.get("oid")]
+        own_logs = [entry for entry in known if entry.get("says")]
+        self._traps = {oid.encode(str(entry["oid"])): _meaning(entry) for entry in (*said["traps"], *own_traps)}
         self._objects = {oid.encode(str(name)): str(word) for name, word in said["objects"].items()}
         self._sayings = [
             (tuple(str(words).lower().split(" … ")), _meaning(entry))
-            for entry in said["syslog"]
+            for entry in (*own_logs, *said["syslog"])
             for words in entry["says"]
         ]
         every = [*self._traps.values(), *(meaning for _, meaning in self._sayings)]
-        self._words = {meaning.name: meaning.words for meaning in reversed(every)}
+        self._words = {meaning.name: meaning.words for meaning in reversed([*map(_meaning, known), *every])}
 
     @classmethod
     def ours(cls) -> Catalogue:
         """Read the one that comes with the program."""
-        return cls((resources.files("collectors.receiver") / "catalogue.yaml").read_text(encoding="utf-8"))
+        text = (resources.files("collectors.receiver") / "catalogue.yaml").read_text(encoding="utf-8")
+        return cls(YAML(typ="safe", pure=True).load(text))
+
+    def also(self, known: Sequence[Mapping[str, Any]]) -> Catalogue:
+        """Return one that knows an operator's entries too."""
+        return Catalogue(self._said, known) if known else self
 
     def trap(self, name: bytes) -> Meaning | None:
         """Find a notification by its snmpTrapOID."""

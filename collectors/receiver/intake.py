@@ -55,7 +55,7 @@ class Intake:
 
     Parameters:
         settings: what is taken.
-        catalogue: what things mean.
+        catalogue: what things mean; the settings may know more.
         clock: stamps events, fills the buckets.
         hand: gives an event to the daemon; False when it cannot take it now.
     """
@@ -64,7 +64,7 @@ class Intake:
         self, settings: ReceiverSettings, catalogue: Catalogue, clock: Clock, hand: Callable[[bytes], bool]
     ) -> None:
         self.counters = Counters()
-        self._catalogue = catalogue
+        self._shipped = catalogue
         self._clock = clock
         self._hand = hand
         self._began_ns = clock.monotonic_ns()
@@ -72,6 +72,7 @@ class Intake:
 
     def use(self, settings: ReceiverSettings, sources: Iterable[str]) -> None:
         """Take these from now on, from these addresses."""
+        self._catalogue = self._shipped.also(settings.known)
         self._severity = settings.syslog_severity
         self._notifications = Notifications(
             settings.engine_id, settings.users, lambda: (settings.boots, int(self._now_s()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ class ReceiverSettings:
         boots: of our engine: must grow with every start.
         most_per_source, most_in_all: packets per second.
         syslog_severity: the least severe message that is kept, 0 emergency to 7 debug (RFC 5424 §6.2.1).
+        known: an operator's entries of the catalogue, see `Catalogue`.
     """
 
     users: tuple[User, ...] = ()
@@ -47,6 +49,7 @@ class ReceiverSettings:
     most_per_source: float = 50.0
     most_in_all: float = 2_000.0
     syslog_severity: int = 4
+    known: tuple[Mapping[str, Any], ...] = ()
 
     def line(self, sources: list[str]) -> bytes:
         """Write them, and who may speak, as one line."""
@@ -63,4 +66,5 @@ class ReceiverSettings:
         sources = said.pop("sources")
         said["users"] = tuple(User(**user) for user in said["users"])
         said["engine_id"] = bytes.fromhex(said["engine_id"])
+        said["known"] = tuple(said["known"])
         return cls(**said), sources

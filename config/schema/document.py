@@ -10,6 +10,7 @@ from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
+from config.schema.reports import Reports
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Refusal, Section, line
@@ -61,6 +62,7 @@ class Document(Part):
     confirmation: Confirmations = Field(default_factory=Confirmations, description="when a failure is one")
     receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
+    reports: Reports = Field(default_factory=Reports, description="the monthly uptime report")
 
 
 class Included(Part):

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from config.errors import quoted
 from config.schema.network import Port
-from config.schema.values import Boolean, Refusal, Section, Slug, number, written
+from config.schema.profile_values import Oid
+from config.schema.values import Boolean, Refusal, Section, Slug, Text, line, number, written
 
 SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 """Of syslog, by their numbers (RFC 5424 §6.2.1)."""
@@ -58,11 +59,32 @@ class Syslog(Section):
         return self
 
 
+class Known(Section):
+    """What a trap or a log message means that the catalogue does not know, or means otherwise here."""
+
+    oid: Oid | None = Field(None, description="of the notification (snmpTrapOID): a trap")
+    says: tuple[Annotated[str, line()], ...] = Field(
+        (),
+        description="words that follow each other in a log message, with ` … ` between; one text of several is enough",
+    )
+    name: Annotated[str, line(60)] = Field(description="short, as in the MIB")
+    severity: Literal["critical", "warning", "info"] = Field("warning", description="how bad it is")
+    poll: Boolean = Field(True, description="look at the device at once")
+    means: Text = Field(description="for people: a text, or one per language")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Known:
+        if (self.oid is None) == (not self.says):
+            raise Refusal("give oid for a trap, or says for a log message", key="oid")
+        return self
+
+
 class Receivers(Section):
     """What is received, from the addresses of the targets only."""
 
     traps: Traps | None = Field(None, description="traps and informs; {} takes them as the defaults say")
     syslog: Syslog | None = Field(None, description="log messages; {} takes them as the defaults say")
+    known: tuple[Known, ...] = Field((), description="what more traps and log messages mean; these go before our own")
     most_per_source: Annotated[float, number(0.1, 10_000)] = Field(
         50.0, description="packets per second that are looked at from one address"
     )

@@ -12,8 +12,8 @@ from config import Configuration
 from config.schema.channels import MAIL
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
-from haidang.commands.maintenance import Author, For, On, Reason, To, bounds, request, user
 from haidang.commands.reading import ledger
+from haidang.commands.requests import Author, For, On, Reason, To, bounds, request, user
 from storage import audit as log
 from storage.duty import silences
 

@@ -9,17 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
+from availability.books import Books
 from availability.maintenance import covers
 from availability.promises import promises
+from collectors.losses import BadShare, losses
 from config import Configuration
 from haidang import calibration, show, statements
-from haidang.books import Books
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
-from haidang.commands.maintenance import For, From, On, To, bounds
+from haidang.commands.metrics import ask_store
 from haidang.commands.reading import holder, ledger
+from haidang.commands.requests import For, From, On, To, bounds
 from haidang.control import ControlError, ask
 from haidang.foretelling import Foretelling, Foretold
 from storage.accounts import AccountsReader
+from storage.metrics import StoreError
 
 AT_A_TIME = 500
 LIKELY = 0.01
@@ -45,7 +48,7 @@ def forecast(
         _show_past(configuration, now_ns, as_json=as_json)
         return
     with ledger(configuration) as sql:
-        foretelling = _foretelling(configuration, sql, now_ns, running=running)
+        foretelling = _foretelling(configuration, sql, now_ns, running=running, losses=_losses(configuration))
         found = [*foretelling.promises(system), *foretelling.targets(system)]
     kept = _keep(configuration, found) if running else False
     rows = [_told(configuration, one) for one in found]
@@ -111,8 +114,20 @@ def what_if(
     raise typer.Exit(0 if all(row["affordable"] for row in rows) else 1)
 
 
-def _foretelling(configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, running: bool) -> Foretelling:
-    return Foretelling(configuration, statements.books(configuration, sql, now_ns, running=running), now_ns)
+def _foretelling(
+    configuration: Configuration, sql: sqlite3.Connection, now_ns: int, *, running: bool,
+    losses: dict[str, BadShare] | None = None,
+) -> Foretelling:  # fmt: skip
+    books = statements.books(configuration, sql, now_ns, running=running)
+    return Foretelling(configuration, books, now_ns, losses=losses)
+
+
+def _losses(configuration: Configuration) -> dict[str, BadShare]:
+    try:
+        return ask_store(configuration, losses)
+    except StoreError as error:
+        typer.echo(f"without burn rates of loss: {error}", err=True)
+        return {}
 
 
 def _keep(configuration: Configuration, found: list[Foretold]) -> bool:
@@ -141,13 +156,16 @@ def _told(configuration: Configuration, one: Foretold) -> dict[str, Any]:
         "miss": one.miss, "pooled_outages": one.pooled,
         "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
         "lost_at": show.utc(one.lost_at_ns),
-        "burning": [
+        **{
+            name: [
             {
                 "window": burn.pair.name, "rate": round(burn.long_rate, 2), "short_rate": round(burn.short_rate, 2),
                 "allowed": burn.pair.rate, "pages": burn.pair.pages,
             }
-            for burn in one.burning
-        ],
+            for burn in rates
+        ]
+        for name, rates in (("burning", one.burning), ("burning_loss", one.lossy))
+        },
         **statements.told(one.figures),
     }  # fmt: skip
 
@@ -157,7 +175,7 @@ def _show(configuration: Configuration, found: list[Foretold], *, everything: bo
     shown = [
         one
         for one in found
-        if everything or one.down_s is not None or one.burning or one.miss is None or one.miss >= LIKELY
+        if everything or one.down_s is not None or one.burning or one.lossy or one.miss is None or one.miss >= LIKELY
     ]
     if not shown:
         typer.echo(f"{len(found)} objectives looked at, none at risk")
@@ -165,7 +183,11 @@ def _show(configuration: Configuration, found: list[Foretold], *, everything: bo
     rows = []
     for one in shown:
         left_s = one.figures.budget_left_s
-        burning = ", ".join(f"{burn.pair.name} {burn.long_rate:.0f}x" for burn in one.burning)
+        burning = ", ".join(
+            f"{what}{burn.pair.name} {burn.long_rate:.0f}x"
+            for what, rates in (("", one.burning), ("loss ", one.lossy))
+            for burn in rates
+        )
         left = "" if left_s is None else show.span(left_s)
         rows.append(
             (

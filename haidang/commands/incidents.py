@@ -22,8 +22,8 @@ from haidang.commands.common import (
     print_table,
     read_config,
 )
-from haidang.commands.maintenance import moment, request, span_ns, user
 from haidang.commands.reading import ledger
+from haidang.commands.requests import moment, request, span_ns, user
 
 if TYPE_CHECKING:  # typer brings its own copy of click
     from typer._click.core import Command, Context

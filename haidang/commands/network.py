@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 import sys
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 
 from collectors.load import Load, loads
 from config import Configuration
-from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, coloured, fail, print_json, print_table, read_config
+from haidang.commands.metrics import ask_store
 from haidang.connections import COLUMNS, connections
-from haidang.settings import store_settings
-from storage.metrics import MetricStore, StoreError, open_store
-
-T = TypeVar("T")
-CLOSE_S = 2.0
+from storage.metrics import StoreError
 
 inventory = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is configured and what was learned.")
 
@@ -60,19 +53,9 @@ def circuits(
 
 def _measured(configuration: Configuration) -> list[Load]:
     try:
-        return asyncio.run(_with_store(configuration, loads))
+        return ask_store(configuration, lambda store, now_ns: loads(configuration, store, now_ns))
     except StoreError as error:
         fail(str(error))
-
-
-async def _with_store(
-    configuration: Configuration, question: Callable[[Configuration, MetricStore, int], Awaitable[list[T]]]
-) -> list[T]:
-    store = open_store(store_settings(configuration), SystemClock())
-    try:
-        return await question(configuration, store, time.time_ns())
-    finally:
-        await store.close(CLOSE_S)
 
 
 def _as_json(one: Load, limit: float) -> dict[str, Any]:
@@ -115,7 +98,7 @@ def export(
     """Write the connection database: each channel, its bandwidth and the quality measured over 7 days."""
     configuration = read_config(config)
     try:
-        rows = asyncio.run(_with_store(configuration, connections))
+        rows = ask_store(configuration, lambda store, now_ns: connections(configuration, store, now_ns))
     except StoreError as error:
         fail(str(error))
     if form == "json":

@@ -17,9 +17,9 @@ from alerting.oncall.rota import Rota, Shift, gaps, moment, on_duty, on_the_wall
 from config import Configuration
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
-from haidang.commands.maintenance import Author, For, Reason, To, bounds, request, user
-from haidang.commands.maintenance import moment as moment_of
 from haidang.commands.reading import ledger
+from haidang.commands.requests import Author, For, Reason, To, bounds, request, user
+from haidang.commands.requests import moment as moment_of
 from storage.database import DatabaseError, open_reader
 from storage.duty import OverrideRow, overrides
 

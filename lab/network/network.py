@@ -10,7 +10,7 @@ import structlog
 
 from lab.lines import Conditions, Line
 from lab.network.namespace import Space
-from lab.network.places import Address, Host, Place
+from lab.network.places import Address, Host, Place, Route
 from lab.network.pump import Pump
 from lab.network.simulator import Simulator, Work, cross
 from lab.network.topology import Topology
@@ -48,6 +48,7 @@ class Network:
         self.mtu = mtu
         self.topology = Topology(str(seed), round(converge_s * 1e9))
         self.simulator = Simulator(self.topology, self._later, mtu)
+        self._named: dict[str, Host] = {}
         self._pump: Pump | None = None
         self._tuns: list[Tun] = []
         self._services_fd = -1
@@ -93,7 +94,10 @@ class Network:
             KeyError: there is none.
             ValueError: that is no address.
         """
-        return self.topology.hosts[ipaddress.ip_address(address).packed]
+        host = self._named.get(address)
+        if host is None:
+            host = self._named[address] = self.topology.hosts[ipaddress.ip_address(address).packed]
+        return host
 
     def switch(self, place: str, *, on: bool) -> None:
         """Switch a router on or off, see `Topology.switch_place`."""
@@ -173,8 +177,27 @@ class Network:
         route = self.topology.route(host, at_ns)
         if route.broken >= 0:
             return None
+        if route.steady is not None:
+            return _steady_trip(route)
         times = [back for there in cross(route.forth, at_ns, size) for back in cross(route.back, there, size)]
         return min(times) - at_ns if times else None
+
+    def round_trips(self, host: Host, at_ns: int, count: int) -> list[int | None] | None:
+        """Tell what several echoes would measure from ``at_ns`` on if nothing is changed meanwhile.
+
+        Parameters:
+            count: how many.
+
+        Returns:
+            of each nanoseconds, or ``None`` when nothing comes back. ``None`` for all when that cannot be foreseen:
+            routers are about to take another way, or what becomes of a packet depends on when it comes.
+        """
+        if not self.topology.settled(at_ns):
+            return None
+        route = self.topology.route(host, at_ns)
+        if route.broken >= 0:
+            return [None] * count
+        return None if route.steady is None else [_steady_trip(route) for _ in range(count)]
 
     def status(self) -> dict[str, object]:
         """Describe the network for people and programs: sizes, counts, lines that are not perfect."""
@@ -196,3 +219,9 @@ class Network:
     def _to_services(self, raw: bytes) -> None:
         if self._pump is not None:
             self._pump.write(self._services_fd, raw)
+
+
+def _steady_trip(route: Route) -> int:
+    assert route.steady is not None  # noqa: S101 who asks has looked
+    delay_ns = route.steady.delay_ns
+    return delay_ns if route.jitter is None else max(0, delay_ns + round(route.jitter.draw()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lab.lines import Answer, Direction, Line
+from lab.impairments import Jitter
+from lab.lines import Answer, Direction, Line, Steady
 
 Address = tuple[str, int]
 """Host and port."""
@@ -51,6 +52,8 @@ class Route:
             index.
         answer: what the router before the break says.
         forth, back: the directions that do something to packets, in the order they are crossed.
+        steady: what both of them add up to; ``None`` when they do more than delay.
+        jitter: of that sum, with its memory of the packet before; ``None`` when there is none.
     """
 
     version: int
@@ -61,6 +64,8 @@ class Route:
     answer: Answer
     forth: tuple[Direction, ...]
     back: tuple[Direction, ...]
+    steady: Steady | None
+    jitter: Jitter | None
 
 
 class Host:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
+import math
+from collections.abc import Callable
+from random import Random
 
-from lab.lines import Answer, Conditions, Line
+from lab.impairments import Jitter
+from lab.lines import Answer, Conditions, Line, summed
 from lab.network.places import Host, Place, Route
 
 _NOWHERE = Line("no line leads there")
@@ -18,6 +22,9 @@ class Topology:
     Parameters:
         seed: of all random numbers.
         converge_ns: how long routers need until they take another way round a broken (or back to a mended) line.
+
+    Attributes:
+        on_change: called after each change of a line, a place or a host.
     """
 
     def __init__(self, seed: str = "0", converge_ns: int = 3_000_000_000) -> None:
@@ -26,6 +33,8 @@ class Topology:
         self.lines: dict[str, Line] = {}
         self.hosts: dict[bytes, Host] = {}
         self._ends: dict[str, tuple[Place, Place]] = {}
+        self.on_change: list[Callable[[], None]] = []
+        self._random = Random(f"{seed}/routes")
         self._converge_ns = converge_ns
         self._version = 0
         self._withdrawn: set[str] = set()
@@ -72,7 +81,7 @@ class Topology:
         ends[1].links.append((line, ends[0], cost))
         self._ways.clear()
         self._all_ways.clear()
-        self._version += 1
+        self._tell()
         return line
 
     def add_host(self, address: str, place: str, *, via: str = "") -> Host:
@@ -114,14 +123,14 @@ class Topology:
 
     def changed(self, line: Line, outage: bool) -> None:
         """Follow a change of a line; routers will notice an outage when the next packets come, a while later."""
-        self._version += 1
         if outage and line.name in self.lines:
             self._fresh.append((line.name, self._is_broken(line)))
+        self._tell()
 
     def switch_host(self, host: Host, *, on: bool) -> None:
         """Switch a host on or off; without current it answers nothing, and nothing tells so."""
         host.dark = not on
-        self._version += 1
+        self._tell()
 
     def switch_place(self, name: str, *, on: bool) -> None:
         """Switch a router on or off: with it goes all that is reached through it, unless there is another way.
@@ -152,6 +161,16 @@ class Topology:
         if self._fresh or self._pending:
             self._converge(now_ns)
         return self._version
+
+    def settled(self, now_ns: int) -> bool:
+        """Tell whether routers have noticed everything, so that no way to a host changes by itself."""
+        self.version(now_ns)
+        return not self._pending
+
+    def _tell(self) -> None:
+        self._version += 1
+        for heard in self.on_change:
+            heard()
 
     def _converge(self, now_ns: int) -> None:
         for name, outage in self._fresh:
@@ -185,7 +204,11 @@ class Topology:
             broken, answer = dark - 1, Answer.SILENT
         forth = tuple(line.forth for line in lines if not line.forth.idle)
         back = tuple(line.back for line in reversed(lines) if not line.back.idle)
-        return Route(self._version, places, lines, needs, broken, answer, forth, back)
+        steady = summed((*forth, *back))
+        jitter = None
+        if steady is not None and steady.variance:
+            jitter = Jitter(self._random, math.sqrt(steady.variance), "normal", steady.covariance / steady.variance)
+        return Route(self._version, places, lines, needs, broken, answer, forth, back, steady, jitter)
 
     def _walk(self, target: Place) -> tuple[tuple[Place, ...], tuple[Line, ...]]:
         """Go from a place up to the centre over lines that routers believe in, else over all."""

@@ -474,3 +474,32 @@ def test_the_states_equal_an_obvious_model_of_the_rule(
             state = "down"
             story.append((state, run[-1]))
     assert bench.story() == story
+
+
+def test_a_slow_burst_that_ends_after_faster_samples_tells_where_a_run_began() -> None:
+    bench = Bench()
+    bench.see(0, True)
+    for second in (6, 7):  # fast probes, while a burst sent at 2, 4, 6, 8 is under way
+        bench.see(second, False)
+    for second in (2, 4, 8):
+        bench.see(second, False)
+    for second in range(10, 60, 5):
+        bench.see(second, False)
+    for second in (66, 67):
+        bench.see(second, True)
+    for second in (60, 62, 64, 68):
+        bench.see(second, second > 60)
+    for second in range(70, 110, 5):
+        bench.see(second, True)
+    assert bench.story() == [("up", 0), ("down", 2), ("up", 62)]
+
+
+def test_an_old_sample_does_not_move_a_run_over_the_other_kind() -> None:
+    bench = Bench()
+    for second in (0, 3, 5):
+        bench.see(second, True)
+    bench.see(6, False)
+    bench.see(4, False)  # lost before the good one at 5: another matter
+    for second in range(10, 60, 5):
+        bench.see(second, False)
+    assert bench.story() == [("up", 0), ("down", 6)]

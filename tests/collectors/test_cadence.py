@@ -109,7 +109,25 @@ async def test_a_hurried_job_runs_at_once_and_fast_and_then_keeps_its_own_phase_
     wheel.run_until(400)
     after = [at for at in wheel.runs["a"] if at > 110.5]
     assert {round(at % 60, 3) for at in after} == {round(steady, 3)}
-    assert 30 <= after[0] - hurried[-1] <= 91
+    assert 0 < after[0] - hurried[-1] <= 60
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 30), st.booleans()), max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_however_a_job_is_hurried_it_never_rests_longer_than_its_period(turns: list[tuple[float, bool]]) -> None:
+    async def live() -> None:
+        wheel = Wheel()
+        wheel.add("a", 10)
+        wheel.run_until(30)
+        for wait, fast in turns:
+            wheel.cadence.hurry("a", 1 if fast else None)
+            wheel.run_until(wheel.second + wait)
+        wheel.cadence.hurry("a", None)
+        wheel.run_until(wheel.second + 20)
+        runs = [*wheel.runs["a"], wheel.second]
+        assert max(gaps([at for at in runs if at >= 20])) <= 10.02
+
+    asyncio.run(live())
 
 
 async def test_a_removed_job_runs_no_more_and_a_changed_cadence_counts_from_now() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,23 @@ from collectors.receiver.catalogue import LOOKED_AT, Catalogue
 from collectors.receiver.event import LONGEST_TEXT, Event, EventRefused, decode, encode, printable
 from collectors.receiver.intake import LARGEST_PACKET, Intake
 from collectors.receiver.settings import ReceiverSettings
+from config import load
 from haidang.clock import ManualClock
+from haidang.settings import known_events, receiver_settings
 from probes.snmp import User, ber, message, oid
 from probes.snmp.ber import VarBind
 from probes.snmp.notifications import INFORM, TRAP_V2
 
 CATALOGUE = Catalogue.ours()
+KNOWN = """\
+haidang: 1
+receivers:
+  traps: {}
+  known:
+    - {oid: 1.3.6.1.4.1.99999.0.7, name: hotAisle, severity: critical, means: {vi: hành lang nóng quá nhiệt}}
+    - {oid: 1.3.6.1.6.3.1.1.5.3, name: linkGone, severity: info, poll: false, means: a port is gone}
+    - {says: ["BOARD … pulled out"], name: boardPulled, means: a board was pulled out}
+"""
 TRAP_OID = oid.encode("1.3.6.1.6.3.1.1.4.1.0")
 
 
@@ -198,3 +210,20 @@ def test_the_catalogue_speaks_both_languages() -> None:
 def test_words_must_follow_each_other_and_stand_in_front(text: str, name: str) -> None:
     found = CATALOGUE.message(text)
     assert (found.name if found else "") == name
+
+
+def test_an_operators_own_meanings_go_before_the_catalogues_and_are_words_of_the_event(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(KNOWN, encoding="utf-8")
+    door = Door(known=ReceiverSettings.read(receiver_settings(load(path)).line([]))[0].known)
+    door.intake.trap(trap("1.3.6.1.4.1.99999.0.7"), "192.0.2.1")
+    door.intake.trap(trap("1.3.6.1.6.3.1.1.5.3"), "192.0.2.1")
+    door.intake.log(b"<14>Nov 24 10:00:00 core BOARD 3 was Pulled out", "192.0.2.1")
+    door.intake.log(b"<14>Nov 24 10:00:00 core pulled out board", "192.0.2.1")
+    assert [(one.name, one.severity, one.poll) for one in door.handed] == [
+        ("hotAisle", "critical", True), ("linkGone", "info", False), ("boardPulled", "warning", True),
+    ]  # fmt: skip
+    known = CATALOGUE.also(known_events(load(path)))
+    assert known.words("hotAisle", "vi") == "hành lang nóng quá nhiệt"
+    assert known.words("boardPulled", "en") == known.words("boardPulled", "vi") == "a board was pulled out"
+    assert known.words("coldStart", "en") == CATALOGUE.words("coldStart", "en")

@@ -13,7 +13,8 @@ from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
-from config.schema.receivers import Receivers, Syslog, Traps
+from config.schema.receivers import Known, Receivers, Syslog, Traps
+from config.schema.reports import Credit, Reports
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
 from config.schema.settings import (
@@ -60,6 +61,7 @@ SECTIONS: dict[str, type[Section]] = {
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
+    "receivers.known[]": Known,
     "credentials[]": Credential,
     "credentials[].auth": Auth,
     "credentials[].priv": Priv,
@@ -90,6 +92,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.routes[].steps[]": EscalationStep,
     "alerting.drill": Drill,
     "alerting.heartbeat": Heartbeat,
+    "reports": Reports,
+    "reports.credits[]": Credit,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

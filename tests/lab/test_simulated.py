@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import socketserver
+import statistics
+import threading
 import time
 from collections.abc import Coroutine
 from typing import TypeVar
 
 import pytest
 
+from collectors.threads import in_thread
 from haidang.clock import ManualClock
 from haidang.model import Status
 from lab.devices import CLASSES, Access, Device
 from lab.lines import Conditions
 from lab.network import Network
+from lab.network.simulator import cross
 from lab.simulated import SimulatedLoop, SimulatedPinger, links
 from probes.icmp import Burst
 from probes.icmp.probe import observe
@@ -82,6 +88,67 @@ def test_a_step_of_the_wall_clock_moves_no_timer() -> None:
     assert live(clock, wait()) == pytest.approx(10, abs=1e-6)
 
 
+def test_time_stands_still_for_a_thread_at_work() -> None:
+    clock = ManualClock()
+
+    async def work() -> float:
+        ticking = asyncio.create_task(tick())
+        began = clock.monotonic_ns()
+        found = await asyncio.to_thread(lambda: sum(range(1_000_000)))
+        again = await in_thread(lambda: sum(range(1_000_000)), "again")
+        ticking.cancel()
+        assert found == again
+        return (clock.monotonic_ns() - began) / 1e9
+
+    assert live(clock, work()) < 0.2, "at most the tick that was due"
+
+
+async def tick() -> None:
+    for _ in range(100_000):
+        await asyncio.sleep(0.1)
+
+
+def test_a_thread_that_hangs_does_not_stop_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.simulated.loop.THREAD_S", 0.01)
+    over = threading.Event()
+
+    async def hang() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3600):
+                await in_thread(over.wait, "hangs")
+        over.set()
+
+    live(ManualClock(), hang())
+
+
+def test_a_real_server_answers_before_a_simulated_deadline_passes() -> None:
+    class Echo(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for line in self.rfile:
+                self.wfile.write(line)
+
+    async def ask(port: int) -> list[bytes]:
+        ticking = asyncio.create_task(tick())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = []
+        for number in range(20):
+            writer.write(b"%d\n" % number)
+            async with asyncio.timeout(1):
+                answers.append(await reader.readline())
+        writer.close()
+        ticking.cancel()
+        return answers
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            assert live(ManualClock(), ask(server.server_address[1])) == [b"%d\n" % number for number in range(20)]
+        finally:
+            server.shutdown()
+            serving.join()
+
+
 def ping(net: Network, address: str = COMMUNE, *, count: int = 5, cut_after_s: float | None = None) -> Burst:
     clock = ManualClock()
     pinger = SimulatedPinger(net, clock)
@@ -112,6 +179,79 @@ def test_loss_is_that_of_the_line() -> None:
 def test_echoes_after_a_cut_in_the_middle_of_a_burst_are_lost() -> None:
     burst = ping(network(), cut_after_s=1.5)
     assert [rtt >= 0 for rtt in burst.rtts_ns] == [True, True, False, False, False]
+
+
+def test_echoes_after_a_mend_in_the_middle_of_a_burst_come_back() -> None:
+    net = network()
+    net.line("backbone").cut()
+    clock = ManualClock()
+    net.round_trip(COMMUNE, clock.monotonic_ns())  # routers notice
+    clock.advance(60)
+    pinger = SimulatedPinger(net, clock)
+
+    async def one() -> Burst:
+        over: asyncio.Future[Burst] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(1.5, net.line("backbone").mend)
+        pinger.start(COMMUNE, over.set_result, count=5)
+        return await over
+
+    assert [rtt >= 0 for rtt in live(clock, one()).rtts_ns] == [False, False, True, True, True]
+
+
+def test_delays_that_change_in_the_middle_of_a_burst_are_measured_from_then_on() -> None:
+    net = network(Conditions(delay_ms=10))
+    clock = ManualClock()
+    pinger = SimulatedPinger(net, clock)
+
+    async def one() -> Burst:
+        over: asyncio.Future[Burst] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(2.5, lambda: net.line("backbone").set(delay_ms=70))
+        pinger.start(COMMUNE, over.set_result, count=5)
+        return await over
+
+    assert live(clock, one()).rtts_ns == [10_000_000] * 3 + [70_000_000] * 2
+
+
+def test_what_a_whole_way_adds_up_to_is_what_its_lines_add_one_by_one() -> None:
+    net = network(Conditions(delay_ms=20, jitter_ms=2, correlation=0.4))
+    net.add_place("commune", "10.1.0.9")
+    net.add_line("access", "district", "commune", Conditions(delay_ms=8, jitter_ms=1))
+    host = net.host("10.1.0.9")
+    route = net.topology.route(host, 0)
+    at_once = net.round_trips(host, 0, 20_000)
+    assert at_once is not None
+    one_by_one = [
+        back - at
+        for at in range(0, 20_000 * 10**9, 10**9)
+        for there in cross(route.forth, at, 84)
+        for back in cross(route.back, there, 84)
+    ]
+    for trips in ([float(trip) for trip in at_once if trip is not None], [float(trip) for trip in one_by_one]):
+        assert statistics.fmean(trips) == pytest.approx(28e6, rel=0.002)
+        assert statistics.stdev(trips) == pytest.approx(math.sqrt(2**2 + 1**2) * 1e6, rel=0.03)
+        assert statistics.correlation(trips[1:], trips[:-1]) == pytest.approx(0.4 * 4 / 5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        Conditions(loss_percent=5), Conditions(loss_percent=5, burst_s=5), Conditions(rate_mbit=10),
+        Conditions(delay_ms=5, jitter_ms=1, distribution="pareto"), Conditions(duplicate_percent=1),
+        Conditions(delay_ms=1, jitter_ms=1), Conditions(delay_ms=5, reorder_percent=1),
+    ],
+)  # fmt: skip
+def test_nothing_is_foreseen_where_each_packet_has_its_own_fate(conditions: Conditions) -> None:
+    net = network(conditions)
+    assert net.round_trips(net.host(COMMUNE), 0, 5) is None
+
+
+def test_nothing_is_foreseen_while_routers_look_for_another_way() -> None:
+    net = network()
+    net.line("backbone").cut()
+    host = net.host(COMMUNE)
+    assert net.round_trips(host, 0, 5) is None
+    assert net.round_trips(host, 2 * 10**9, 5) is None
+    assert net.round_trips(host, 4 * 10**9, 5) == [None] * 5
 
 
 def test_an_address_nobody_has_never_answers() -> None:

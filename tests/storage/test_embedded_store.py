@@ -315,3 +315,14 @@ async def test_packing_hardly_holds_up_the_event_loop(tmp_path: Path) -> None:
     await store.close(5)
     delays.sort()
     assert delays[int(len(delays) * 0.95)] < 0.02, delays[-5:]
+
+
+def test_who_only_reads_makes_no_file(tmp_path: Path) -> None:
+    async def read() -> None:
+        store = EmbeddedStore(EmbeddedSettings(tmp_path / "metrics.db"), ManualClock())
+        with pytest.raises(StoreError, match=r"metrics\.db"):
+            await store.read(Query("ping", 0, S))
+        await store.close(1.0)
+
+    asyncio.run(read())
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ from tests.storage.crasher import START_NS, A, B, at
 from tests.storage.player import Player, playing
 
 ROOT = Path(__file__).parents[2]
-KILLS = [5, pytest.param(50, marks=pytest.mark.slow)]
+KILLS = [5, pytest.param(20, marks=pytest.mark.slow)]
 
 
 async def run_and_kill(kind: str, path: Path, first: int, url: str, seed: int) -> int:

@@ -26,6 +26,15 @@ USERS = (
     ("old", "MD5", "DES"),
     ("olddes", "SHA", "DES"),
 )
+PAIRS = (
+    *USERS,
+    *(
+        (f"{auth}.{priv}", auth, priv)
+        for auth in ("MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512")
+        for priv in ("DES", "AES", "AES-192", "AES-256", "AES-192-C", "AES-256-C")
+        if (auth, priv) not in {(one, other) for _, one, other in USERS}
+    ),
+)
 AUTH_PASSWORD = "authpass123"
 PRIV_PASSWORD = "privpass456"
 
@@ -45,7 +54,7 @@ class Snmpd:
             f"agentaddress udp:127.0.0.1:{self.port}", "rocommunity public 127.0.0.1",
             "sysName haidang-test", "sysLocation hall", "master no",
         ]  # fmt: skip
-        for name, auth, priv in USERS:
+        for name, auth, priv in PAIRS:
             lines.append(f"createUser {name} {auth} {AUTH_PASSWORD} {priv} {PRIV_PASSWORD}")
             lines.append(f"rouser {name} noauth")
         lines += [f"createUser signed SHA-256 {AUTH_PASSWORD}", "rouser signed auth"]

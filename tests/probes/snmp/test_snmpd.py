@@ -14,7 +14,7 @@ from haidang.clock import SystemClock
 from haidang.model import Status
 from probes.snmp import Access, Reported, Session, SnmpEngine, User, check, oid, poll, probe_snmp, walk
 from tests.support.parts import require
-from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, USERS, Snmpd
+from tests.support.snmp_agent_real import AUTH_PASSWORD, PAIRS, PRIV_PASSWORD, Snmpd
 from tests.support.snmp_agent_real import snmpd as run_snmpd
 
 SYS_NAME = oid.encode("1.3.6.1.2.1.1.5.0")
@@ -32,7 +32,7 @@ async def test_v2c_and_v1_read_the_name(engine: SnmpEngine, snmpd: Snmpd) -> Non
         assert await session.get([SYS_NAME]) == [(SYS_NAME, 4, b"haidang-test")]
 
 
-@pytest.mark.parametrize(("name", "auth", "priv"), USERS)
+@pytest.mark.parametrize(("name", "auth", "priv"), PAIRS)
 async def test_every_pair_of_algorithms_is_understood(
     engine: SnmpEngine, snmpd: Snmpd, name: str, auth: str, priv: str
 ) -> None:

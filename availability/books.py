@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from availability import spans
@@ -13,12 +13,14 @@ from availability.periods import Period, service_time
 from availability.promises import Promise, formula_of
 from availability.spans import Spans
 from availability.systems import Formula, Member, Rule, Weight, grouped, together
-from availability.timeline import Correction, Timeline, excused, from_ticket, of_check
-from collectors.plan import primary
+from availability.timeline import Correction, Timeline, excused, from_ticket, of_check, within
 from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval
 from storage.accounts import AccountsReader
 from storage.ledger import LedgerReader
+
+TICKET_NS = 92 * 86_400 * 10**9
+"""How long before a period an outage that still ran in it may have begun for its ticket to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Books:
         self._now_ns = now_ns
         self._known_ns = known_ns
         self._works = self._accounts.maintenance()
+        self._kept: dict[tuple[str, bool], tuple[Timeline, int | None]] = {}
+        self._kept_of = (0, 0)
 
     def watched_ns(self, check: CheckId) -> int | None:
         """Return since when a check is watched; ``None`` when that is not on record."""
@@ -87,50 +91,92 @@ class Books:
         A member's downtime in excluded maintenance is excused; time in which every member has it is taken out of the
         period. A member counts from when it was first watched.
         """
+        return self.of_promise_over(promise, [period])[0]
+
+    def of_promise_over(self, promise: Promise, periods: Sequence[Period]) -> list[Account | None]:
+        """Return how a promise stood in each of some periods, reading the ledger once; see `of_promise`."""
         inventory = self._configuration.inventory
         targets = [one for one in inventory.targets.values() if covers(inventory, promise.kind, promise.name, one)]
         if promise.kind == "target" and targets:
-            return self.of_target(targets[0], period, promise)
+            return [self.of_target(targets[0], period, promise) for period in periods]
         formula = formula_of(inventory.systems.get(promise.name) if promise.kind == "system" else None)
+        return self.of_targets(targets, promise, periods, formula)
+
+    def of_targets(
+        self, targets: Iterable[Target], promise: Promise, periods: Sequence[Period], formula: Formula
+    ) -> list[Account | None]:
+        """Return how some targets stood together in each of some periods, see `of_promise`.
+
+        Parameters:
+            targets: the members, or what members are made of.
+            promise: hours, exclusions, clock, percent; what it is about is not looked at.
+            periods: in any order.
+            formula: how the members make the whole.
+        """
+        inventory = self._configuration.inventory
+        hull = Period("", min(one.start_ns for one in periods), max(one.end_ns for one in periods))
         parts: list[tuple[Target, Timeline]] = []
         out: Spans | None = None
         for target in targets:
-            timeline, _ = self._timeline(target, period, promise)
-            own = self._excluded(target, period, promise)
+            timeline, _ = self._timeline(target, hull, promise)
+            own = self._excluded(target, hull, promise)
             out = own if out is None else spans.intersection(out, own)
             if timeline:
-                parts.append((target, excused(timeline, own)))
+                parts.append((target, excused(timeline, own) if own else timeline))
         if not parts:
-            return None
+            return [None] * len(periods)
         members = grouped((*_member(inventory, target, formula), timeline) for target, timeline in parts)
-        service = service_time(period, promise.hours, self._configuration.timezone)
-        accounts = [
-            self._account(promise, period, formula, group, service, out or ())
-            for group in ([[one] for one in members] if formula.rule is Rule.WORST_SITE else [members])
-        ]
-        worst = min(accounts, key=lambda one: _rank(one.figures))
-        return replace(worst, formula=formula.words(len(members)), members=len(members))
-
-    def _account(
-        self, promise: Promise, period: Period, formula: Formula, members: Sequence[Member], service: Spans, out: Spans
-    ) -> Account:
         by_site = formula.rule is Rule.WORST_SITE
-        timeline = members[0].timeline if by_site else together(formula, members)
-        counts = scope(period, service, out, timeline[0].start_ns if timeline else None)
-        found = measured(timeline, counts, self._now_ns, promise.percent or None, promise.fixed_s)
-        return Account(found, "", len(members), members[0].name if by_site else None, timeline, counts.counted)
+        groups = [[one] for one in members] if by_site else [members]
+        wholes = [(group, group[0].timeline if by_site else together(formula, group)) for group in groups]
+        return [self._worst(promise, period, formula, wholes, out or ()) for period in periods]
+
+    def _worst(
+        self, promise: Promise, period: Period, formula: Formula, wholes: Sequence[tuple[Sequence[Member], Timeline]],
+        out: Spans,
+    ) -> Account | None:  # fmt: skip
+        """Return the account of the whole, or of the worst of the wholes; ``None`` when none was watched then."""
+        service = service_time(period, promise.hours, self._configuration.timezone)
+        by_site = formula.rule is Rule.WORST_SITE
+        accounts = []
+        count = 0
+        for members, timeline in wholes:
+            there = sum(member.timeline[0].start_ns < period.end_ns for member in members)
+            count += there
+            if there:
+                counts = scope(period, service, out, timeline[0].start_ns)
+                part = within(timeline, period.start_ns, period.end_ns)
+                found = measured(part, counts, self._now_ns, promise.percent or None, promise.fixed_s)
+                name = members[0].name if by_site else None
+                accounts.append(Account(found, "", len(members), name, part, counts.counted))
+        if not accounts:
+            return None
+        worst = min(accounts, key=lambda one: _rank(one.figures))
+        return replace(worst, formula=formula.words(count), members=count)
 
     def _timeline(self, target: Target, period: Period, promise: Promise) -> tuple[Timeline, int | None]:
-        check = primary(target)
+        """Return a target's timeline and since when it is watched. What was read last is kept: many ask for it."""
+        if (period.start_ns, period.end_ns) != self._kept_of:
+            self._kept_of = (period.start_ns, period.end_ns)
+            self._kept.clear()
+        key = (target.id, promise.from_ticket)
+        if key not in self._kept:
+            self._kept[key] = self._read(target, period, from_tickets=promise.from_ticket)
+        return self._kept[key]
+
+    def _read(self, target: Target, period: Period, *, from_tickets: bool) -> tuple[Timeline, int | None]:
+        check = target.primary
         until = max(period.start_ns, min(period.end_ns, self._now_ns))
         watched_ns = self._accounts.watched_ns(check)
         start_ns = max(period.start_ns, watched_ns or period.start_ns)
+        # The ticket of an outage that began before the period was opened before it, too.
+        from_ns = max(start_ns - TICKET_NS, watched_ns or 0) if from_tickets else start_ns
         corrections = [
             Correction(one.start_ns, one.end_ns, one.state) for one in self._accounts.corrections(check)
         ]  # fmt: skip
-        timeline = of_check(self.intervals(check, start_ns, until), start_ns, until, corrections)
-        if promise.from_ticket:
-            timeline = from_ticket(timeline, self._accounts.tickets(target.id))
+        timeline = of_check(self.intervals(check, from_ns, until), from_ns, until, corrections)
+        if from_tickets:
+            timeline = within(from_ticket(timeline, self._accounts.tickets(target.id)), start_ns, until)
         return timeline, watched_ns
 
     def _excluded(self, target: Target, period: Period, promise: Promise) -> Spans:

@@ -1,0 +1,38 @@
+"""The monthly report: for whom it is, when it is made, and what a missed objective costs whom."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.schema.objectives import Clock
+from config.schema.values import Section, Slug, Text, line, number
+
+Format = Literal["pdf", "html", "xlsx", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("pdf", "html", "xlsx", "csv", "json")
+
+
+class Credit(Section):
+    """One step of what a carrier owes for a line that was below what was agreed."""
+
+    carrier: Annotated[str, line()] | None = Field(None, description="whose contract; default: every carrier's")
+    below: Annotated[float, number(0, 100)] = Field(description="percent of availability of a line in the month")
+    percent: Annotated[float, number(0, 100)] = Field(description="of the line's monthly fee; the highest step counts")
+
+
+class Reports(Section):
+    """The monthly uptime report."""
+
+    to: tuple[Slug, ...] = Field((), description="contacts who get it by mail, each in his language")
+    at: Clock = Field("06:00", description="time of day on day 1 at which last month's is made")
+    formats: tuple[Format, ...] = Field(
+        ("pdf", "xlsx", "html", "json"), description="what is made; pdf and xlsx are mailed"
+    )
+    superior: Text | None = Field(None, description="the agency above, first line of the letterhead")
+    agency: Text | None = Field(None, description="who reports, second line of the letterhead")
+    symbol: Annotated[str, line()] = Field("BC", description="symbol behind the number left open, e.g. BC-TTTHDL")
+    place: Annotated[str, line()] = Field("", description="where it is signed")
+    signer: Text | None = Field(None, description="title over the signature, which stays open")
+    recipients: tuple[Text, ...] = Field((), description="who gets a copy, as printed at the end")
+    credits: tuple[Credit, ...] = Field((), description="what lines below their objective are credited with")

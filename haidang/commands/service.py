@@ -1,0 +1,82 @@
+"""The daemon as a command, and whether this machine is fit for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import typer
+
+from config import ConfigurationInvalid, load
+from haidang import logs
+from haidang.clock import SystemClock
+from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, read_config
+from haidang.daemon import Daemon
+from haidang.doctor import Finding, Health, data_directory, machine, reachable, reachable_url, receivers, secrets
+from haidang.life import AlreadyRunning
+from haidang.settings import listening
+from storage.database import DatabaseError
+
+
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon (SIGTERM ends it, SIGHUP reloads)."""
+    path = find_config(config)
+    configuration = read_config(path)
+    logs.configure(configuration.logging.format, configuration.logging.level)
+    try:
+        asyncio.run(Daemon(path, configuration, SystemClock()).run())
+    except AlreadyRunning as error:
+        fail(str(error), status=1)
+    except DatabaseError as error:
+        fail(str(error), status=1)
+    except sqlite3.OperationalError as error:
+        fail(f"{configuration.data_dir}: the ledger cannot be written ({error}); is there free space?", status=1)
+    except sqlite3.DatabaseError as error:
+        fail(
+            f"{configuration.data_dir / 'haidang.db'}: is damaged ({error}); stop, keep a copy, and restore a backup",
+            status=1,
+        )  # fmt: skip
+    except OSError as error:
+        fail(
+            f"{configuration.data_dir}: cannot be used ({(error.strerror or str(error)).lower()}); "
+            "haidang doctor says what to do", status=1,
+        )  # fmt: skip
+
+
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what is missing here, and its cure.
+
+    Ends with 1 when something is bad.
+    """
+    findings = list(machine())
+    try:
+        path = find_config(config)
+        configuration = load(path)
+    except typer.Exit:
+        pass
+    except ConfigurationInvalid as invalid:
+        findings.append(
+            Finding(
+                "configuration", Health.BAD, f"{path}: cannot be used, errors: {len(invalid.errors)}",
+                f"haidang config check {path}",
+            )
+        )  # fmt: skip
+    else:
+        findings.append(Finding("configuration", Health.OK, str(path)))
+        findings += data_directory(configuration.data_dir)
+        findings += secrets(configuration)
+        for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
+            findings.append(
+                reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")
+            )
+        findings += receivers(listening(configuration))
+        if configuration.storage.kind == "influxdb":
+            findings.append(reachable_url(configuration.storage.influxdb.url))
+    if as_json:
+        print_json([{"name": one.name, "health": one.health, "text": one.text, "cure": one.cure} for one in findings])
+    else:
+        for one in findings:
+            typer.echo(f"{one.health.value:8} {one.name}: {one.text}")
+            if one.cure and one.health is not Health.OK:
+                typer.echo(f"         cure: {one.cure}")
+    raise typer.Exit(1 if any(one.health is Health.BAD for one in findings) else 0)

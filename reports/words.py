@@ -1,0 +1,113 @@
+"""The words of a report in one language, and how its times, numbers and durations are written.
+
+Catalogues are data (``catalogues/*.yaml``), so that a translator needs no Python.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ruamel.yaml import YAML
+
+from reports.model import Label
+
+
+class Words:
+    """One language.
+
+    Parameters:
+        language: ``vi`` or ``en``.
+        zone: the time zone people read times in.
+    """
+
+    def __init__(self, language: str, zone: ZoneInfo) -> None:
+        self.language = language
+        self.zone = zone
+        self._data = _catalogue(language)
+
+    def say(self, key: str, **gaps: object) -> str:
+        """Return a text by its dotted key, its gaps filled.
+
+        Raises:
+            KeyError: there is no such text, or a gap has no value.
+        """
+        found: Any = self._data
+        for part in key.split("."):
+            found = found[part]
+        return str(found).format(**gaps) if gaps else str(found)
+
+    def known(self, section: str, key: str) -> str:
+        """Return the word for a key, or the key where the language has none."""
+        return str(self._data[section].get(key, key))
+
+    def name(self, label: Label | None) -> str:
+        """Return a name in this language."""
+        return "" if label is None else label[self.language]
+
+    def time(self, when: datetime | None) -> str:
+        """Write a moment in full: ``23/11/2026 03:12:05``."""
+        return "" if when is None else when.astimezone(self.zone).strftime("%d/%m/%Y %H:%M:%S")
+
+    def short(self, when: datetime | None) -> str:
+        """Write a moment of the month for a narrow column: ``23/11 03:12:05``."""
+        return "" if when is None else when.astimezone(self.zone).strftime("%d/%m %H:%M:%S")
+
+    def percent(self, value: float | None, digits: int = 3) -> str:
+        """Write a percentage, cut and not rounded: 99.9996 never becomes 100."""
+        if value is None:
+            return "–"
+        scale = 10**digits
+        return f"{self._number(math.floor(value * scale + 1e-6) / scale, digits)}%"
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Write a number."""
+        return "–" if value is None else self._number(value, digits)
+
+    def duration(self, seconds: float | None) -> str:
+        """Write a duration exactly to the second: ``2 ngày 03:04:05``, ``00:23:12``."""
+        if seconds is None:
+            return "–"
+        sign, whole = ("−" if seconds <= -0.5 else ""), abs(round(seconds))
+        days, rest = divmod(whole, 86400)
+        clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+        return f"{sign}{self.say('days' if days > 1 else 'day', n=days)} {clock}" if days else f"{sign}{clock}"
+
+    def spoken(self, seconds: float) -> str:
+        """Write a duration for a sentence, by its two largest units."""
+        left, parts = abs(round(seconds)), []
+        for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+            count, left = divmod(left, size)
+            parts.append((unit, count))
+        while len(parts) > 1 and parts[0][1] == 0:
+            parts.pop(0)
+        return " ".join(
+            self.say(f"units.{unit}{'' if count == 1 else 's'}", n=count)
+            for place, (unit, count) in enumerate(parts[:2])
+            if count or place == 0
+        )
+
+    def month(self, name: str) -> str:
+        """Write ``2026-11`` as ``11/2026``; months 1 and 2 keep their nought, as the norm wants it of all."""
+        return f"{name[5:]}/{name[:4]}"
+
+    def _number(self, value: float, digits: int) -> str:
+        text = f"{value:,.{digits}f}"
+        return text if self.language == "en" else text.translate(str.maketrans(",.", ".,"))
+
+
+def plain(language: str) -> Callable[..., str]:
+    """Return what says texts of a language in which no time is written."""
+    return Words(language, ZoneInfo("UTC")).say
+
+
+@cache
+def _catalogue(language: str) -> Mapping[str, Any]:
+    file = resources.files("reports") / "catalogues" / f"{language}.yaml"
+    found: Mapping[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    return found

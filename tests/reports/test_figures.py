@@ -1,0 +1,213 @@
+"""What a month's report says of the awkward months, of carriers and of incidents."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from haidang.model import CheckId, State
+from reports.gather import spread
+from reports.model import Report
+from reports.seal import NotAReport, differences, read, written
+from reports.snapshot import described
+from storage import snapshots
+from storage.accounts import Accounts, CorrectionRow, Maintenance
+from storage.database import Database
+from tests.reports.ledgers import DAY, TEXT, S, at, configured, notes, october, reported
+from tests.support.history import write
+
+
+def row(report: Report, kind: str, name: str) -> object:
+    return next(one for one in getattr(report, kind) if one.id == name)
+
+
+def database(report_of: object) -> Database:
+    return Database(report_of.data_dir / "haidang.db", "haidang")  # type: ignore[attr-defined]
+
+
+def test_a_month_without_data_claims_nothing(tmp_path: Path) -> None:
+    configuration = october(tmp_path, since="2026-11-01", until="2026-11-02")
+    report = reported(configuration, now="2026-11-02T06:00")
+    assert all(one.numbers.availability_percent is None for one in report.targets)
+    assert report.promised == () or all(one.numbers.verdict != "met" for one in report.promised)
+    assert "không có số liệu đo nào" in report.story["vi"][0]
+    assert "Nothing was measured" in report.story["en"][0]
+    assert any("không được hiểu là 0% hay 100%" in line for line in notes(report, "vi"))
+
+
+def test_a_month_nobody_watched_is_unknown_and_undecided(tmp_path: Path) -> None:
+    configuration = october(tmp_path, until="2026-09-20")
+    report = reported(configuration)
+    assert report.promised[0].numbers.unknown_s == 31 * DAY
+    assert report.promised[0].numbers.verdict == "undecided"
+
+
+def test_half_a_month_says_so_and_decides_nothing(tmp_path: Path) -> None:
+    configuration = october(tmp_path, until="2026-10-16")
+    report = reported(configuration, now="2026-10-16T00:00")
+    assert not report.complete
+    assert report.promised[0].numbers.elapsed_s == 15 * DAY
+    assert report.promised[0].numbers.verdict == "open"
+    assert any("tháng chưa kết thúc" in line and "16/10/2026" in line for line in notes(report, "vi"))
+    assert any("the month is not over" in line for line in notes(report, "en"))
+
+
+def test_an_outage_over_both_ends_counts_with_its_part_in_the_month(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("a", at("2026-09-30T22:00"), at("2026-11-01T03:00"))])
+    report = reported(configuration)
+    [outage] = report.outages
+    assert outage.down_s == 31 * DAY
+    assert outage.began_before
+    assert outage.end is None, "what came after the month's end is not this month's to tell"
+    assert outage.start.timestamp() == at("2026-09-30T22:00"), "its true start is told all the same"
+    assert any("bắt đầu từ trước tháng (Kênh A)" in line for line in notes(report, "vi"))
+    assert any("kéo sang tháng sau (Kênh A)" in line for line in notes(report, "vi"))
+    assert any("that went on into the next month: 1 (Kênh A)" in line for line in notes(report, "en"))
+
+
+def test_a_report_of_a_month_that_is_over_does_not_change_with_the_day_it_is_made(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("a", at("2026-10-31T23:00"), at("2026-11-01T03:00"))])
+    assert written(reported(configuration, now="2026-11-01T01:00")) == written(
+        reported(configuration, now="2026-11-20")
+    )
+
+
+def test_a_site_that_came_in_the_month_counts_from_then_on(tmp_path: Path) -> None:
+    configuration = configured(tmp_path)
+    write(tmp_path / "data", "a", at("2026-09-01"), at("2026-11-02"), [])
+    with closing(database(configuration)) as opened, opened.transaction() as sql:
+        for name in "bc":
+            sql.execute("INSERT INTO watched VALUES (?, 'icmp', ?)", (name, at("2026-10-11") * S))
+            sql.execute(
+                "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
+                "VALUES (?, 'icmp', 'up', ?, ?, 0, '')",
+                (name, at("2026-10-11") * S, at("2026-11-02") * S),
+            )
+    report = reported(configuration)
+    assert row(report, "sites", "south").numbers.period_s == 21 * DAY  # type: ignore[attr-defined]
+    assert row(report, "sites", "north").numbers.period_s == 31 * DAY  # type: ignore[attr-defined]
+    assert any(line.startswith("Lục Ngạn được đưa vào giám sát từ 11/10/2026") for line in notes(report, "vi"))
+    assert any(line.startswith("Lục Ngạn is watched since") for line in notes(report, "en"))
+
+
+def test_a_site_that_went_in_the_month_is_told_with_its_figures_until_then(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("b", at("2026-10-01T12:00"), at("2026-10-02T00:00"))])
+    with closing(database(configuration)) as opened:
+        snapshots.keep(opened, described(configuration), at("2026-09-01") * S)
+        kept = [line for line in TEXT.splitlines() if "south" not in line and "line-b" not in line]
+        configuration = configured(tmp_path, "\n".join(kept) + "\n")
+        snapshots.keep(opened, described(configuration), at("2026-10-11") * S)
+    report = reported(configuration)
+    assert [one.id for one in report.sites] == ["north"]
+    assert any(
+        "Lục Ngạn thôi được giám sát từ 11/10/2026" in line and "95,000%" in line for line in notes(report, "vi")
+    )
+    assert any("Lục Ngạn is not watched any more" in line for line in notes(report, "en"))
+
+
+@pytest.mark.parametrize(("old", "words"), [("99.0", "vẫn trong mức cho phép"), ("99.95", "đã vượt mức cho phép")])
+def test_an_objective_that_changed_in_the_month_is_told_with_what_the_old_one_would_say(
+    tmp_path: Path, old: str, words: str
+) -> None:
+    configuration = october(tmp_path, [("a", at("2026-10-05T10:00"), at("2026-10-05T11:00"))])
+    before = configured(tmp_path, TEXT.replace("objective: 99.9}", f"objective: {old}}}"))
+    with closing(database(configuration)) as opened:
+        snapshots.keep(opened, described(before), at("2026-09-01") * S)
+        assert not snapshots.keep(opened, described(before), at("2026-09-02") * S), "the same again is no change"
+        snapshots.keep(opened, described(configuration), at("2026-10-15") * S)
+    configuration = configured(tmp_path)
+    report = reported(configuration)
+    assert report.promised[0].numbers.verdict == "missed"
+    found = [line for line in notes(report, "vi") if "Mục tiêu Mạng WAN đổi từ" in line]
+    assert len(found) == 1
+    assert words in found[0]
+    assert "15/10/2026 00:00:00" in found[0]
+
+
+def test_a_carrier_is_held_to_its_contract_and_credits_go_by_what_is_certain(tmp_path: Path) -> None:
+    down = [
+        ("a", at("2026-10-05T00:00"), at("2026-10-05T10:00")), ("b", at("2026-10-06T00:00"), at("2026-10-06T10:00")),
+    ]  # fmt: skip
+    configuration = october(tmp_path, down)
+    with closing(database(configuration)) as opened:
+        Accounts(opened).report("a", at("2026-10-05T04:00") * S, "VNPT-77", "An", at("2026-10-05T04:00") * S)
+    report = reported(configuration)
+    a, b = row(report, "circuits", "line-a"), row(report, "circuits", "line-b")
+    assert a.measured.down_s == 10 * 3600  # type: ignore[attr-defined]
+    assert a.contractual.down_s == 6 * 3600, "it counts from its ticket on"  # type: ignore[attr-defined]
+    assert a.contractual.availability_percent == pytest.approx(100 * (1 - 360 / 43200), abs=1e-5)  # type: ignore[attr-defined]
+    assert a.credit_percent == 5  # type: ignore[attr-defined]
+    assert b.contractual is None  # type: ignore[attr-defined]
+    assert b.credit_percent == 50, "its own step is the highest that fits"  # type: ignore[attr-defined]
+    [first] = [one for one in report.outages if one.carrier == "VNPT"]
+    assert first.ticket == "VNPT-77"
+    vnpt = next(one for one in report.carriers if one.name == "VNPT")
+    assert vnpt.contractual is not None
+    assert vnpt.contractual.down_s == 6 * 3600
+    assert vnpt.missed == 1
+
+
+def test_an_outage_whose_ticket_is_of_the_month_before_counts(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("a", at("2026-09-30T20:00"), at("2026-10-01T02:00"))])
+    with closing(database(configuration)) as opened:
+        Accounts(opened).report("a", at("2026-09-30T21:00") * S, "VNPT-1", "An", at("2026-09-30T21:00") * S)
+    line = row(reported(configuration), "circuits", "line-a")
+    assert line.contractual.down_s == 2 * 3600  # type: ignore[attr-defined]
+
+
+def test_exclusions_and_corrections_are_told_with_who_and_why(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("a", at("2026-10-05T10:00"), at("2026-10-05T11:00"))])
+    with closing(database(configuration)) as opened:
+        accounts = Accounts(opened)
+        accounts.plan(
+            Maintenance(0, "site", "north", at("2026-10-05T10:30") * S, at("2026-10-05T12:00") * S, "", "UTC", 1,
+                        "Thay thiết bị", "Bình", at("2026-10-06") * S)
+        )  # fmt: skip
+        accounts.correct(
+            CorrectionRow(CheckId("b", "icmp"), at("2026-10-07") * S, at("2026-10-07T00:10") * S, State.DOWN,
+                          "Nhân viên tại chỗ xác nhận", "Chi", at("2026-10-08") * S)
+        )  # fmt: skip
+    report = reported(configuration)
+    assert [(one.kind, one.author, one.reason, one.length_s) for one in report.exclusions] == [
+        ("retroactive", "Bình", "Thay thiết bị", 5400), ("correction", "Chi", "Nhân viên tại chỗ xác nhận", 600),
+    ]  # fmt: skip
+    [outage] = [one for one in report.outages if one.circuit["vi"] == "Kênh A"]
+    assert (outage.down_s, outage.excluded_s) == (1800, 1800)
+
+
+def test_percentiles_are_durations_that_happened() -> None:
+    found = spread([5, 1, 4, 2, 3, 6, 7, 8, 9, 10])
+    assert (found.n, found.median_s, found.p90_s, found.max_s, found.mean_s) == (10, 5, 9, 10, 5.5)
+    assert spread([]).median_s is None
+
+
+def test_a_report_of_one_carrier_holds_nothing_of_another(tmp_path: Path) -> None:
+    report = reported(october(tmp_path), kind="carrier", name="vnpt")
+    assert [one.id for one in report.circuits] == ["line-a"]
+    assert [one.id for one in report.targets] == ["a"]
+    assert [one.about for one in report.promised] == ["carrier vnpt"]
+
+
+def test_a_changed_number_breaks_the_seal(tmp_path: Path) -> None:
+    report = reported(october(tmp_path))
+    text = written(report)
+    assert read(text, "r.json") == report
+    with pytest.raises(NotAReport, match="SEAL IS BROKEN"):
+        read(text.replace(b'"down_s": 0.0', b'"down_s": 1.0', 1), "r.json")
+    with pytest.raises(NotAReport, match="no sealed report"):
+        read(b"{}", "r.json")
+
+
+def test_differences_name_the_row_and_both_values(tmp_path: Path) -> None:
+    configuration = october(tmp_path)
+    before = reported(configuration)
+    with closing(database(configuration)) as opened:
+        Accounts(opened).correct(
+            CorrectionRow(CheckId("a", "icmp"), at("2026-10-07") * S, at("2026-10-07T00:10") * S, State.DOWN, "w", "An",
+                          at("2026-11-02") * S)
+        )  # fmt: skip
+    found = {one.where: (one.before, one.after) for one in differences(before, reported(configuration))}
+    assert found["circuits[line-a].measured.down_s"] == ("0.0", "600.0")
+    assert not differences(before, before)

@@ -37,7 +37,7 @@ from alerting import handling, journal, records
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import STORM, Incident, Owner
-from alerting.rounds import Rounds
+from alerting.rounds import Rounds, grow
 from alerting.text import clean
 from alerting.world import Step, World
 from haidang.clock import Clock
@@ -234,7 +234,9 @@ class Incidents:
 
     def _grown(self, sql: sqlite3.Connection, incident: Incident, now_ns: int) -> None:
         """Have it judged anew soon: it may be worse than was told."""
-        if incident.told_ns is not None and not incident.pending and incident.merged_into is None:
+        if incident.check == STORM:
+            grow(sql, self._policy, incident, now_ns)
+        elif incident.told_ns is not None and not incident.pending and incident.merged_into is None:
             journal.due(sql, incident, Step.GROWN, now_ns + round(self._policy.hold_s * NS))
 
     def _again(self, sql: sqlite3.Connection, transition: Transition) -> int | None:

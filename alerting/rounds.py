@@ -95,10 +95,8 @@ class Rounds:
         if storm is None:
             reason = f"{count} incidents within {policy.storm_window_s:.0f} s"
             storm = journal.create(sql, STORM, self._world.subject(STORM), reason, since_ns, now_ns, now_ns)
-        elif not storm.pending and storm.told_ns is not None:
-            pause_s = policy.grow_s[0] if storm.said_ns == storm.told_ns else policy.grow_s[1]
-            said_ns = storm.said_ns or storm.told_ns
-            journal.due(sql, storm, Step.GROWN, max(now_ns, said_ns + round(pause_s * NS)))
+        else:
+            grow(sql, policy, storm, now_ns)
         journal.merge_fresh(sql, storm, now_ns - window_ns, now_ns)
         logger.info("incidents gathered into a storm", incident=storm.number, incidents=count)
 
@@ -186,16 +184,22 @@ class Rounds:
         self._notifier.ended(ended, Step.RESOLVED, now_ns, records.members(sql, storm.number))
 
 
+def grow(sql: sqlite3.Connection, policy: Policy, storm: Incident, now_ns: int) -> None:
+    """Plan the next message that a storm has grown: soon after the first one, then seldom."""
+    if storm.pending or storm.told_ns is None:
+        return
+    pause_s = policy.grow_s[0] if storm.said_ns == storm.told_ns else policy.grow_s[1]
+    journal.due(sql, storm, Step.GROWN, max(now_ns, (storm.said_ns or storm.told_ns) + round(pause_s * NS)))
+
+
 def _listed(incidents: Sequence[Incident]) -> list[str]:
     return [f"#{one.number} {in_language(one.subject.name, '') or one.check}" for one in incidents]
 
 
 def _joined_ns(sql: sqlite3.Connection, storm: Incident) -> int:
-    row = sql.execute(
-        "SELECT at_ns FROM incident_event WHERE incident = ? AND kind = 'hidden' ORDER BY id DESC LIMIT 1",
-        (storm.number,),
-    ).fetchone()
-    return int(row[0]) if row else storm.opened_ns
+    """Return when the last incident was merged into a storm; what is hidden behind its members does not count."""
+    (joined_ns,) = sql.execute("SELECT max(opened_ns) FROM incident WHERE merged_into = ?", (storm.number,)).fetchone()
+    return int(joined_ns or storm.opened_ns)
 
 
 def _over(sql: sqlite3.Connection, storm: Incident) -> bool:

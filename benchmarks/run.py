@@ -20,6 +20,7 @@ SCRIPTS = (
     "lab_province.py",
     "lab_services.py",
     "reports.py",
+    "storm.py",
     "daemon.py",
 )
 

@@ -21,7 +21,7 @@ from alerting import records
 from collectors.plan import RISK_KINDS, primary
 from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
-from haidang.model import CheckId, State
+from haidang.model import CheckId, Interval, State
 from haidang.rehearsal import Postbox, rehearse
 from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
@@ -212,16 +212,20 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}
-        degraded = set()
+        degraded: set[str] = set()
         for name, target in configuration.inventory.targets.items():
+            degraded |= {
+                str(check)
+                for check in (CheckId(name, probe) for probe in target.probes)
+                for interval in reader.between(check, 0, 2**62)
+                if interval.state is State.DEGRADED and _until(interval, truth, wall) > truth.start_ns
+            }
             away_ns = 0
             for interval in reader.between(primary(target), 0, 2**62):
                 start_ns = max(wall.true_ns(interval.start_ns), truth.start_ns)
-                end_ns = truth.end_ns if interval.end_ns is None else wall.true_ns(interval.end_ns)
+                end_ns = _until(interval, truth, wall)
                 if end_ns > start_ns and interval.state in _AWAY:
                     away_ns += min(end_ns, truth.end_ns) - start_ns
-                if end_ns > start_ns and interval.state is State.DEGRADED:
-                    degraded.add(name)
             if away_ns > 0:
                 down[name] = away_ns / 1e9
         per_person = Counter(
@@ -231,6 +235,10 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
             )
         )
     return Record(tuple(found), down, frozenset(degraded), max(per_person.values(), default=0))
+
+
+def _until(interval: Interval, truth: Truth, wall: WallClock) -> int:
+    return truth.end_ns if interval.end_ns is None else wall.true_ns(interval.end_ns)
 
 
 def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) -> Seen:

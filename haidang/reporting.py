@@ -10,7 +10,8 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,7 +98,8 @@ async def have_made(config: Path, month: str) -> str | None:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+        with suppress(OSError):  # a hardened service may not be allowed to; it only takes a second
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
         async with asyncio.timeout(LONGEST_S):
             _, errors = await process.communicate()
     except TimeoutError:
@@ -118,16 +120,15 @@ def mail(configuration: Configuration, outbox: Outbox, month: str, now_ns: int) 
         how many letters that were.
     """
     folder = Archive(configuration.data_dir).revisions(month)[-1]
-    contacts: Mapping[str, object] = configuration.inventory.contacts
+    report = Archive(configuration.data_dir).latest(month)
     letters = 0
     for name in configuration.reports.to:
-        contact = configuration.inventory.contacts[name] if name in contacts else None
-        if contact is None or contact.email is None:
+        contact = configuration.inventory.contacts[name]
+        if contact.email is None:
             continue
         language = contact.language or configuration.language
         words = Words(language, configuration.timezone)
         files = [str(one) for ending in MAILED for one in sorted(folder.glob(f"*-{language}.{ending}"))]
-        report = Archive(configuration.data_dir).latest(month)
         story = " ".join(report.story[language]) if report else ""
         payload = {
             "subject": words.say("mail.subject", month=words.month(month)),

@@ -24,16 +24,24 @@ def as_html(report: Report, words: Words) -> bytes:
 
 
 def as_pdf(report: Report, words: Words) -> bytes:
-    """Typeset the report. Fonts are our own alone, so that it looks the same on every machine.
+    """Typeset the report as PDF/A. Fonts are our own alone, so that it looks the same on every machine.
 
     Raises:
         typst.TypstError: it cannot be typeset; a fault of ours.
     """
+    data = json.dumps(laid_out(report, words), ensure_ascii=False)
+    try:
+        return _typeset(report, data, ["a-2a"])
+    except typst.TypstError:
+        # A name has a letter that our fonts lack, an emoji say: PDF/A may have no empty box in its place, a PDF may.
+        return _typeset(report, data, [])
+
+
+def _typeset(report: Report, data: str, standards: list[typst.PDFStandard]) -> bytes:
     with resources.as_file(resources.files("reports")) as room:
         made = typst.compile(
             str(room / "templates" / "report.typ"), format="pdf", font_paths=_fonts(room), ignore_system_fonts=True,
-            sys_inputs={"data": json.dumps(laid_out(report, words), ensure_ascii=False)},
-            timestamp=round(report.until.timestamp()), pdf_standards=["a-2a"],
+            sys_inputs={"data": data}, timestamp=round(report.until.timestamp()), pdf_standards=standards,
         )  # fmt: skip
     assert isinstance(made, bytes)  # noqa: S101 one document was asked for
     return made

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from availability import spans
@@ -139,7 +139,7 @@ class _Building:
             if not self._asked.kind or one.check.target in self._targets or one.hidden & self._targets.keys()
         ]  # fmt: skip
         loads = [row for row in self._asked.loads if not self._asked.kind or row.target in self._targets]
-        following = month_named(_next(self._asked.month), self._zone)
+        following = month_named(_before(self._asked.month, -1), self._zone)
         self._progress("seal", 0, 1)
         seal = Seal(
             inputs=self._records.digest(
@@ -242,14 +242,12 @@ class _Building:
                     members=account.members, worst=None if worst is None else self._site_name(worst) or
                     name_of(inventory, "target", worst), numbers=Numbers.of(account.figures),
                     trend=tuple(_month(period, one) for period, one in zip(months, accounts, strict=True)),
-                    days=tuple(self._days(account)), miss_next=chance.miss if chance else None,
+                    days=tuple(days(account.timeline, account.counted, self._period, self._zone)),
+                    miss_next=chance.miss if chance else None,
                     pooled=chance.pooled if chance else 0,
                 )
             )  # fmt: skip
         return found
-
-    def _days(self, account: Account) -> Iterable[Day]:
-        return days(account.timeline, account.counted, self._period, self._zone)
 
     def _site_name(self, site: str | None) -> dict[str, str] | None:
         known = self._inventory.sites.get(site or "")
@@ -267,24 +265,17 @@ class _Building:
 
 def days(timeline: Timeline, counted: Sequence[tuple[int, int]], period: Period, zone: ZoneInfo) -> list[Day]:
     """Return how each day of a month was, the days to come with nothing in them."""
-    first = datetime.fromtimestamp(period.start_ns // 10**9, zone)
     found = []
-    for number in range(1, 32):
-        try:
-            begin = first.replace(day=number)
-        except ValueError:
-            break
-        start = round(begin.timestamp()) * 10**9
-        try:
-            end = round(begin.replace(day=number + 1).timestamp()) * 10**9
-        except ValueError:
-            end = period.end_ns
+    begin = datetime.fromtimestamp(period.start_ns // 10**9, zone)
+    while (start := round(begin.timestamp()) * 10**9) < period.end_ns:
+        day, begin = begin, begin + timedelta(days=1)  # on the wall clock
+        end = round(begin.timestamp()) * 10**9
         part = within(timeline, start, end)
         inside = spans.intersection(counted, ((start, end),))
         sums = added_up(part, inside)
         found.append(
             Day(
-                day=f"{begin:%Y-%m-%d}", counted_s=round((sums.up_ns + sums.down_ns + sums.unknown_ns) / 1e9, 3),
+                day=f"{day:%Y-%m-%d}", counted_s=round((sums.up_ns + sums.down_ns + sums.unknown_ns) / 1e9, 3),
                 down_s=round(sums.down_ns / 1e9, 3), unknown_s=round(sums.unknown_ns / 1e9, 3),
             )
         )  # fmt: skip
@@ -307,9 +298,6 @@ def _worst(row: TargetRow) -> tuple[float, float]:
 
 
 def _before(month: str, back: int) -> str:
+    """Return the month so many before; a negative number counts forward."""
     number = int(month[:4]) * 12 + int(month[5:]) - 1 - back
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
-
-
-def _next(month: str) -> str:
-    return _before(month, -1)

@@ -21,7 +21,7 @@ def _told(report: Report, words: Words) -> tuple[str, ...]:
 def _objectives(report: Report, words: Words) -> str:
     held = [row for row in report.promised if row.numbers.objective_percent is not None]
     month = words.month(report.month)
-    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.promised):
+    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.targets):
         return words.say("story.nothing", month=month)
     if not held:
         return words.say("story.no_objective", month=month)
@@ -50,7 +50,7 @@ def _incidents(report: Report, words: Words) -> str:
     if not sums.count:
         return words.say("story.no_incidents")
     said = words.say("story.one_incident" if sums.count == 1 else "story.incidents", count=sums.count)
-    if sums.restoration.median_s is not None:
+    if sums.restoration.median_s is not None and sums.restoration.n > 1:
         said += words.say("story.restored", median=words.spoken(sums.restoration.median_s))
     began = [row for row in report.incidents if row.start >= report.start]
     longest = max(began, key=lambda row: (_lasted(row, report), -row.number))

@@ -106,6 +106,14 @@ def plain(language: str) -> Callable[..., str]:
     return Words(language, ZoneInfo("UTC")).say
 
 
+def plain_list(language: str, key: str) -> list[str]:
+    """Return a list of words by its dotted key."""
+    found: Any = _catalogue(language)
+    for part in key.split("."):
+        found = found[part]
+    return [str(one) for one in found]
+
+
 @cache
 def _catalogue(language: str) -> Mapping[str, Any]:
     file = resources.files("reports") / "catalogues" / f"{language}.yaml"

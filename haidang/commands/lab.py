@@ -1,8 +1,7 @@
-"""The lab: ``haidang lab up | down | break | mend | …``, and drills with a judge."""
+"""The lab: ``haidang lab up | down | break | mend | …``; drills are in `haidang.commands.drills`."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -17,19 +16,24 @@ from typing import Annotated, Any
 
 import typer
 
-from config import ConfigurationInvalid
 from haidang import logs
 from haidang.clock import SystemClock
-from haidang.commands.common import JsonOption, fail, print_json, print_table
+from haidang.commands.common import JsonOption, fail, print_json
+from haidang.commands.drills import (
+    ScaleOption,
+    SeedOption,
+    made_province,
+    run_scenario,
+    show_judgement,
+    show_scenarios,
+)  # fmt: skip
 from haidang.demo import demonstrate
-from haidang.drill import Played, rehearse_scenario, run_live
 from lab.control import ControlClient, ControlError, listen, running
 from lab.lines import Answer
 from lab.network import Unavailable, inside, isolate, missing
 from lab.process import serve
-from lab.province import Province, Shape, generate
+from lab.province import Province
 from lab.province.configuration import write_configuration
-from lab.scenario import Scenario, ScenarioInvalid, names, read_scenario
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
@@ -40,17 +44,8 @@ UP_S = 120.0
 """How long a lab may take until it is up: ten times the province, on a small machine."""
 
 NameOption = Annotated[str, typer.Option("--name", "-n", metavar="NAME", help="Of the lab, when several run.")]
-ScaleOption = Annotated[float, typer.Option("--scale", "-s", help="Size: 1 is a whole province, 0.1 a tenth.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Another seed is another province.")]
 DirOption = Annotated[Path, typer.Option("--dir", "-d", metavar="DIR", help="For its configuration, mail and logs.")]
 HERE = Path("run/lab")
-
-
-def _province(scale: float, seed: int) -> Province:
-    try:
-        return generate(Shape().scaled(scale), seed)
-    except ValueError as error:
-        fail(f"--scale {scale:g}: {error}")
 
 
 @contextmanager
@@ -72,7 +67,7 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", "-f", help="Stay; Ctrl-C ends it.")] = False,
 ) -> None:
     """Start a province and write the configuration that watches it."""
-    province = _province(scale, seed)
+    province = made_province(scale, seed)
     if name in running():
         fail(f"a lab named {name!r} runs already; end it with: haidang lab down --name {name}", status=1)
     if (why := missing()) is not None:
@@ -248,79 +243,8 @@ def execute(
     os.execv(line[0], line)  # noqa: S606 that is its purpose
 
 
-@app.command("scenarios")
-def show_scenarios(as_json: JsonOption = False) -> None:
-    """List the scenarios that come with the lab."""
-    found = [read_scenario(one) for one in names()]
-    if as_json:
-        print_json([{"scenario": one.scenario, "title": dict(one.title), "lasts_s": one.lasts} for one in found])
-    else:
-        print_table(
-            ("scenario", "lasts", "what happens"),
-            [(one.scenario, f"{one.lasts / 60:g} min", one.title["en"]) for one in found], right=(1,),
-        )  # fmt: skip
-
-
-@app.command("run")
-def run_scenario(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="One of haidang lab scenarios, or a file.")],
-    scale: ScaleOption = 0.1,
-    seed: SeedOption = 1,
-    speed: Annotated[
-        float | None,
-        typer.Option(
-            "--speed",
-            min=0.01,
-            help="1: real time with real packets; more: simulated time, at most so many times as fast. "
-            "Default: simulated, as fast as it goes.",
-        ),
-    ] = None,
-    directory: Annotated[
-        Path | None, typer.Option("--dir", "-d", metavar="DIR", help="Keep configuration, records and logs here.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Play a scenario before the daemon and judge what it recorded.
-
-    Ends with 1 when something was missed or invented.
-    """
-    with _folder(directory) as folder:
-        played = _play(scenario, scale, seed, speed, folder)
-        (folder / "verdict.json").write_text(json.dumps(played.verdict.as_json(), ensure_ascii=False), "utf-8")
-    if as_json:
-        sys.stdout.write(json.dumps(played.verdict.as_json(), ensure_ascii=False) + "\n")
-    else:
-        show_verdicts([played.verdict.as_json()])
-    raise typer.Exit(0 if played.verdict.passed else 1)
-
-
-@app.command("judge")
-def show_judgement(
-    chosen: Annotated[
-        list[str] | None, typer.Argument(metavar="SCENARIO…", help="All of them if none is named.")
-    ] = None,
-    scale: ScaleOption = 0.1,
-    seed: SeedOption = 1,
-    as_json: JsonOption = False,
-) -> None:
-    """Play scenarios in simulated time, one after the other, and print the judge's table.
-
-    Ends with 1 when something was missed or invented.
-    """
-    verdicts = []
-    for one in chosen or names():
-        scenario = _read(one)
-        if scenario.real_only:
-            typer.echo(f"{one}: left out, {scenario.real_only}; play it with --speed 1", err=True)
-            continue
-        with _folder(None) as folder:
-            verdicts.append(_play(one, scale, seed, None, folder).verdict)
-        if as_json:
-            sys.stdout.write(json.dumps(verdicts[-1].as_json(), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-    if not as_json:
-        show_verdicts([verdict.as_json() for verdict in verdicts])
-    raise typer.Exit(0 if all(verdict.passed for verdict in verdicts) else 1)
+for _name, _command in (("scenarios", show_scenarios), ("run", run_scenario), ("judge", show_judgement)):
+    app.command(_name)(_command)
 
 
 @app.command()
@@ -333,63 +257,7 @@ def demo(
     logs.configure("auto", "warning")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, nothing is left behind
     with tempfile.TemporaryDirectory(prefix="haidang-demo-") as folder:
-        demonstrate(_province(scale, seed), Path(folder), lasts, typer.echo)
-
-
-def show_verdicts(verdicts: list[dict[str, Any]]) -> None:
-    """Print the judge's table."""
-    print_table(
-        ("scenario", "faults", "hit", "missed", "surplus", "false", "messages", "delay s", "error s"),
-        [
-            (
-                one["scenario"], one["faults"], one["root_cause_hits"], one["missed"], one["surplus"],
-                one["false_alarms"], one["messages"],
-                "" if one["detection_delay_s"]["median"] is None else f"{one['detection_delay_s']['median']:.0f}",
-                f"{one['downtime_error_s']:.1f}",
-            )
-            for one in verdicts
-        ],
-        right=range(1, 9),
-    )  # fmt: skip
-    for one in verdicts:
-        for note in one["notes"]:
-            typer.echo(f"{one['scenario']}: {note}")
-
-
-def _read(name: str) -> Scenario:
-    try:
-        return read_scenario(name)
-    except ScenarioInvalid as error:
-        fail(str(error))
-
-
-def _play(name: str, scale: float, seed: int, speed: float | None, folder: Path) -> Played:
-    scenario, province = _read(name), _province(scale, seed)
-    real = speed is not None and speed <= 1
-    why = scenario.simulated_only if real else scenario.real_only
-    if why:
-        fail(f"{scenario.scenario}: {why}; {'leave --speed away' if real else 'play it with --speed 1'}")
-    logs.configure("auto", "warning")
-    try:
-        if real:
-            return run_live(scenario, province, folder)
-        return rehearse_scenario(scenario, province, folder, speed=speed or math.inf)
-    except ConfigurationInvalid as invalid:
-        fail(f"{scenario.scenario}: its settings are wrong", *map(str, invalid.errors))
-    except (ScenarioInvalid, ValueError, ControlError) as error:
-        fail(str(error))
-    except Unavailable as error:
-        fail(f"the lab's network cannot be had here: {error.what}", f"cure: {error.cure}", status=1)
-
-
-@contextmanager
-def _folder(wanted: Path | None) -> Iterator[Path]:
-    if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        yield wanted.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="haidang-drill-") as name:
-        yield Path(name)
+        demonstrate(made_province(scale, seed), Path(folder), lasts, typer.echo)
 
 
 def _pairs(conditions: dict[str, Any]) -> str:

@@ -10,24 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from availability.periods import month_named
 from config import Configuration
 from config.schema.reports import FORMATS
 from haidang import reporting, show
+from haidang.commands import comparing
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
-from haidang.commands.metrics import ask_store
-from haidang.commands.reading import holder, ledger
+from haidang.commands.month import SHOWN, MonthOption, fresh_report
 from reports.archive import SUMS, Archive, rendered, revised, same_figures, sums
-from reports.load import loads
-from reports.model import LoadRow, Report
+from reports.model import Report
 from reports.seal import LARGEST, NotAReport, differences, read
-from storage.ledger import LedgerReader
-from storage.metrics import StoreError
 
 app = typer.Typer(rich_markup_mode=None, help="The monthly uptime report.", invoke_without_command=True)
-
-_SHOWN = 20
-MonthOption = Annotated[str | None, typer.Option(help="YYYY-MM; last month when nothing is said.")]
 
 
 @app.callback()
@@ -39,7 +32,7 @@ def report(
     site: Annotated[str | None, typer.Option(metavar="ID", help="Only this site and those below it.")] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several times for several."),
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; several with commas."),
     ] = None,
     language: Annotated[
         list[str] | None, typer.Option(metavar="vi|en", help="Several times for both; default: the configuration's.")
@@ -72,7 +65,7 @@ def report(
     if kind and (keep or approve):
         fail("only the whole report is kept and revised: leave --system, --carrier and --site out")
     month = month or reporting.month_before(time.time_ns(), configuration.timezone)
-    fresh = _fresh(configuration, month, kind, name, quiet=as_json)
+    fresh = fresh_report(configuration, month, kind, name, quiet=as_json)
     archive = Archive(configuration.data_dir)
     made, changed = fresh, 0
     if not kind:
@@ -110,7 +103,7 @@ def report(
 
 
 def _formats(asked: list[str] | None, configuration: Configuration) -> list[str]:
-    wanted = list(asked or configuration.reports.formats)
+    wanted = [one for words in asked or configuration.reports.formats for one in words.split(",")]
     for one in wanted:
         if one not in FORMATS:
             fail(f"--format {one}: there are {', '.join(FORMATS)}")
@@ -122,45 +115,6 @@ def _languages(asked: list[str] | None, configuration: Configuration, *, keep: b
         if one not in ("vi", "en"):
             fail(f"--language {one}: there are vi and en")
     return asked or (reporting.languages(configuration) if keep else [configuration.language])
-
-
-def _fresh(configuration: Configuration, month: str, kind: str, name: str, *, quiet: bool) -> Report:
-    inventory = configuration.inventory
-    try:
-        period = month_named(month, configuration.timezone)
-    except ValueError as error:
-        fail(f"--month: {error}")
-    now_ns = time.time_ns()
-    if period.start_ns > now_ns:
-        fail(f"--month: {month} has not begun")
-    known = {
-        "": [""], "system": list(inventory.systems), "site": list(inventory.sites),
-        "carrier": sorted({one.carrier.casefold() for one in inventory.circuits.values() if one.carrier}),
-    }[kind]  # fmt: skip
-    if (name.casefold() if kind == "carrier" else name) not in known:
-        fail(f"no {kind} {name}: there are {', '.join(known[:_SHOWN]) or 'none'}{', …' if len(known) > _SHOWN else ''}")
-    running = holder(configuration) is not None
-    say = _Progress(quiet=quiet)
-    with ledger(configuration) as sql:
-        known_ns = now_ns if running else LedgerReader(sql).alive_ns()
-        say("load", 0, 1)
-        rows = _loads(configuration, period.start_ns, period.end_ns)
-        made = reporting.make(
-            configuration, sql, month, now_ns, known_ns, kind=kind, name=name, loads=rows, progress=say
-        )  # fmt: skip
-    say.done()
-    return made
-
-
-def _loads(configuration: Configuration, start_ns: int, end_ns: int) -> list[LoadRow]:
-    """Read the lines' load; without a store that answers the report says that there is none."""
-    if not configuration.inventory.circuits:
-        return []
-    try:
-        return ask_store(configuration, lambda store, _now: loads(configuration, store, start_ns, end_ns))
-    except StoreError as error:
-        sys.stderr.write(f"load of the lines left out: {error}\n")
-        return []
 
 
 def _latest(archive: Archive, month: str) -> Report | None:
@@ -176,8 +130,8 @@ def _say_changed(before: Report, fresh: Report) -> None:
     found = differences(before, fresh)
     lines = [
         f"{before.month}: the ledger gives other figures now than revision {before.revision}, which is written here:",
-        *(f"  {one.where}: {one.before} -> {one.after}" for one in found[:_SHOWN]),
-        *([f"  … and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []),
+        *(f"  {one.where}: {one.before} -> {one.after}" for one in found[:SHOWN]),
+        *([f"  … and {len(found) - SHOWN} more"] if len(found) > SHOWN else []),
         f"to make them revision {before.revision + 1}: --approve NAME --reason WHY",
     ]
     sys.stderr.write("".join(f"{clean(line)}\n" for line in lines))
@@ -190,23 +144,6 @@ def _write(folder: Path, files: dict[str, bytes]) -> list[str]:
     stem = min(files).partition(".")[0].removesuffix("-vi").removesuffix("-en")
     (folder / f"{stem}.sha256").write_bytes(sums(files))
     return [str(folder / name) for name in files]
-
-
-class _Progress:
-    """Says on a terminal how far a report is; elsewhere nothing."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._on = sys.stderr.isatty() and not quiet
-
-    def __call__(self, stage: str, done: int, of: int) -> None:
-        if self._on:
-            share = f" {100 * done // of} %" if of > 1 else ""
-            sys.stderr.write(f"\r\x1b[K{stage}{share}")
-            sys.stderr.flush()
-
-    def done(self) -> None:
-        if self._on:
-            sys.stderr.write("\r\x1b[K")
 
 
 @app.command("list")
@@ -270,14 +207,14 @@ def _verified_figures(file: Path, text: bytes, configuration: Configuration) -> 
     kind, _, name = sealed.about.partition(" ")
     if not sealed.complete:
         return {"file": str(file), "genuine": True, "said": [*said, "it is of a month that was not over"]}
-    fresh = _fresh(configuration, sealed.month, kind, name, quiet=True)
+    fresh = fresh_report(configuration, sealed.month, kind, name, quiet=True)
     for what in ("inputs", "configuration"):
         same = getattr(fresh.seal, what) == getattr(sealed.seal, what)
         said.append(f"{what}: {'the same as then' if same else 'others than then'}")
     changes = differences(sealed, fresh)
     if changes:
         said.append(f"the ledger gives other figures now, {len(changes)} in all:")
-        said += [f"  {one.where}: {one.before} -> {one.after}" for one in changes[:_SHOWN]]
+        said += [f"  {one.where}: {one.before} -> {one.after}" for one in changes[:SHOWN]]
     else:
         said.append("the ledger still gives every figure in it")
     return {
@@ -300,3 +237,6 @@ def _verified_document(file: Path, sha256: str, config: Path | None) -> dict[str
         said = [f"{file.name}: no checksum of it is known, neither beside it nor among the kept reports"]
     genuine = bool(known) and all(same for _, same in known)
     return {"file": str(file), "genuine": genuine, "sha256": sha256, "said": said}
+
+
+app.command()(comparing.compare)

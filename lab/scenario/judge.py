@@ -43,7 +43,7 @@ class Record:
     Parameters:
         incidents: all that began in it.
         down_s: downtime of each unit by the ledger, seconds; down and unreachable together.
-        degraded: units that were called degraded.
+        degraded: checks (``unit/probe``) that were called degraded.
         messages: sent in all, those that belong to no incident included.
     """
 
@@ -113,7 +113,7 @@ def judge(scenario: str, truth: Truth, record: Record) -> Verdict:
         truth: what was.
         record: what the daemon made of it.
     """
-    told = [fault for fault in truth.faults if fault.seen in ("down", "snmp", "warning")]
+    told = [fault for fault in truth.faults if fault.seen in ("down", "warning")]
     of_fault: dict[Fault, list[Seen]] = {fault: [] for fault in told}
     notes: list[str] = []
     false_alarms = loud = 0
@@ -132,7 +132,8 @@ def judge(scenario: str, truth: Truth, record: Record) -> Verdict:
     for fault, found in of_fault.items():
         if not found:
             missed += 1
-            notes.append(f"missed: {fault.name}")
+            only = ", only called degraded" if fault.causes & record.degraded else ""
+            notes.append(f"missed: {fault.name}{only}")
             continue
         surplus += len(found) - 1
         delays.append(max(0.0, (min(one.opened_ns for one in found) - fault.start_ns) / 1e9))
@@ -140,10 +141,11 @@ def judge(scenario: str, truth: Truth, record: Record) -> Verdict:
             hits += 1
         else:
             notes.append(f"wrong cause: {fault.name} was called {', '.join(found[0].checks)}")
-    for fault in truth.faults:
-        units = {cause.partition("/")[0] for cause in fault.causes}
-        if fault.seen == "degraded" and not units & record.degraded:
-            notes.append(f"not called degraded: {fault.name}")
+    notes += [
+        f"not called degraded: {fault.name}"
+        for fault in truth.faults
+        if fault.seen == "degraded" and not fault.causes & record.degraded
+    ]
     down = truth.down_s()
     errors = {unit: record.down_s.get(unit, 0.0) - down.get(unit, 0.0) for unit in {*down, *record.down_s}}
     worst = max(errors, key=lambda unit: abs(errors[unit]), default="")

@@ -115,9 +115,11 @@ class Expected(Part):
     failed: Name = Field(description="the cast that failed")
     at: Seconds
     until: Seconds | None = Field(None, description="to the end if not given")
-    seen: Literal["down", "snmp", "degraded", "warning", "nothing"] = Field(
-        "down", description="what a daemon should make of it; nothing: no incident at all"
+    seen: Literal["down", "degraded", "warning", "nothing"] = Field(
+        "down",
+        description="what a daemon should make of it; warning: told before it fails; nothing: no incident at all",
     )
+    probe: Name = Field("icmp", description="which probe of the daemon sees it: icmp, snmp, tls …")
     together: bool = Field(True, description="one common cause: one incident would be best")
     behind: Name | None = Field(None, description="the failure shows at these instead, e.g. at a hub's lines")
 

@@ -21,7 +21,7 @@ class Fault:
         causes: checks (``unit/probe``, or ``name/kind`` of what several share) of which any is the right answer to
             "what is broken?".
         start_ns, end_ns: when, UTC nanoseconds.
-        seen: what a daemon should make of it: ``down``, ``snmp``, ``degraded``, ``warning`` or ``nothing``.
+        seen: what a daemon should make of it: ``down``, ``degraded``, ``warning`` or ``nothing``.
     """
 
     name: str
@@ -96,11 +96,10 @@ def faults(scenario: Scenario, province: Province, cast: Cast, start_ns: int) ->
     for number, expected in enumerate(scenario.truth, 1):
         shown = cast[expected.behind or expected.failed]
         kind = scenario.cast[expected.behind or expected.failed].of
-        probe = "snmp" if expected.seen == "snmp" else "icmp"
         places = {member: _where(province, kind, member) for member in shown}
         groups = [shown] if expected.together else [(member,) for member in shown]
         for group in groups:
-            causes = frozenset(f"{unit}/{probe}" for member in group for unit in places[member])
+            causes = frozenset(f"{unit}/{expected.probe}" for member in group for unit in places[member])
             if len(group) > 1:
                 causes |= _shared(province, kind, group)
             name = group[0] if len(group) == 1 else f"{expected.failed} ({len(group)})"

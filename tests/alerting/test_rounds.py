@@ -112,6 +112,19 @@ def test_thousands_of_failures_are_two_messages_in_ten_minutes_and_one_at_the_en
     assert longest < 20_000, "a digest names some and counts the rest"
 
 
+def test_what_is_hidden_behind_the_members_of_a_storm_makes_no_message_of_its_own(desk: Desk) -> None:
+    for number in range(5):
+        desk.becomes(State.DOWN, station(number))
+    wait(desk, 3)
+    for number in range(200):
+        desk.becomes(State.UNREACHABLE, CheckId(f"behind-{number}", "icmp"), cause=station(number % 5))
+        wait(desk, 2)
+    assert [step for _, step, _ in everything(desk)] == ["opened", "grown"]
+    desk.becomes(State.DOWN, station(77))
+    wait(desk, 3)
+    assert [step for _, step, _ in everything(desk)] == ["opened", "grown", "opened"], "minutes later it is another one"
+
+
 def test_a_storm_that_comes_back_is_the_same_incident_and_no_second_storm_of_messages(desk: Desk) -> None:
     for _ in range(2):
         for number in range(50):

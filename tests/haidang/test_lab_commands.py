@@ -144,8 +144,11 @@ def test_in_real_time_with_real_packets_the_verdict_is_the_same(tmp_path: Path) 
     )
     verdict = json.loads(out.splitlines()[-1])
     assert verdict["passed"], verdict
-    assert (verdict["incidents"], verdict["messages"]) == (2, 4)  # one for each line
+    assert verdict["incidents"] == 1, "both lines of a hub, cut together"
+    # Opened and resolved; when the second line is found more than two seconds after the first, that one and what it
+    # takes with it are told as well.
+    assert 2 <= verdict["messages"] <= 4
     # An outage of 90 s is too short to be one of a camera; of all others it counts.
     assert verdict["recorded_down_s"]["wan"] == pytest.approx(verdict["true_down_s"]["wan"], rel=0.1)
     mails = list((tmp_path / "kept" / "mail" / "new").iterdir())
-    assert len(mails) == 4
+    assert len(mails) == verdict["messages"]

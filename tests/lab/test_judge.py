@@ -75,6 +75,13 @@ def test_nothing_is_what_should_be_told_of_what_is_only_degraded() -> None:
     assert loud.notes[0] == "called down, though it was only bad: hub/icmp"
 
 
+def test_a_warning_that_was_only_called_degraded_is_missed_and_the_note_says_so() -> None:
+    what = truth(seen="warning", outages=())
+    missed = judge("test", what, Record((), {}, frozenset({"hub/icmp"}), 0))
+    assert (missed.faults, missed.missed, missed.passed) == (1, 1, False)
+    assert missed.notes == ("missed: hub, only called degraded",)
+
+
 def test_downtime_that_was_invented_is_an_error_too() -> None:
     found = verdict(incident(1, "hub/icmp", 100.5, 142), down={"hub": 300.0, "commune": 330.0, "other": 12.5})
     assert (found.downtime_error_s, found.worst_unit) == (12.5, "other")

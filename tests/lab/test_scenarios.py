@@ -140,6 +140,13 @@ def test_the_cause_of_a_cut_line_is_its_end_where_it_has_one() -> None:
     assert fault.causes == {"luc-ngan-chu-router/icmp"}
 
 
+def test_a_fault_is_seen_by_the_probe_that_the_scenario_names() -> None:
+    scenario = read_scenario("certificate-expiring")
+    cast = choose(scenario, TENTH)
+    (fault,) = faults(scenario, TENTH, cast, 0)
+    assert fault.causes == {f"{cast['web'][0]}/tls"}
+
+
 def test_the_witness_times_a_power_failure_by_the_battery_not_by_the_mains() -> None:
     scenario = read_scenario("commune-power-failure")
     clock = ManualClock()

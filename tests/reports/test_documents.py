@@ -80,6 +80,19 @@ def test_nothing_on_a_page_leaves_its_margins(pdf: Path) -> None:
     assert [word for word in words if float(word[3]) > (297 - 8) * POINTS_PER_MM] == []
 
 
+def test_whatever_a_name_is_made_of_it_stays_text(tmp_path: Path) -> None:
+    odd = "🏥 中文 #let x $y$ `z` *b* <b>a</b> @ref [k] {{ j }} \\"
+    text = TEXT.replace("name: Kênh A", f"name: '{odd}'")
+    report = reported(october(tmp_path, [("a", at("2026-10-05T10:00"), at("2026-10-05T11:00"))], text=text))
+    made = as_pdf(report, WORDS)
+    assert made == as_pdf(report, WORDS)
+    (tmp_path / "odd.pdf").write_bytes(made)
+    assert "#let x $y$ `z` *b* <b>a</b> @ref [k] {{ j }} \\" in " ".join(text_of(tmp_path / "odd.pdf", "-raw").split())
+    page = as_html(report, WORDS).decode()
+    assert "<b>a</b>" not in page
+    assert "&lt;b&gt;a&lt;/b&gt;" in page
+
+
 def test_a_table_of_300_rows_repeats_its_head_on_each_page(pdf: Path) -> None:
     pages = text_of(pdf, "-layout").split("\f")
     inside = [page for page in pages if "hành chính công" in page]

@@ -177,6 +177,15 @@ def test_exclusions_and_corrections_are_told_with_who_and_why(tmp_path: Path) ->
     assert (outage.down_s, outage.excluded_s) == (1800, 1800)
 
 
+def test_without_objectives_the_report_tells_what_was_measured(tmp_path: Path) -> None:
+    text = "haidang: 1\ndata_dir: ./data\ntargets: [{id: a, address: 192.0.2.1}]\n"
+    report = reported(october(tmp_path, [("a", at("2026-10-05T10:00"), at("2026-10-05T11:00"))], text=text))
+    assert report.promised == ()
+    assert report.targets[0].numbers.down_s == 3600
+    assert "chưa có mục tiêu nào" in report.story["vi"][0]
+    assert notes(report, "vi") == []
+
+
 def test_percentiles_are_durations_that_happened() -> None:
     found = spread([5, 1, 4, 2, 3, 6, 7, 8, 9, 10])
     assert (found.n, found.median_s, found.p90_s, found.max_s, found.mean_s) == (10, 5, 9, 10, 5.5)

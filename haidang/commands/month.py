@@ -1,0 +1,86 @@
+"""A month's report made for a command, with a sign of how far it is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from availability.periods import month_named
+from config import Configuration
+from haidang import reporting
+from haidang.commands.common import fail
+from haidang.commands.metrics import ask_store
+from haidang.commands.reading import holder, ledger
+from reports.load import loads
+from reports.model import LoadRow, Report
+from storage.ledger import LedgerReader
+from storage.metrics import StoreError
+
+SHOWN = 20
+MonthOption = Annotated[str | None, typer.Option(help="YYYY-MM; last month when nothing is said.")]
+
+
+def fresh_report(configuration: Configuration, month: str, kind: str, name: str, *, quiet: bool) -> Report:
+    """Make the report of a month; ends the command when it cannot be.
+
+    Parameters:
+        kind, name: ``system``, ``carrier`` or ``site`` to narrow it to; empty: everything.
+        quiet: say nothing of how far it is.
+    """
+    inventory = configuration.inventory
+    try:
+        period = month_named(month, configuration.timezone)
+    except ValueError as error:
+        fail(f"--month: {error}")
+    now_ns = time.time_ns()
+    if period.start_ns > now_ns:
+        fail(f"--month: {month} has not begun")
+    known = {
+        "": [""], "system": list(inventory.systems), "site": list(inventory.sites),
+        "carrier": sorted({one.carrier.casefold() for one in inventory.circuits.values() if one.carrier}),
+    }[kind]  # fmt: skip
+    if (name.casefold() if kind == "carrier" else name) not in known:
+        fail(f"no {kind} {name}: there are {', '.join(known[:SHOWN]) or 'none'}{', …' if len(known) > SHOWN else ''}")
+    running = holder(configuration) is not None
+    say = _Progress(quiet=quiet)
+    with ledger(configuration) as sql:
+        sql.execute("BEGIN")  # all of it as of one moment, whatever the daemon writes meanwhile
+        known_ns = now_ns if running else LedgerReader(sql).alive_ns()
+        say("load", 0, 1)
+        rows = _loads(configuration, period.start_ns, period.end_ns)
+        made = reporting.make(
+            configuration, sql, month, now_ns, known_ns, kind=kind, name=name, loads=rows, progress=say
+        )  # fmt: skip
+    say.done()
+    return made
+
+
+def _loads(configuration: Configuration, start_ns: int, end_ns: int) -> list[LoadRow]:
+    """Read the lines' load; without a store that answers the report says that there is none."""
+    if not configuration.inventory.circuits:
+        return []
+    try:
+        return ask_store(configuration, lambda store, _now: loads(configuration, store, start_ns, end_ns))
+    except StoreError as error:
+        sys.stderr.write(f"load of the lines left out: {error}\n")
+        return []
+
+
+class _Progress:
+    """Says on a terminal how far a report is; elsewhere nothing."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._on = sys.stderr.isatty() and not quiet
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        if self._on:
+            share = f" {100 * done // of} %" if of > 1 else ""
+            sys.stderr.write(f"\r\x1b[K{stage}{share}")
+            sys.stderr.flush()
+
+    def done(self) -> None:
+        if self._on:
+            sys.stderr.write("\r\x1b[K")

@@ -174,7 +174,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "affected": _affected(words, situation),
         "owner": words.say(f"owner.{incident.owner}") if incident.owner is not Owner.UNKNOWN else "",
         "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
-        "open": _lines(words, incident.facts.get("open", ())),
+        "open": _lines(words, incident.facts.get(f"open:{words.language}", ())),
         "evidence": _lines(words, incident.facts.get("evidence", ())),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }

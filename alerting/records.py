@@ -62,7 +62,7 @@ class Incident:
         said_ns: when its newest message was written.
         again_ns, pending: when the next message is due and which step it tells; empty: that it lasts.
         impact: what the severity was judged by, ``None`` before.
-        facts: lines for the next message, by what they are (``open``, ``evidence``); only while one is written.
+        facts: lines for the next message, by what they are (``open:vi``, ``evidence``); only while one is written.
     """
 
     number: int

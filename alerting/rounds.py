@@ -15,12 +15,13 @@ When something is due is in the database, so that nothing is forgotten when the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import structlog
 
 from alerting import journal, records
+from alerting.catalogue import LANGUAGES
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import FOREVER_NS, STORM, Incident
@@ -150,7 +151,7 @@ class Rounds:
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
         if incident.check == STORM:
-            facts["open"] = _listed(records.children(sql, incident.number, still=True))
+            facts |= _listed(records.children(sql, incident.number, still=True))
         return replace(incident, severity=level, impact=impact, facts=facts), members
 
     def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:
@@ -162,7 +163,7 @@ class Rounds:
             if one.number != lead.number and one.told_ns is not None and not one.acknowledged(now_ns)
         ]  # fmt: skip
         found, members = self._judged(sql, policy, lead, now_ns)
-        facts = {**found.facts, **({"open": _listed(others)} if others else {})}
+        facts = {**found.facts, **_listed(others)}
         if lead.acknowledged_until_ns is not None:
             journal.note(sql, lead, now_ns, "unacknowledged", f"the time of {lead.acknowledged_by} is over")
         self._notifier.changed(replace(found, facts=facts), Step.STILL, now_ns, members)
@@ -192,8 +193,15 @@ def grow(sql: sqlite3.Connection, policy: Policy, storm: Incident, now_ns: int) 
     journal.due(sql, storm, Step.GROWN, max(now_ns, (storm.said_ns or storm.told_ns) + round(pause_s * NS)))
 
 
-def _listed(incidents: Sequence[Incident]) -> list[str]:
-    return [f"#{one.number} {in_language(one.subject.name, '') or one.check}" for one in incidents]
+def _listed(incidents: Sequence[Incident]) -> dict[str, Collection[str]]:
+    """Name incidents for a message, in each language."""
+    return {
+        f"open:{language}": [
+            f"#{one.number} {in_language(one.subject.name, language) or one.check}" for one in incidents
+        ]
+        for language in LANGUAGES
+        if incidents
+    }
 
 
 def _joined_ns(sql: sqlite3.Connection, storm: Incident) -> int:

@@ -15,7 +15,7 @@ FAILED = frozenset({State.DOWN, State.UNREACHABLE})
 WORKING = frozenset({State.UP, State.DEGRADED})
 _TIMES = (
     "answered_ns", "asked_ns", "bad_since_ns", "certain_ns", "changed_ns", "failed_since_ns", "good_ns",
-    "good_since_ns", "lost_ns", "pending_since_ns", "released_ns", "sample_ns",
+    "good_since_ns", "lost_ns", "pending_since_ns", "released_ns", "sample_ns", "turning_ns", "warned_ns",
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ class Check:
         "answered_ns", "asked_ns", "bad_count", "bad_since_ns", "before_unknown", "certain_ns", "changed_ns",
         "children", "delay", "failed_since_ns", "flapping", "good_count", "good_ns", "good_since_ns", "id", "loss",
         "lost_ns", "needs", "no_route", "parents", "pending_since_ns", "reason", "released_ns", "risks", "rule",
-        "sample_ns", "state", "troubles", "urgent", "waiting",
+        "sample_ns", "state", "troubles", "turning_ns", "urgent", "waiting", "warned_ns", "warning",
     )  # fmt: skip
 
     def __init__(self, check: CheckId, rule: Rule) -> None:
@@ -54,6 +54,9 @@ class Check:
         self.reason = ""
         self.no_route = False  # the newest observation says so
         self.urgent = False
+        self.warning = ""  # what the probe itself warns of
+        self.warned_ns = 0  # since when it does, or no longer does
+        self.turning_ns = 0  # the first that says otherwise, waiting for a second
         self.loss = LossTest()
         self.delay = DelayTest()
         self.flapping = Flapping()

@@ -14,7 +14,7 @@ class Trouble:
     """One thing that is not as it should be.
 
     Parameters:
-        kind: ``loss``, ``delay`` or ``route``.
+        kind: ``loss``, ``delay``, ``route`` or ``warning``.
         words: for a person, with the figures.
         since_ns: when it began.
         cause: for a lost way: the check that failed.
@@ -31,9 +31,22 @@ def measure(check: Check, observation: Observation) -> None:
     rule = check.rule
     for sample in observation.samples:
         check.loss.take(sample.at_ns, ok=sample.ok, percent=rule.loss_percent)
+    _heed(check, observation)
     rtt_ms = observation.fields.get("rtt_median_ms")
     if isinstance(rtt_ms, float | int) and len(observation.samples) > 1:  # a single echo's time proves nothing
         check.delay.take(observation.samples[-1].at_ns, float(rtt_ms), rule.delay_ms)
+
+
+def _heed(check: Check, observation: Observation) -> None:
+    """Take up what the probe itself warns of, and let it go, each when two in a row say so: a limit would flutter."""
+    at_ns = observation.samples[-1].at_ns
+    if bool(observation.warning) == bool(check.warning):
+        check.turning_ns = 0
+        check.warning = observation.warning
+    elif not check.turning_ns:
+        check.turning_ns = at_ns
+    else:
+        check.warning, check.warned_ns, check.turning_ns = observation.warning, check.turning_ns, 0
 
 
 def troubles(check: Check) -> Sequence[Trouble]:
@@ -45,6 +58,8 @@ def troubles(check: Check) -> Sequence[Trouble]:
         words = f"{len(lost)} of {len(check.parents)} ways to it lost: {names}"
         first = min(lost, key=lambda parent: parent.failed_since_ns)
         found.append(Trouble("route", words, first.failed_since_ns, first.id))
+    if check.warning:
+        found.append(Trouble("warning", check.warning, check.warned_ns))
     if check.loss.lossy:
         words = f"it loses {check.loss.percent:.0f} % of the packets"
         found.append(Trouble("loss", words, check.loss.since_ns))
@@ -60,6 +75,7 @@ def well_since_ns(check: Check) -> int:
     ends = {
         "loss": check.loss.since_ns,
         "delay": check.delay.since_ns,
+        "warning": check.warned_ns,
         "route": max((parent.changed_ns for parent in check.parents), default=0),
     }
     return max(check.changed_ns, *(ends[kind] for kind in check.troubles))

@@ -19,6 +19,7 @@ SCRIPTS = (
     "lab_network.py",
     "lab_province.py",
     "lab_services.py",
+    "lab_rehearsal.py",
     "reports.py",
     "storm.py",
     "daemon.py",

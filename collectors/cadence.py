@@ -8,6 +8,7 @@ and counted, never caught up with in a burst.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import heapq
 import zlib
 from collections.abc import Callable
@@ -23,6 +24,10 @@ FIRST_ROUND_NS = 5_000_000_000
 """A new job runs for the first time within this, so that nobody waits a minute for a first reading."""
 TICK_NS = 10_000_000
 """Slots lie on this grid of the monotonic clock, so that one wake-up serves many targets."""
+
+
+LATENESS_NS = tuple(ms * 1_000_000 for ms in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000))
+"""Bounds of the histogram of how late slots were started."""
 
 
 @dataclass(slots=True)
@@ -62,6 +67,10 @@ class Cadence:
         self._sequence = 0
         self._changed = asyncio.Event()
         self._lag = Lag()
+        self.lateness = [0] * (len(LATENESS_NS) + 1)
+        """Slots since the start by how late they were, see `LATENESS_NS`; the last is beyond."""
+        self.late_ns = 0
+        """All their lateness together."""
         self._worst_ns = 0
 
     def add(self, name: str, period_s: float, run: Callable[[int], None]) -> None:
@@ -101,6 +110,11 @@ class Cadence:
         elif hurried:
             job.period_ns = job.steady_ns
             self._push(job, max(now, self._in_phase(job, job.hurried_ns)))  # what it missed meanwhile it does now
+
+    @property
+    def lag(self) -> Lag:
+        """The lag since it was last taken."""
+        return self._lag
 
     def take_lag(self) -> Lag:
         """Return the lag since the last call and begin anew."""
@@ -147,6 +161,8 @@ class Cadence:
             lag.total_ns += late
             lag.skipped += skipped
             lag.worst_ns = max(lag.worst_ns, late)
+            self.lateness[bisect.bisect_left(LATENESS_NS, late)] += 1
+            self.late_ns += late
             self._worst_ns = max(self._worst_ns, late)
             if job.period_ns == job.steady_ns:
                 self._push(job, self._next_steady(job, max(now, due)))

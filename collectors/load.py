@@ -88,11 +88,12 @@ async def loads(configuration: Configuration, store: MetricStore, now_ns: int) -
         polled = [target for target in ends if target.snmp is not None]
         if not polled:
             found.append(Load(circuit.id, mbps=circuit.mbps, reason="no target with snmp has this circuit"))
-        found += [await _end(circuit, target, store, now_ns) for target in polled]
+        found += [await of_end(circuit, target, store, now_ns) for target in polled]
     return found
 
 
-async def _end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int) -> Load:
+async def of_end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int) -> Load:
+    """Measure one end of a circuit, see `loads`."""
     end_ns = now_ns // (SAMPLE_S * _SECOND_NS) * SAMPLE_S * _SECOND_NS
     curves = await store.read(
         Query("interface", end_ns - WINDOW_S * _SECOND_NS, end_ns, _DIRECTIONS, {"target": target.id}, step_s=SAMPLE_S)

@@ -8,7 +8,7 @@ import socket
 
 import structlog
 
-from collectors.threads import in_thread
+from probes.threads import in_thread
 
 logger = structlog.get_logger(__name__)
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from collectors.services import ServiceSettings
 from collectors.snmp import FASTEST_S, SnmpSettings
 from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
 from config import Configuration, SecretUnavailable, Target
+from config.schema.services import RtspService, Service
 from config.schema.settings import Confirmation
-from config.schema.things import Credential
+from config.schema.things import Credential, ProbeKind
 from haidang.model import CheckId
+from probes.kinds import PROBES
 from probes.snmp import Access, User
 
 RISK_KINDS = frozenset({"carrier", "power", "ring", "building", "group"})
 """What stands in a shared-risk group's id where a check has its probe."""
 
-Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | Unusable
+Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | ServiceSettings | Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,26 @@ def snmp_user(credential: Credential) -> User:
     )
 
 
+def service_settings(probe: str, service: Service, folder: Path) -> ServiceSettings:
+    """Translate a section into the settings of its probe: the names are the same, what is not given is left out.
+
+    Parameters:
+        probe: its kind.
+        service: the section.
+        folder: of the main file, which files are relative to.
+
+    Raises:
+        SecretUnavailable: a secret cannot be read.
+    """
+    given = {name.rstrip("_"): value for name, value in service if value is not None and name != "cadence_s"}
+    for name in ("trust", "certificate", "key"):
+        if name in given:
+            given[name] = str(folder / str(given[name]))
+    if isinstance(service, RtspService) and service.password is not None:
+        given["password"] = service.password.read()
+    return ServiceSettings(probe, PROBES[probe].settings(**given))
+
+
 def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
     fast_s = target.confirmation.fast_cadence_s
     targets = configuration.inventory.targets
@@ -122,7 +146,7 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
     for probe in target.probes:
         check = CheckId(target.id, probe)
         needs: tuple[CheckId, ...] = ()
-        settings, cadence_s, slowest_s = _settings(target, probe)
+        settings, cadence_s, slowest_s = _settings(configuration, target, probe)
         if probe == "host":
             parents: tuple[CheckId, ...] = ()
         elif check == first:
@@ -141,7 +165,7 @@ def _fast(settings: Settings, fast_s: float) -> float:
     return min(fast_s, settings.cadence_s / settings.echoes) if isinstance(settings, PingSettings) else fast_s
 
 
-def _settings(target: Target, probe: str) -> tuple[Settings, float, float]:
+def _settings(configuration: Configuration, target: Target, probe: ProbeKind) -> tuple[Settings, float, float]:
     """Return how a target is probed, its cadence, and the fastest sensible one while it is suspect."""
     if probe == "icmp" and (icmp := target.icmp):
         ping = PingSettings(icmp.cadence_s, icmp.echoes, icmp.timeout_s, icmp.size, icmp.dscp)
@@ -155,5 +179,11 @@ def _settings(target: Target, probe: str) -> tuple[Settings, float, float]:
         except (SecretUnavailable, ValueError) as error:
             return Unusable("snmp", str(error)), snmp.cadence_s, snmp.cadence_s
         return SnmpSettings(access, snmp.cadence_s, snmp.budget_s), snmp.cadence_s, max(FASTEST_S, access.timeout_s)
+    if (service := target.services.get(probe)) is not None:
+        try:
+            asked_service = service_settings(probe, service, configuration.path.parent)
+        except SecretUnavailable as error:
+            return Unusable(probe, str(error)), service.cadence_s, service.cadence_s
+        return asked_service, service.cadence_s, service.timeout_s
     cadence_s = target.host.cadence_s if target.host else 60.0
     return HostSettings(cadence_s), cadence_s, cadence_s

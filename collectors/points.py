@@ -46,3 +46,24 @@ def dns_point(line: Series, observation: Observation) -> Point:
     if "rcode" in observation.fields:
         fields["rcode_value"] = observation.fields["rcode"]
     return Point(line, observation.slot_ns, fields)
+
+
+_SERVICE = {"status_code": "http_response_code", "content_bytes": "content_length"}
+_DAY_S = 86_400
+
+
+def service_point(line: Series, observation: Observation) -> Point:
+    """Make the point of a service (Telegraf's net_response, http_response, x509_cert), with each phase beside it."""
+    web = line.measurement == "http_response"
+    fields: dict[str, FieldValue] = {
+        (_SERVICE.get(name, name) if web else name): round(value, 6) if isinstance(value, float) else value
+        for name, value in observation.fields.items()
+        if not isinstance(value, str)
+    }
+    fields["result_code"] = _RESULT[observation.status]
+    if observation.status is Status.UP:
+        fields["response_time"] = round(observation.duration_ms / 1e3, 6)
+    days = observation.fields.get("expires_in_days")
+    if isinstance(days, float | int):
+        fields["expiry"] = round(days * _DAY_S)
+    return Point(line, observation.slot_ns, fields)

@@ -14,13 +14,13 @@ import structlog
 
 from collectors.names import AddressBook
 from collectors.points import dns_point, ping_point, series
-from collectors.threads import in_thread
 from haidang.clock import Clock
 from haidang.model import CheckId, Observation, Point, Sample, Status
 from probes import dns
 from probes.host import HostReader
 from probes.icmp import Burst, IcmpUnavailable, Pinger
 from probes.icmp.probe import observe
+from probes.threads import in_thread
 
 logger = structlog.get_logger(__name__)
 

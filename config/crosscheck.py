@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from config.errors import ConfigError, Hints, quoted
 from config.files import Source
 from config.inventory import effective
+from config.schema.services import SERVICES
 from config.schema.settings import Probing
 from config.schema.things import Contact, Target
 from config.schema.values import Section
@@ -202,6 +203,12 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
     for name, own in (("icmp", target.icmp), ("snmp", target.snmp), ("dns", target.dns)):
         for key, message in effective(getattr(settings, name), own).problems() if own is not None else ():
             yield item.error([name, key], message)
+    for name in SERVICES:
+        service = getattr(target, name)
+        for key, message in service.problems() if service is not None else ():
+            yield item.error([name, key], message)
+    if "tcp" in kinds and "tcp" not in item.raw:
+        yield item.error(["probes"], "the probe tcp needs to know the port: add tcp: {port: N}")
 
 
 def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -17,6 +17,7 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
+from config.schema.services import SERVICES, RtspService, Service
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -31,6 +32,7 @@ from config.schema.things import (
 )
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
+from config.schema.web import Web
 from config.secrets import Secret
 from haidang.model import CheckId
 
@@ -49,6 +51,7 @@ class Target:
         probes: what it is probed by, never empty.
         icmp, snmp, dns, host: effective settings of each of these probes, ``None`` where it is not used.
         credential: the access for ``snmp``.
+        services: settings of the other probes, by kind.
         confirmation: its own, else its role's, else the general one.
     """
 
@@ -66,6 +69,7 @@ class Target:
     credential: Credential | None
     dns: TargetDns | None
     host: HostSettings | None
+    services: Mapping[ProbeKind, Service]
     circuit: str | None
     notify: tuple[str, ...]
     notes: str
@@ -121,7 +125,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, reports: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports: the settings as they are in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -139,6 +143,7 @@ class Configuration:
     receivers: Receivers
     trap_credentials: tuple[Credential, ...]
     alerting: Alerting
+    web: Web
     reports: Reports
     inventory: Inventory
 
@@ -160,6 +165,10 @@ class Configuration:
                 found[f"credentials {access.id} community"] = access.community
                 found[f"credentials {access.id} auth.password"] = access.auth.password if access.auth else None
                 found[f"credentials {access.id} priv.password"] = access.priv.password if access.priv else None
+        for target in self.inventory.targets.values():
+            rtsp = target.services.get("rtsp")
+            if isinstance(rtsp, RtspService):
+                found[f"targets {target.id} rtsp.password"] = rtsp.password
         return {name: secret for name, secret in found.items() if secret is not None}
 
 
@@ -216,6 +225,7 @@ def _target(
         credential=things.credentials.get(snmp.credential) if snmp else None,
         dns=(effective(probing.dns, target.dns) if target.dns else plain_dns) if "dns" in kinds else None,
         host=(target.host or probing.host) if "host" in kinds else None,
+        services={kind: getattr(target, kind) or SERVICES[kind]() for kind in kinds if kind in SERVICES},
         circuit=target.circuit,
         notify=target.notify,
         notes=target.notes,

@@ -80,6 +80,7 @@ class _Loading:
             receivers=settings.receivers,
             trap_credentials=tuple(things.credentials[name] for name in (traps.credentials if traps else ())),
             alerting=settings.alerting,
+            web=settings.web,
             reports=settings.reports,
             inventory=resolve(things, settings.probing, settings.confirmation),
         )

@@ -38,6 +38,7 @@ COMMANDS = {
     "forecast": "forecast:forecast",
     "maintenance": "maintenance:app",
     "replay": "replay:replay_file",
+    "user": "users:app",
     "report": "report:app",
     "oncall": "oncall:app",
     "silence": "alarms:silence",

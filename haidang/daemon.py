@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
 from collectors.receiver import Keeper
-from collectors.threads import in_thread
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
+from dashboards.web.house import Vitals
+from dashboards.web.web import Web, open_web
 from haidang import __version__, logs, reporting
 from haidang.alarm import Alarm
 from haidang.calendar import Calendar
@@ -39,16 +40,18 @@ from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
 from haidang.measuring import own_figures
-from haidang.model import CheckId, Point
+from haidang.model import CheckId, Point, Transition
 from haidang.pipeline import Pipeline
 from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import listening, receiver_settings, store_settings
 from haidang.telling import Telling
+from haidang.vitals import vitals
 from haidang.watching import Watching
 from haidang.ways import channels
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
+from probes.threads import in_thread
 from reports.snapshot import described
 from storage import snapshots
 from storage.database import Database
@@ -77,6 +80,7 @@ class Parts:
         icmp, snmp: make the engines, on the event loop.
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
+        web: whether pages may be served at all.
     """
 
     database: Callable[[Path, str], Database] = Database
@@ -84,6 +88,7 @@ class Parts:
     snmp: Callable[[], SnmpEngine] = SnmpEngine
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
     channels: Callable[[Configuration], dict[str, Channel]] = channels
+    web: bool = True
 
 
 REAL = Parts()
@@ -135,6 +140,8 @@ class Daemon:
     async def _live(self) -> None:
         self._build()
         known = self._ledger.begin(self._clock.utc_ns(), __version__)
+        if self._web is not None:
+            self._web.load(LedgerReader(self._database.connection).running())
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
@@ -166,6 +173,8 @@ class Daemon:
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
             self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
         ]
+        if self._web is not None:
+            loops += [self._keep("web", self._web.run), self._keep("web-look", self._look_for_pages)]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
             checks=len(changes.added), store=self._store.status().kind, data=str(self._configuration.data_dir),
@@ -196,10 +205,19 @@ class Daemon:
             Sources(self._health.state, self._store),
         )  # fmt: skip
         verbs = self._alarm.verbs(self._maintaining.verbs() | self._desk.verbs(), self._maintaining.read)
+        self._worst_late_ns, self._started_ns = 0, clock.utc_ns()
+        self._web: Web | None = None
+        if self._parts.web:
+            self._web = open_web(
+                configuration, clock, self._store, self._vitals,
+                lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
+            )  # fmt: skip
+        if self._web is not None:
+            verbs = {**verbs, **self._web.verbs()}
         self._control = ControlServer(configuration.data_dir, verbs)
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
-            self._clock_stepped, self._maintaining.silences, self._desk.take,
+            self._clock_stepped, self._maintaining.silences, self._desk.take, self._wrote,
         )  # fmt: skip
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
@@ -317,6 +335,8 @@ class Daemon:
         self._plan_report()
         self._heard = receiver_settings(fresh)
         self._names_changed.set()
+        if self._web is not None:
+            self._web.use(fresh)
         logger.info(
             "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
         )
@@ -346,6 +366,8 @@ class Daemon:
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
         self._calendar.clock_stepped()
+        if self._web is not None:
+            self._web.load(LedgerReader(self._database.connection).running())
         self._sender.wake()
 
     async def _beat(self) -> None:
@@ -370,8 +392,24 @@ class Daemon:
             except TimeoutError:
                 continue
 
+    def _wrote(self, transitions: Sequence[Transition]) -> None:
+        if self._web is not None:
+            self._web.took(transitions)
+
+    async def _look_for_pages(self) -> None:
+        while self._web is not None:
+            await self._web.look()
+            await asyncio.sleep(1.0)
+
+    def _vitals(self) -> Vitals:
+        return vitals(
+            self._started_ns, self._worst_late_ns, self._cadence, self._watching, self._health, self._pipeline,
+            self._store,
+        )  # fmt: skip
+
     async def _measure_self(self) -> None:
         """Store how we are doing."""
+        self._worst_late_ns = self._cadence.lag.worst_ns
         fields = own_figures(
             self._cadence, self._watching, self._health, self._pipeline, self._store, self._keeper, self._telling
         )
@@ -437,5 +475,7 @@ class Daemon:
         for task in carriers:
             task.cancel()
         await asyncio.wait([*loops, *carriers], timeout=END_S)
+        if self._web is not None:
+            self._web.close()
         await self._store.close(END_S)
         logger.info("haidang ended", took_ms=round((self._clock.monotonic_ns() - began) / 1e6))

@@ -82,6 +82,11 @@ class Maintaining:
             and transition.check not in self._incidents.open_checks()
         )
 
+    @property
+    def quiet(self) -> frozenset[str]:
+        """The targets that are in maintenance now."""
+        return self._quiet
+
     def tick(self) -> None:
         """Notice what began and what is over; call it every second."""
         now_ns = self._clock.utc_ns()

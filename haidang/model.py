@@ -58,6 +58,7 @@ class Observation:
         samples: the single tries with their times, oldest first. An ``unknown`` observation may carry
             the tries that are certain and leave out those that are not.
         no_route: nothing left this machine: it has no route, or its own interface is down.
+        warning: it answers, and something is not as it should be (a certificate about to expire), in words.
     """
 
     target: str
@@ -69,6 +70,7 @@ class Observation:
     duration_ms: float
     samples: tuple[Sample, ...] = ()
     no_route: bool = False
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Pipeline:
         stepped: called when the wall clock was moved, with what it would have shown and what it shows.
         silences: tells whether a change is recorded and nobody is told: maintenance.
         rules: gets every point on its way to the store.
+        wrote: called after a commit with what was written, for whoever shows it; must not raise.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Pipeline:
         store: MetricStore, told: Callable[[], None], stepped: Callable[[int, int], None],
         silences: Callable[[Transition], bool] = lambda _: False,
         rules: Callable[[Sequence[Point]], None] = lambda _: None,
+        wrote: Callable[[Sequence[Transition]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._clock = clock
         self._database = database
@@ -59,6 +61,7 @@ class Pipeline:
         self._stepped = stepped
         self._silences = silences
         self._rules = rules
+        self._wrote = wrote
         self._unwritten: list[Transition] = []
         self._written_ns = 0
         self._planned: asyncio.TimerHandle | None = None
@@ -152,6 +155,8 @@ class Pipeline:
                 cause=str(transition.cause) if transition.cause else None,
             )  # fmt: skip
         self._told()
+        if batch:
+            self._wrote(batch)
         if self._unwritten:
             self._write_soon()
 
@@ -171,6 +176,11 @@ class Pipeline:
             logger.exception("a transition could not be written and is set aside", transition=repr(transition))
             return False
         return True
+
+    @property
+    def refused(self) -> bool:
+        """Whether the disk refused the last try."""
+        return self._refused
 
     @property
     def unwritten(self) -> int:

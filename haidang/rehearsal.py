@@ -95,6 +95,7 @@ def rehearse(
         snmp=lambda: SnmpEngine(open_link=links(network, clock)),
         store=_store,
         channels=lambda _configuration: {"mail": postbox},
+        web=False,
     )
 
     async def live() -> None:

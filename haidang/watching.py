@@ -13,6 +13,7 @@ from availability.rule import Rule
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan
+from collectors.services import ServiceSettings, ServiceWatch
 from collectors.snmp import SnmpSettings, SnmpWatch
 from collectors.watches import (
     Deliver,
@@ -211,6 +212,11 @@ class Watching:
             )  # fmt: skip
         if isinstance(settings, DnsSettings):
             return DnsWatch(
+                plan.check, plan.address, settings, tags, addresses=self._addresses, clock=self._clock,
+                deliver=self._deliver,
+            )  # fmt: skip
+        if isinstance(settings, ServiceSettings):
+            return ServiceWatch(
                 plan.check, plan.address, settings, tags, addresses=self._addresses, clock=self._clock,
                 deliver=self._deliver,
             )  # fmt: skip

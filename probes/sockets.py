@@ -40,11 +40,17 @@ _UNREACHABLE6 = {
 
 @dataclass(frozen=True, slots=True)
 class IcmpError:
-    """One entry of the error queue: which packet it is about, in words, and who said so."""
+    """One entry of the error queue: which packet it is about, in words, and who said so.
+
+    ``offender`` is empty when this machine says it; ``info`` is the next hop's MTU where the packet was too big.
+    """
 
     destination: str
     quoted: bytes
     text: str
+    offender: str = ""
+    kind: int = -1
+    info: int = 0
 
 
 def prepare(sock: socket.socket) -> None:
@@ -87,13 +93,13 @@ def errors(sock: socket.socket, limit: int = 256) -> Iterator[IcmpError]:
             return
         for level, kind, data in control:
             if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
-                yield IcmpError(name[0] if name else "", quoted, _words(data))
+                yield _error(name[0] if name else "", quoted, data)
 
 
-def _words(data: bytes) -> str:
-    """Put one ``struct sock_extended_err`` and the offender behind it into words."""
+def _error(destination: str, quoted: bytes, data: bytes) -> IcmpError:
+    """Read one ``struct sock_extended_err`` and the offender behind it."""
     if len(data) < 16:
-        return "unreadable error"
+        return IcmpError(destination, quoted, "unreadable error")
     errno, origin, kind, code, _, info = struct.unpack_from("=IBBBBI", data)
     offender = ""
     with suppress(ValueError, struct.error):
@@ -117,4 +123,6 @@ def _words(data: bytes) -> str:
             text = "hop limit exceeded"
     if text == "packet too big" and info:
         text += f" (path MTU {info})"
-    return f"{text}, says {offender}" if offender else text
+    by_icmp = origin in (SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6)
+    words = f"{text}, says {offender}" if offender else text
+    return IcmpError(destination, quoted, words, offender, kind if by_icmp else -1, info)

@@ -14,6 +14,7 @@ from config.schema.reports import Reports
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Refusal, Section, line
+from config.schema.web import Web
 from config.schema.zones import Zone
 
 VERSION = 1
@@ -62,6 +63,7 @@ class Document(Part):
     confirmation: Confirmations = Field(default_factory=Confirmations, description="when a failure is one")
     receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
+    web: Web = Field(default_factory=Web, description="the built-in pages")
     reports: Reports = Field(default_factory=Reports, description="the monthly uptime report")
 
 

@@ -121,7 +121,7 @@ class IcmpSettings(Section):
                     f"at most {MOST_ECHOES_PER_SECOND} per second are sent to one target"
                 ),
             )
-        yield from _before_the_next(self.timeout_s, self.cadence_s)
+        yield from before_the_next(self.timeout_s, self.cadence_s)
 
 
 class SnmpSettings(Section):
@@ -154,7 +154,7 @@ class DnsSettings(Section):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """See `IcmpSettings.problems`."""
-        yield from _before_the_next(self.timeout_s, self.cadence_s)
+        yield from before_the_next(self.timeout_s, self.cadence_s)
 
 
 class HostSettings(Section):
@@ -163,7 +163,8 @@ class HostSettings(Section):
     cadence_s: Annotated[float, seconds(1, DAY_S)] = Field(30.0, alias="cadence", description="time between readings")
 
 
-def _before_the_next(timeout_s: float, cadence_s: float) -> Iterator[tuple[str, str]]:
+def before_the_next(timeout_s: float, cadence_s: float) -> Iterator[tuple[str, str]]:
+    """Find a timeout that reaches into the next slot, as key and message."""
     if timeout_s >= cadence_s:
         timeout, cadence = say_seconds(timeout_s), say_seconds(cadence_s)
         yield "timeout", f"the timeout {timeout} must be shorter than the cadence {cadence}"

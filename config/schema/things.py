@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,11 +11,26 @@ from config.schema.named import Named
 from config.schema.network import Address, EngineId, Mailbox, Port
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
+from config.schema.services import (
+    SERVICES,
+    HttpService,
+    ImapService,
+    LdapService,
+    NtpService,
+    RtspService,
+    SipService,
+    SmtpService,
+    SshService,
+    TcpService,
+    TlsService,
+)
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
-ProbeKind = Literal["icmp", "snmp", "dns", "host"]
+ProbeKind = Literal[
+    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "rtsp"
+]
 
 
 class Auth(Section):
@@ -141,12 +156,22 @@ class Target(Named):
         (), description="targets without each of which it cannot be reached, beside parents"
     )
     probes: tuple[ProbeKind, ...] | None = Field(
-        None, description="default: icmp, and snmp and dns where their section is given"
+        None, description="default: icmp, and each other but host whose section is given"
     )
     icmp: IcmpSettings | None = Field(None, description="instead of probing.icmp")
     snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
     dns: TargetDns | None = Field(None, description="instead of probing.dns")
     host: HostSettings | None = Field(None, description="instead of probing.host")
+    tcp: TcpService | None = Field(None, description="a TCP port that must be open")
+    tls: TlsService | None = Field(None, description="TLS and its certificates")
+    http: HttpService | None = Field(None, description="a page")
+    ntp: NtpService | None = Field(None, description="a time server")
+    smtp: SmtpService | None = Field(None, description="a mail server")
+    imap: ImapService | None = Field(None, description="a mailbox server")
+    ldap: LdapService | None = Field(None, description="a directory")
+    ssh: SshService | None = Field(None, description="an SSH server")
+    sip: SipService | None = Field(None, description="a conference room or another SIP device")
+    rtsp: RtspService | None = Field(None, description="a camera's stream")
     confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
@@ -156,7 +181,7 @@ class Target(Named):
     def _probes_once(self) -> Target:
         if self.probes is not None:
             if not self.probes:
-                raise Refusal("an empty list: leave the key out, or name icmp, snmp, dns or host", key="probes")
+                raise Refusal("an empty list: leave the key out, or name icmp, snmp, dns, http …", key="probes")
             if len(set(self.probes)) < len(self.probes):
                 raise Refusal("a probe is named twice", key="probes")
         return self
@@ -170,6 +195,7 @@ class Target(Named):
             kinds.append("snmp")
         if self.dns is not None:
             kinds.append("dns")
+        kinds += (kind for kind in get_args(ProbeKind) if kind in SERVICES and getattr(self, kind) is not None)
         return tuple(kinds)
 
 
@@ -207,13 +233,15 @@ LISTS: dict[str, type[Section]] = {
 def table_columns() -> frozenset[str]:
     """Return the columns a CSV file of targets may have."""
     names = set(Target.model_fields)
-    for section, model in (
+    sections: tuple[tuple[str, type[Section]], ...] = (
         ("icmp", IcmpSettings),
         ("snmp", TargetSnmp),
         ("dns", TargetDns),
         ("host", HostSettings),
         ("confirmation", Confirmation),
-    ):
+        *SERVICES.items(),
+    )
+    for section, model in sections:
         names |= {f"{section}.{field.alias or name}" for name, field in model.model_fields.items()}
         names -= {section}
-    return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential"})
+    return frozenset((names | {"name.vi", "name.en", "snmp"}) - {"snmp.credential", "http.headers", "rtsp.password"})

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +14,7 @@ from collectors.plan import snmp_access
 from collectors.profiles import library as profiles
 from config import SecretUnavailable
 from haidang.clock import SystemClock
+from haidang.commands import lines, services
 from haidang.commands.access import (
     AuthPassword,
     AuthProtocol,
@@ -40,49 +39,22 @@ from haidang.commands.common import (
     print_table,
     read_config,
 )
+from haidang.commands.observations import run, show
 from haidang.model import Observation, Sample, Status
 from probes import dns as dns_probe
 from probes.host import HostReader
-from probes.icmp import IcmpEngine, IcmpUnavailable, ping
+from probes.icmp import IcmpEngine, ping
 from probes.icmp.statistics import wilson
 from probes.snmp import poll_device, probe_snmp
 
-T = TypeVar("T")
 probe = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Probe something once, now, and say what came back."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Probe something once, now, and say what came back: "
+    "UP, DOWN or UNKNOWN (the probe could not be made), why, and each phase's time.",
 )
-
-
-def observation_json(seen: Observation) -> dict[str, Any]:
-    """Give an observation the shape that programs rely on (the slot as UTC in ISO 8601)."""
-    slot = datetime.fromtimestamp(seen.slot_ns / 1e9, UTC).isoformat(timespec="milliseconds")
-    return {
-        "target": seen.target, "probe": seen.probe, "slot": slot.replace("+00:00", "Z"), "status": seen.status.value,
-        "reason": seen.reason, "fields": dict(seen.fields), "duration_ms": round(seen.duration_ms, 3),
-    }  # fmt: skip
-
-
-def _show(seen: Observation, *, as_json: bool) -> None:
-    if as_json:
-        print_json(observation_json(seen))
-    else:
-        typer.echo(
-            f"{seen.target} {seen.probe}: {seen.status.value.upper()}"
-            + (f", {clean(seen.reason)}" if seen.reason else "")
-        )
-        for name, value in seen.fields.items():
-            shown = f"{value:.3f}" if isinstance(value, float) else clean(str(value))
-            typer.echo(f"  {clean(name):18} {shown}")
-    raise typer.Exit(0 if seen.status is Status.UP else 1)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except (ValueError, OSError, IcmpUnavailable) as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+for name, command in (*services.COMMANDS.items(), *lines.COMMANDS.items()):
+    probe.command(name)(command)
 
 
 @probe.command("icmp")
@@ -116,13 +88,13 @@ def icmp(
         finally:
             engine.close()
 
-    seen = replace(_run(work()), target=target)
+    seen = replace(run(work()), target=target)
     sent, received = int(seen.fields.get("packets_sent", 0)), int(seen.fields.get("packets_received", 0))
     if not as_json and sent:
         low, high = wilson(sent - received, sent)
         lost = f"{float(seen.fields.get('loss_percent', 0)):.1f} % (95 %: {100 * low:.1f} to {100 * high:.1f})"
         seen = replace(seen, fields={**seen.fields, "loss_percent": lost})
-    _show(seen, as_json=as_json)
+    show(seen, as_json=as_json)
 
 
 @probe.command("dns")
@@ -135,10 +107,10 @@ def dns(
     as_json: JsonOption = False,
 ) -> None:
     """Ask a DNS server one question, directly."""
-    seen = _run(
+    seen = run(
         dns_probe.query(SystemClock(), target, numeric(target), name=name, record=record, port=port, timeout_s=timeout)
     )
-    _show(seen, as_json=as_json)
+    show(seen, as_json=as_json)
 
 
 @probe.command("host")
@@ -160,7 +132,7 @@ def host(as_json: JsonOption = False) -> None:
         socket.gethostname(), "host", now, Status.UP, "", fields, (clock.monotonic_ns() - began) / 1e6,
         (Sample(now, ok=True),),
     )  # fmt: skip
-    _show(seen, as_json=as_json)
+    show(seen, as_json=as_json)
 
 
 @probe.command("snmp")
@@ -182,7 +154,7 @@ def snmp(
     access = access_of(
         version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
     )  # fmt: skip
-    _show(replace(_run(probe_snmp(SystemClock(), numeric(target), access)), target=target), as_json=as_json)
+    show(replace(run(probe_snmp(SystemClock(), numeric(target), access)), target=target), as_json=as_json)
 
 
 def poll(
@@ -216,7 +188,7 @@ def poll(
             version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
         )  # fmt: skip
         address = numeric(device.address or "" if device else target)
-    result = _run(poll_device(address, access, library=profiles()))
+    result = run(poll_device(address, access, library=profiles()))
     if as_json:
         print_json(result)
     else:

@@ -62,6 +62,15 @@ async def ping(
     Raises:
         IcmpUnavailable, ValueError: as `IcmpEngine.start`.
     """
+    options = {"count": count, "interval_s": interval_s, "timeout_s": timeout_s, "size": size, "dscp": dscp}
+    return (await observe_burst(engine, clock, address, **options))[0]  # type: ignore[arg-type]
+
+
+async def observe_burst(
+    engine: IcmpEngine, clock: Clock, address: str, *, count: int, interval_s: float, timeout_s: float, size: int,
+    dscp: int,
+) -> tuple[Observation, Burst]:  # fmt: skip
+    """Ping one address now; the burst itself has every echo's time. Parameters and errors as `ping`."""
     over: asyncio.Future[Burst] = asyncio.get_running_loop().create_future()
 
     def done(burst: Burst) -> None:
@@ -73,6 +82,6 @@ async def ping(
         address, done, count=count, interval_s=interval_s, timeout_s=timeout_s, size=size, dscp=dscp
     )  # fmt: skip
     try:
-        return observe(await over, address, slot_ns, clock)
+        return observe(await over, address, slot_ns, clock), burst
     finally:
         engine.stop(burst)

@@ -152,6 +152,7 @@ def test_each_recipient_of_a_storm_gets_one_digest_with_what_is_theirs(
     letters = dict(desk.sql.execute("SELECT contact, payload FROM notification").fetchall())
     assert "10 behind it" in letters["binh"]
     assert "2 behind it: Station station-00003, Station station-00004" in letters["keeper"]
+    assert "Open incidents: #1 Station station-00000; #2" in letters["binh"], "named in the reader's language"
 
 
 def test_what_is_wrong_with_ourselves_is_never_lost_in_a_storm(desk: Desk) -> None:

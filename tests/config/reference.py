@@ -17,6 +17,7 @@ from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Credit, Reports
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
+from config.schema.services import SERVICES
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -44,6 +45,7 @@ from config.schema.things import (
     TargetSnmp,
 )
 from config.schema.values import Section, Text, say_seconds
+from config.schema.web import Tls, Web
 from config.secrets import Secret
 
 SECTIONS: dict[str, type[Section]] = {
@@ -71,6 +73,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
     "contacts[].ways[]": ContactWay,
@@ -92,6 +95,8 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.routes[].steps[]": EscalationStep,
     "alerting.drill": Drill,
     "alerting.heartbeat": Heartbeat,
+    "web": Web,
+    "web.tls": Tls,
     "reports": Reports,
     "reports.credits[]": Credit,
     "objectives[]": Objective,

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import pytest
 
-from collectors.threads import in_thread
 from haidang.clock import ManualClock
 from haidang.model import Status
 from lab.devices import CLASSES, Access, Device
@@ -25,6 +24,7 @@ from probes.icmp import Burst
 from probes.icmp.probe import observe
 from probes.snmp import Access as Credentials
 from probes.snmp import NoAnswer, Session, SnmpEngine, poll
+from probes.threads import in_thread
 
 T = TypeVar("T")
 COMMUNE = "10.1.0.2"

@@ -1,0 +1,175 @@
+"""How services of a target are probed: one section for each probe over TCP or UDP beside DNS (docs/probes.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from config.errors import quoted
+from config.schema.network import HostName, Port
+from config.schema.settings import DAY_S, before_the_next
+from config.schema.values import Boolean, Refusal, Section, line, note, number, seconds, whole
+from config.secrets import Secret
+
+_STATUSES = re.compile(r"[1-6][0-9]{2}(-[1-6][0-9]{2})?(,[1-6][0-9]{2}(-[1-6][0-9]{2})?)*")
+_URL = re.compile(r"(https?://[^\s/?#@]+)?(/[^\s]*)?", re.IGNORECASE)
+
+
+def _codes(value: str) -> str:
+    plain = value.replace(" ", "")
+    if not _STATUSES.fullmatch(plain):
+        raise Refusal(f"{quoted(value)} is no list of status codes: write 200 or 200-299,401")
+    return plain
+
+
+class Service(Section):
+    """What every service can be told."""
+
+    cadence_s: Annotated[float, seconds(1, DAY_S)] = Field(60.0, alias="cadence", description="time between probes")
+    timeout_s: Annotated[float, seconds(0.05, 60)] = Field(
+        5.0, alias="timeout", description="for everything together"
+    )  # fmt: skip
+    port: Port | None = Field(None, description="default: the protocol's own")
+    dscp: Annotated[int, whole(0, 63)] = Field(0, description="DSCP of what is sent")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Find what does not fit together, as key and message."""
+        yield from before_the_next(self.timeout_s, self.cadence_s)
+
+
+class Tls(Service):
+    """What every service with TLS can be told of it."""
+
+    server_name: HostName | None = Field(None, description="whom the certificate must be for; default: the address")
+    verify: Boolean = Field(True, description="whether the certificate must be the right one")
+    trust: Annotated[str, line(1000)] | None = Field(
+        None, description="PEM file of the authorities to trust, relative to the main file; default: this machine's"
+    )
+    certificate: Annotated[str, line(1000)] | None = Field(None, description="PEM file of a certificate to show")
+    key: Annotated[str, line(1000)] | None = Field(None, description="PEM file of its key, where it is another file")
+    warn_days: Annotated[float, number(0, 3650)] = Field(
+        14.0, description="degraded when a certificate of the chain expires sooner"
+    )
+
+    @model_validator(mode="after")
+    def _key_of_what(self) -> Tls:
+        if self.key is not None and self.certificate is None:
+            raise Refusal("a key without its certificate: give certificate as well", key="key")
+        return self
+
+
+class TcpService(Service):
+    """A TCP port."""
+
+    port: Port = Field(description="TCP port")
+    send: Annotated[str, note(1000)] = Field("", description=r"said after connecting; \r and \n may be written so")
+    expect: Annotated[str, note(1000)] = Field("", description="must be in the answer")
+
+
+class TlsService(Tls):
+    """TLS at any port."""
+
+    starttls: Literal["", "smtp", "imap", "ldap", "postgres"] = Field("", description="the protocol TLS begins in")
+    weak_versions: Boolean = Field(False, description="also try TLS 1.0 and 1.1; degraded when they are taken")
+
+
+class HttpService(Tls):
+    """A page, or what answers like one."""
+
+    url: Annotated[str, line(2000)] = Field(
+        "/", description="http://HOST/PATH or https://HOST/PATH; asked at the target's address. Or a path there"
+    )
+    method: Literal["GET", "HEAD", "POST"] = Field("GET", description="of the request")
+    headers: dict[str, Annotated[str, line(2000)]] = Field(default_factory=dict, description="further ones")
+    body: Annotated[str, note()] = Field("", description="sent with POST")
+    status: Annotated[str, line(200)] = Field("200-399", description="expected codes and ranges: 200-299,401")
+    contains: Annotated[str, note(1000)] = Field("", description="must be in the first MiB")
+    lacks: Annotated[str, note(1000)] = Field("", description="must not be there")
+    json_: Annotated[str, note(200)] = Field("", alias="json", description="a place in a JSON page: nodes[0].state")
+    equals: Annotated[str, note(1000)] = Field("", description="what must be there")
+    redirects: Annotated[int, whole(0, 20)] = Field(5, description="how many to follow")
+
+    _statuses = field_validator("status")(_codes)
+
+    @field_validator("url")
+    @classmethod
+    def _page(cls, value: str) -> str:
+        if not value or not _URL.fullmatch(value):
+            raise Refusal(f"{quoted(value)} is not the address of a page: write https://HOST/PATH, or /PATH")
+        return value
+
+    @model_validator(mode="after")
+    def _one_port(self) -> HttpService:
+        if self.port is not None and "://" in self.url:
+            raise Refusal("the port is in the url: write it there", key="port")
+        if self.body and self.method != "POST":
+            raise Refusal(f"only POST has a body, the method is {self.method}", key="body")
+        return self
+
+
+class NtpService(Service):
+    """A time server."""
+
+    max_offset_s: Annotated[float, seconds(0.001, DAY_S)] = Field(
+        1.0, alias="max_offset", description="degraded when its time is further from this machine's"
+    )
+    max_stratum: Annotated[int, whole(1, 15)] = Field(15, description="degraded above this stratum")
+
+
+class SmtpService(Tls):
+    """A mail server."""
+
+    security: Literal["none", "offered", "starttls", "tls"] = Field(
+        "none", description="offered: STARTTLS where it is offered, certificate unchecked; starttls: it must; "
+        "tls: from the first byte",
+    )  # fmt: skip
+    hello: HostName = Field("monitor.invalid", description="the name we give ourselves")
+
+
+class ImapService(Tls):
+    """A mailbox server."""
+
+    security: Literal["none", "offered", "starttls", "tls"] = Field("none", description="as for smtp")
+
+
+class LdapService(Tls):
+    """A directory."""
+
+    security: Literal["none", "starttls", "tls"] = Field("none", description="tls: from the first byte, port 636")
+    anonymous: Boolean = Field(False, description="whether an anonymous bind must be taken, not only be answered")
+
+
+class SshService(Service):
+    """An SSH server."""
+
+    expect: Annotated[str, note(200)] = Field("", description="must be in its identification")
+
+
+class SipService(Tls):
+    """A conference room, a gateway, a proxy."""
+
+    transport: Literal["udp", "tcp", "tls"] = Field("udp", description="how OPTIONS is sent")
+    user: Annotated[str, note(100)] = Field("", description="whose address is asked for; default: the device itself")
+    status: Annotated[str, line(200)] = Field(
+        "200-299,401,403,405,407,486,501", description="answers that are up"
+    )  # fmt: skip
+
+    _statuses = field_validator("status")(_codes)
+
+
+class RtspService(Service):
+    """A camera's stream."""
+
+    path: Annotated[str, note(500)] = Field("", description="of the stream, with its query; default: OPTIONS alone")
+    username: Annotated[str, note(100)] = Field("", description="who may see it")
+    password: Secret | None = Field(None, description="of that account")
+
+
+SERVICES: Mapping[str, type[Service]] = {
+    "tcp": TcpService, "tls": TlsService, "http": HttpService, "ntp": NtpService, "smtp": SmtpService,
+    "imap": ImapService, "ldap": LdapService, "ssh": SshService, "sip": SipService, "rtsp": RtspService,
+}  # fmt: skip
+"""The section of each probe."""

@@ -1,0 +1,1 @@
+"""The built-in pages: what people look at, served by the daemon itself."""

@@ -1,0 +1,5 @@
+"""The interface for programs: ``/api/v1``, read only; described by itself at ``/api/v1/openapi.json``."""
+
+from dashboards.web.api.routes import routes
+
+__all__ = ["routes"]

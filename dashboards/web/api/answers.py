@@ -1,0 +1,196 @@
+"""What the endpoints answer: from the board where it is there, else from the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from alerting import records
+from alerting.records import Incident
+from availability.periods import month_at
+from collectors.plan import primary
+from config import Target
+from dashboards.web.api.endpoint import Problem, Values, page
+from dashboards.web.house import House
+from dashboards.web.model.board import Board, Now
+from dashboards.web.pages.wall import system_state
+from haidang.model import CheckId, State
+from haidang.show import utc
+from haidang.statements import availability as stated
+from haidang.statements import named as period_named
+from haidang.statements import told
+
+
+async def systems(house: House, _values: Values) -> dict[str, Any]:
+    """Every system: how it is, and how it stands in this month."""
+    board = house.board
+    items = []
+    for system in board.inventory.systems.values():
+        counts = board.counts(system.id)
+        standing = house.desk.standings.get(system.id)
+        items.append(
+            {
+                "id": system.id,
+                "name": _names(system),
+                "state": system_state(system, counts, standing).value,
+                "objective_percent": system.objective,
+                "targets": {state.value: counts.get(state, 0) for state in State},
+                "month": told(standing.figures) if standing else None,
+                "formula": standing.formula if standing else None,
+                "miss_probability": standing.miss if standing else None,
+            }
+        )
+    return {"items": items, "next": None, "total": len(items)}
+
+
+async def sites(house: House, values: Values) -> dict[str, Any]:
+    """Sites and how they are."""
+    board = house.board
+    items = []
+    for site in board.inventory.sites.values():
+        now = board.site(site.id)
+        items.append(
+            {
+                "id": site.id,
+                "name": _names(site),
+                "level": site.level,
+                "parent": site.parent,
+                "latitude": site.latitude,
+                "longitude": site.longitude,
+                "state": now.state.value,
+                "targets": now.targets,
+                "not_well": now.bad,
+            }
+        )
+    return page(items, "id", values)
+
+
+async def targets(house: House, values: Values) -> dict[str, Any]:
+    """Targets by what was asked for, in the order of the configuration."""
+    board = house.board
+    chosen = [
+        one for one in board.inventory.targets.values()
+        if all(values[key] in (None, getattr(one, key)) for key in ("system", "site", "circuit", "role"))
+        and values["state"] in (None, board.target(one).state.value)
+    ]  # fmt: skip
+    if values["after"] is None and len(chosen) <= values["limit"]:
+        found = page([_target(board, one) for one in chosen], "id", values)
+    else:  # only what is on the page is written
+        cut = page([{"id": one.id} for one in chosen], "id", values)
+        found = {**cut, "items": [_target(board, board.inventory.targets[item["id"]]) for item in cut["items"]]}
+    return found
+
+
+async def target(house: House, values: Values) -> dict[str, Any]:
+    """One target with its checks."""
+    known = house.board.inventory.targets.get(values["id"])
+    if known is None:
+        raise Problem(404, "Not found", f"there is no target {values['id']}")
+    checks = [_check(CheckId(known.id, probe), house.board) for probe in known.probes]
+    return {**_target(house.board, known), "parents": list(known.parents), "needs": list(known.needs), "checks": checks}
+
+
+async def states(house: House, values: Values) -> dict[str, Any]:
+    """Checks and their states."""
+    board = house.board
+    names = [
+        {"check": f"{one.id}/{probe}"} for one in board.inventory.targets.values() for probe in one.probes
+        if values["state"] in (None, board.check(CheckId(one.id, probe)).state.value)
+    ]  # fmt: skip
+    cut = page(names, "check", values)
+    return {**cut, "items": [_check(CheckId(*item["check"].rsplit("/", 1)), board) for item in cut["items"]]}
+
+
+async def incidents(house: House, values: Values) -> dict[str, Any]:
+    """Incidents, the newest first."""
+    before = values["before"]
+
+    def read(sql: sqlite3.Connection) -> list[Incident]:
+        return records.incidents(sql, resolved=not values["open"], limit=100_000)
+
+    found = [one for one in await house.desk.ask(read) if before is None or one.number < before]
+    chosen = found[: values["limit"]]
+    more = len(found) > len(chosen)
+    return {
+        "items": [_incident(one) for one in chosen],
+        "next": str(chosen[-1].number) if more else None,
+        "total": len(found),
+    }
+
+
+async def incident(house: House, values: Values) -> dict[str, Any]:
+    """One incident with its timeline, what it hides and who was told."""
+    number = values["number"]
+
+    def read(sql: sqlite3.Connection) -> dict[str, Any] | None:
+        one = records.incident(sql, number)
+        if one is None:
+            return None
+        return {
+            **_incident(one),
+            "hidden": [str(check) for check in records.members(sql, number)],
+            "timeline": [
+                {"at": utc(event.at_ns), "kind": event.kind, "text": event.text}
+                for event in records.events(sql, number)
+            ],
+            "messages": [
+                {
+                    "step": one.step.value,
+                    "contact": one.contact,
+                    "channel": one.channel,
+                    "state": one.state,
+                    "done": utc(one.done_ns),
+                }
+                for one in records.deliveries(sql, number)
+            ],
+        }
+
+    found = await house.desk.ask(read)
+    if found is None:
+        raise Problem(404, "Not found", f"there is no incident {number}")
+    return found
+
+
+async def availability(house: House, values: Values) -> dict[str, Any]:
+    """How available systems, objectives and targets were in a month; the same as ``haidang availability --json``."""
+    configuration, now_ns, system = house.configuration, house.clock.utc_ns(), values["system"]
+    if system is not None and system not in configuration.inventory.systems:
+        raise Problem(404, "Not found", f"there is no system {system}")
+    try:
+        month = values["month"] or month_at(now_ns, configuration.timezone).name
+        asked = period_named("month", month, configuration.timezone, now_ns)
+    except ValueError as error:
+        raise Problem(400, "Invalid parameter", str(error)) from None
+    return await house.desk.ask(lambda sql: stated(configuration, sql, asked, now_ns, running=True, system=system))
+
+
+def _names(thing: Any) -> dict[str, str]:  # noqa: ANN401 whatever has a label: systems, sites, targets
+    return {language: thing.label(language) for language in ("vi", "en")}
+
+
+def _target(board: Board, one: Target) -> dict[str, Any]:
+    return {
+        "id": one.id, "name": _names(one), "address": one.address, "site": one.site, "system": one.system,
+        "circuit": one.circuit, "role": one.role, "probes": list(one.probes), "primary": str(primary(one)),
+        **_now(board.target(one)),
+    }  # fmt: skip
+
+
+def _check(check: CheckId, board: Board) -> dict[str, Any]:
+    return {"check": str(check), "target": check.target, "probe": check.probe, **_now(board.check(check))}
+
+
+def _now(now: Now) -> dict[str, Any]:
+    return {
+        "state": now.state.value, "since": utc(now.since_ns), "reason": now.reason,
+        "cause": str(now.cause) if now.cause else None,
+    }  # fmt: skip
+
+
+def _incident(one: Incident) -> dict[str, Any]:
+    return {
+        "number": one.number, "target": one.check.target, "probe": one.check.probe, "name": dict(one.subject.name),
+        "site": dict(one.subject.site), "carrier": one.subject.carrier, "reason": one.reason, "open": one.open,
+        "started": utc(one.started_ns), "confirmed": utc(one.opened_ns), "ended": utc(one.ended_ns),
+        "resolved": utc(one.resolved_ns),
+    }  # fmt: skip

@@ -1,0 +1,120 @@
+"""What an endpoint of the interface is: its parameters are checked by the same table that describes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.web.house import House
+
+Values = Mapping[str, Any]
+MOST = 1000
+
+
+class Problem(Exception):
+    """What is wrong with a request (RFC 9457).
+
+    Parameters:
+        status: of HTTP.
+        title: the kind of problem.
+        detail: this one.
+    """
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.detail = status, title, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter.
+
+    Parameters:
+        name: in the query, or in the path.
+        what: what it is for.
+        schema: its JSON Schema: type, and pattern, enum, minimum and maximum where there are.
+        place: ``query`` or ``path``.
+    """
+
+    name: str
+    what: str
+    schema: Mapping[str, Any]
+    place: str = "query"
+
+    def read(self, text: str | None) -> Any:  # noqa: ANN401 the schema says which type
+        """Return the value of what was sent.
+
+        Raises:
+            Problem: it is none.
+        """
+        if text is None:
+            return self.schema.get("default")
+        schema = self.schema
+        if schema["type"] == "integer":
+            if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII):
+                raise self._wrong("a whole number")
+            number = int(text)
+            low, high = schema.get("minimum", 0), schema.get("maximum", 10**15)
+            if not low <= number <= high:
+                raise self._wrong(f"from {low} to {high}")
+            return number
+        if schema["type"] == "boolean":
+            if text not in ("true", "false"):
+                raise self._wrong("true or false")
+            return text == "true"
+        if "enum" in schema and text not in schema["enum"]:
+            raise self._wrong(f"one of {', '.join(schema['enum'])}")
+        if "pattern" in schema and not re.fullmatch(schema["pattern"], text):
+            raise self._wrong(f"of the form {schema['pattern']}")
+        if len(text) > 200:
+            raise self._wrong("at most 200 characters")
+        return text
+
+    def _wrong(self, wanted: str) -> Problem:
+        return Problem(400, "Invalid parameter", f"{self.name} must be {wanted}")
+
+
+ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
+LIMIT = Parameter("limit", "at most so many items", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100})
+AFTER = Parameter("after", "the value of next of the page before", {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One path.
+
+    Parameters:
+        path: under ``/api/v1``.
+        what: in a sentence.
+        answer: gets the house and the checked parameters, returns what is written as JSON.
+        schema: of the answer: the name of a component, or of the component in ``items`` of a page.
+        parameters: what it takes.
+        paged: whether it answers with a page of items.
+    """
+
+    path: str
+    what: str
+    answer: Callable[[House, Values], Awaitable[dict[str, Any]]]
+    schema: str
+    parameters: tuple[Parameter, ...] = ()
+    paged: bool = False
+
+
+def page(items: list[dict[str, Any]], key: str, values: Values) -> dict[str, Any]:
+    """Cut a page out of items that are in the order of their ids (or in any order that stays).
+
+    Parameters:
+        key: which field of an item names it.
+        values: ``limit`` and ``after``.
+    """
+    start = 0
+    if values["after"] is not None:
+        names = [str(item[key]) for item in items]
+        if values["after"] not in names:
+            raise Problem(400, "Invalid parameter", "after must be the next of a page before")
+        start = names.index(values["after"]) + 1
+    chosen = items[start : start + values["limit"]]
+    more = start + values["limit"] < len(items)
+    return {"items": chosen, "next": str(chosen[-1][key]) if more and chosen else None, "total": len(items)}

@@ -1,0 +1,133 @@
+"""The description of the interface (OpenAPI 3.1), made from the same table that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dashboards.web.api.endpoint import Endpoint
+from haidang.model import State
+
+TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+MAYBE_TEXT, MAYBE_NUMBER = {"type": ["string", "null"]}, {"type": ["number", "null"]}
+TIME, MAYBE_TIME = {"type": "string", "format": "date-time"}, {"type": ["string", "null"], "format": "date-time"}
+NAMES = {"type": "object", "additionalProperties": TEXT, "description": "by language: vi, en"}
+STATE = {"type": "string", "enum": [state.value for state in State]}
+NOW = {"state": STATE, "since": MAYBE_TIME, "reason": TEXT, "cause": MAYBE_TEXT}
+OPEN = {"type": "object"}
+
+
+def _object(**fields: object) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": sorted(fields)}
+
+
+_TARGET = {
+    "id": TEXT, "name": NAMES, "address": MAYBE_TEXT, "site": MAYBE_TEXT, "system": MAYBE_TEXT, "circuit": MAYBE_TEXT,
+    "role": TEXT, "probes": {"type": "array", "items": TEXT}, "primary": TEXT, **NOW,
+}  # fmt: skip
+_CHECK = _object(check=TEXT, target=TEXT, probe=TEXT, **NOW)
+_INCIDENT = {
+    "number": WHOLE, "target": TEXT, "probe": TEXT, "name": NAMES, "site": NAMES, "carrier": TEXT, "reason": TEXT,
+    "open": {"type": "boolean"}, "started": TIME, "confirmed": TIME, "ended": MAYBE_TIME, "resolved": MAYBE_TIME,
+}  # fmt: skip
+SCHEMAS: dict[str, Any] = {
+    "System": _object(
+        id=TEXT,
+        name=NAMES,
+        state=STATE,
+        objective_percent=MAYBE_NUMBER,
+        formula=MAYBE_TEXT,
+        miss_probability=MAYBE_NUMBER,
+        targets={"type": "object", "additionalProperties": WHOLE},
+        month={"type": ["object", "null"]},
+    ),
+    "Site": _object(
+        id=TEXT,
+        name=NAMES,
+        level=TEXT,
+        parent=MAYBE_TEXT,
+        latitude=MAYBE_NUMBER,
+        longitude=MAYBE_NUMBER,
+        state=STATE,
+        targets=WHOLE,
+        not_well=WHOLE,
+    ),
+    "Target": _object(**_TARGET),
+    "TargetWithChecks": _object(
+        **_TARGET,
+        parents={"type": "array", "items": TEXT},
+        needs={"type": "array", "items": TEXT},
+        checks={"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
+    ),
+    "Check": _CHECK,
+    "Incident": _object(**_INCIDENT),
+    "IncidentWithTimeline": _object(
+        **_INCIDENT,
+        hidden={"type": "array", "items": TEXT},
+        timeline={"type": "array", "items": _object(at=TIME, kind=TEXT, text=TEXT)},
+        messages={
+            "type": "array",
+            "items": _object(step=TEXT, contact=TEXT, channel=TEXT, state=TEXT, done=MAYBE_TIME),
+        },
+    ),
+    "Availability": _object(
+        period=TEXT,
+        timezone=TEXT,
+        until=TIME,
+        complete={"type": "boolean"},
+        formula=TEXT,
+        targets={"type": "array", "items": OPEN},
+        systems={"type": "array", "items": OPEN},
+        objectives={"type": "array", "items": OPEN},
+    ),
+    "Problem": _object(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
+}
+
+
+def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+    """Write the description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Haidang",
+            "version": version,
+            "description": "Read only. Times are UTC. A page's `next` is the `after` (incidents: `before`) "
+            "of the next one. "
+            "Answers carry an ETag; send it back in If-None-Match.",
+        },
+        "servers": [{"url": "/api/v1"}],
+        "security": [{"token": []}, {"session": []}],
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "haidang user token NAME"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "haidang"},
+            },
+        },
+        "paths": {one.path: {"get": _operation(one)} for one in endpoints},
+    }
+
+
+def _operation(one: Endpoint) -> dict[str, Any]:
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{one.schema}"}
+    if one.paged:
+        schema = _object(items={"type": "array", "items": schema}, next=MAYBE_TEXT, total=WHOLE)
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    answers: dict[str, Any] = {
+        "200": {"description": "what was asked for", "content": {"application/json": {"schema": schema}}},
+        "304": {"description": "the same as the ETag that was sent"},
+        "401": {"description": "no token, and nobody signed in", "content": problem},
+        "503": {"description": "busy; try again", "content": problem},
+    }
+    if one.parameters:
+        answers["400"] = {"description": "a parameter is not right", "content": problem}
+    if any(parameter.place == "path" for parameter in one.parameters) or one.schema == "Availability":
+        answers["404"] = {"description": "there is no such thing", "content": problem}
+    return {
+        "summary": one.what, "operationId": one.answer.__name__, "responses": answers,
+        "parameters": [
+            {"name": parameter.name, "in": parameter.place, "description": parameter.what,
+             "required": parameter.place == "path", "schema": dict(parameter.schema)}
+            for parameter in one.parameters
+        ],
+    }  # fmt: skip

@@ -1,0 +1,104 @@
+"""What all pages share, and what the daemon tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from config import Configuration
+from dashboards.web.access.backoff import Backoff
+from dashboards.web.access.book import AccessBook
+from dashboards.web.access.passwords import Passwords
+from dashboards.web.gate import Gate
+from dashboards.web.live import Hub
+from dashboards.web.model.board import Board
+from dashboards.web.model.desk import Desk
+from dashboards.web.model.index import Index
+from haidang.clock import Clock
+from storage.metrics import MetricStore, StoreStatus
+
+BEHIND_S = 20.0
+"""From this on the monitor calls itself behind: a probe was started so late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the daemon is.
+
+    Parameters:
+        version: of the program.
+        started_ns: since when this run watches.
+        checks, suspects: how many there are.
+        slots: probes started, by how late; see `collectors.cadence.LATENESS_NS`, the last is beyond.
+        late_sum_s: all their lateness together.
+        worst_late_ms: the latest in the last minute.
+        skipped: slots that were left out.
+        unwritten: transitions that wait for the disk.
+        refused: the disk refused them.
+        icmp_dropped: replies lost in our own buffers.
+        store: how the metric store is.
+        rss_bytes, cpu_s: of this process.
+    """
+
+    version: str
+    started_ns: int
+    checks: int
+    suspects: int
+    slots: tuple[int, ...]
+    late_sum_s: float
+    worst_late_ms: float
+    skipped: int
+    unwritten: int
+    refused: bool
+    icmp_dropped: int
+    store: StoreStatus
+    rss_bytes: int
+    cpu_s: float
+
+    @property
+    def trouble(self) -> tuple[str, str]:
+        """What is wrong with the monitor itself: a key of the catalogue and its gap; empty ones when nothing is."""
+        if self.refused:
+            return "disk", str(self.unwritten)
+        if self.worst_late_ms > BEHIND_S * 1000:
+            return "late", f"{self.worst_late_ms / 1000:.0f}"
+        return ("store", self.store.last_error) if self.store.last_error else ("", "")
+
+
+Do = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""Does what a verb of the control socket does: name and words in, the answer out; raises ValueError with words."""
+
+
+@dataclass(slots=True)
+class House:
+    """Everything the pages are made from.
+
+    Parameters:
+        configuration: the one in force.
+        clock: the time.
+        board, desk, store: what they show.
+        book, passwords, backoff: who may see it.
+        hub, gate: the browsers that look.
+        vitals: how the daemon is.
+        do: changes something; `verbs` are those there are.
+        quiet: targets that are in maintenance now.
+    """
+
+    configuration: Configuration
+    clock: Clock
+    board: Board
+    desk: Desk
+    store: MetricStore
+    book: AccessBook
+    passwords: Passwords
+    backoff: Backoff
+    hub: Hub
+    gate: Gate
+    vitals: Callable[[], Vitals]
+    do: Do
+    verbs: frozenset[str]
+    quiet: Callable[[], frozenset[str]]
+    index: Index = field(default_factory=Index)
+    rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
+    """Pages that are the same for many, by what they are; each with the version it was made from."""

@@ -1,0 +1,1 @@
+"""What the pages know: states from the daemon's memory, everything else read from its files."""

@@ -1,0 +1,144 @@
+"""A device: how it is, how its month was, how fast it answers, what its ports carry, what is probed and why."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from alerting import records
+from alerting.records import Incident
+from availability.books import Books
+from availability.objectives import Figures
+from availability.periods import month_at
+from availability.promises import Promise
+from collectors.plan import primary
+from collectors.receiver.catalogue import Catalogue
+from config import Target
+from dashboards.web.model.board import Now
+from dashboards.web.pages import when
+from dashboards.web.pages.measured import interfaces, sensors, smoke
+from dashboards.web.pages.wall import row
+from dashboards.web.pictures import ribbon
+from dashboards.web.seat import Refused, Seat
+from haidang.model import CheckId, Interval
+from storage.events import Recorded, recorded
+from storage.metrics import StoreError
+
+RANGES: Mapping[str, tuple[int, int]] = {"3h": (3, 30), "30h": (30, 300), "10d": (240, 1800), "30d": (720, 7200)}
+"""What can be looked back at, after SmokePing: hours, and the width of a bucket in seconds."""
+CHILDREN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is on record of a target in this month."""
+
+    figures: Figures
+    intervals: list[Interval]
+    incidents: list[Incident]
+    events: list[Recorded]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A check in words."""
+
+    name: str
+    now: Now
+    every: str
+    why: str
+
+
+async def page(seat: Seat) -> Response:
+    """Answer with a device."""
+    seat.require("viewer")
+    target = seat.house.board.inventory.targets.get(seat.request.path_params["id"])
+    if target is None:
+        raise Refused(404)
+    words, board, now_ns = seat.words, seat.house.board, seat.now_ns
+    asked = seat.request.query_params.get("range", "30h")
+    chosen = asked if asked in RANGES else "30h"
+    past = await seat.house.desk.ask(lambda sql: _past(seat, target, sql))
+    month = month_at(now_ns, words.zone)
+    told = _tell(seat)
+    month_ribbon = ribbon.draw(
+        past.intervals, month.start_ns, month.end_ns, now_ns, when.days(month.start_ns, month.end_ns, words), told,
+        words("target.month", month=f"{words.local(now_ns):%m/%Y}"),
+    )  # fmt: skip
+    day = now_ns - 24 * when.HOUR_NS
+    day_ribbon = ribbon.draw(
+        [one for one in past.intervals if one.end_ns is None or one.end_ns > day], day, now_ns, now_ns,
+        when.hours(day, now_ns, words, 3), told, words("target.day"),
+    )  # fmt: skip
+    problem = ""
+    picture, ports, readings = Markup(""), [], []
+    try:
+        hours, step_s = RANGES[chosen]
+        if "icmp" in target.probes:
+            picture = await smoke(seat, target, hours, step_s)
+        if target.snmp is not None:
+            ports = await interfaces(seat, target, hours, step_s)
+            readings = await sensors(seat, target)
+    except StoreError as error:
+        problem = str(error)
+    inventory = board.inventory
+    children = [one for one in inventory.targets.values() if target.id in one.parents or target.id in one.needs]
+    return seat.page(
+        "target.html", target=target, name=target.label(words.language), state=board.target(target),
+        quiet=target.id in seat.house.quiet(), past=past, month=f"{words.local(now_ns):%m/%Y}",
+        month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings,
+        problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
+        site=inventory.sites.get(target.site or ""), system=inventory.systems.get(target.system or ""),
+        circuit=inventory.circuits.get(target.circuit or ""),
+        parents=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.parents],
+        needs=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.needs],
+        children=[(one, board.target(one)) for one in children[:CHILDREN]], children_all=len(children),
+        incidents=[row(seat, one) for one in past.incidents], meaning=Catalogue.ours(),
+    )  # fmt: skip
+
+
+def _past(seat: Seat, target: Target, sql: sqlite3.Connection) -> Past:
+    configuration, now_ns = seat.house.configuration, seat.now_ns
+    month = month_at(now_ns, configuration.timezone)
+    system = configuration.inventory.systems.get(target.system or "")
+    books = Books(configuration, sql, now_ns, now_ns)
+    promise = Promise("", "target", target.id, (system.objective or 0) if system else 0)
+    start_ns = min(month.start_ns, now_ns - 24 * when.HOUR_NS)
+    return Past(
+        books.of_target(target, month, promise).figures, books.intervals(primary(target), start_ns, now_ns),
+        records.incidents(sql, resolved=True, check=primary(target), limit=10), recorded(sql, target.id, most=15),
+    )  # fmt: skip
+
+
+def _tell(seat: Seat) -> Callable[[Interval], str]:
+    def tell(one: Interval) -> str:
+        words = seat.words
+        end_ns = one.end_ns or seat.now_ns
+        said = f"{words('state.' + one.state)}: {words.time(one.start_ns)} – {words.time(end_ns)}"
+        return f"{said} ({words.duration((end_ns - one.start_ns) / 1e9)}) {one.reason}".strip()
+
+    return tell
+
+
+def _probes(seat: Seat, target: Target) -> list[Probe]:
+    words, board = seat.words, seat.house.board
+    first = primary(target)
+    settings = {"icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host}
+    found = []
+    for probe in target.probes:
+        check = CheckId(target.id, probe)
+        own = settings.get(probe)
+        if check == first:
+            above = ", ".join(
+                board.inventory.targets[one].label(words.language) for one in (*target.parents, *target.needs)
+            )
+            why = words("target.why_primary") + (f" {words('target.why_behind', parent=above)}" if above else "")
+        else:
+            why = words("target.why_behind", parent=words.of("probes", first.probe))
+        every = words.duration(own.cadence_s) if own is not None else "–"
+        found.append(Probe(words.of("probes", probe), board.check(check), every, why))
+    return found

@@ -1,0 +1,170 @@
+"""Pictures of measurements over time: the smoke of round-trip times (after SmokePing), and plain lines with areas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from dashboards.web.pictures.svg import element, joined, points, round_steps
+
+WIDE, HIGH = 1200.0, 300.0
+LEFT, BOTTOM, TOP = 112.0, 30.0, 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a picture.
+
+    Parameters:
+        name: of its class in the style sheet, and what the legend calls it.
+        values: by time, UTC nanoseconds.
+        area: whether the room under it is filled.
+    """
+
+    name: str
+    values: Mapping[int, float]
+    area: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a picture covers.
+
+    Parameters:
+        start_ns, end_ns: of time.
+        step_s: distance of two values; a gap of more than three is a gap in the picture.
+        ticks: moments and what is written at them.
+        title: what it shows, for who cannot see it.
+    """
+
+    start_ns: int
+    end_ns: int
+    step_s: float
+    ticks: Sequence[tuple[int, str]]
+    title: str
+
+    def x(self, at_ns: int) -> float:
+        """Return where a time is."""
+        return LEFT + (at_ns - self.start_ns) / max(1, self.end_ns - self.start_ns) * (WIDE - LEFT)
+
+    def runs(self, times: Sequence[int]) -> list[list[int]]:
+        """Break times up where there is a gap."""
+        out: list[list[int]] = []
+        for at in times:
+            if not out or at - out[-1][-1] > 3.2 * max(self.step_s, 1) * 1e9:
+                out.append([])
+            out[-1].append(at)
+        return out
+
+
+def smoke(
+    frame: Frame, low: Mapping[int, float], median: Mapping[int, float], high: Mapping[int, float],
+    most: Mapping[int, float], loss: Mapping[int, float], unit: Callable[[float], str],
+) -> Markup:  # fmt: skip
+    """Draw round-trip times: from fastest to slowest, darker up to the 95th percentile, the median; losses on top.
+
+    Parameters:
+        low, median, high, most: fastest, median, 95th percentile, slowest, milliseconds by time.
+        loss: percent of lost packets by time.
+    """
+    ranked = sorted(most.values())
+    # One echo of a minute must not press the picture flat: the axis covers 99 % of the slowest, the rest is cut off.
+    top = max(ranked[int(len(ranked) * 0.99)] if ranked else 0.0, max(median.values(), default=0.0)) * 1.08
+    scale, grid = _axis(top, unit)
+    shapes: list[Markup] = []
+    shapes += [_band(frame, run, low, most, scale, "smoke") for run in frame.runs(sorted(set(low) & set(most)))]
+    shapes += [_band(frame, run, low, high, scale, "smoke dense") for run in frame.runs(sorted(set(low) & set(high)))]
+    shapes += [_path(frame, run, median, scale, "median") for run in frame.runs(sorted(median))]
+    width = max(2.0, (WIDE - LEFT) * frame.step_s * 1e9 / max(1, frame.end_ns - frame.start_ns))
+    for at, percent in loss.items():
+        if percent > 0:
+            kind = "all" if percent >= 99.5 else "much" if percent >= 20 else "some"
+            height = 4 + 10 * min(1.0, percent / 100)
+            words = f"{percent:.0f} %"
+            shapes.append(
+                element(
+                    "rect",
+                    element("title", words),
+                    x=frame.x(at),
+                    y=TOP - height - 1,
+                    width=width,
+                    height=height,
+                    class_=f"loss {kind}",
+                )
+            )
+    return _sheet(frame, grid, shapes)
+
+
+def lines(
+    frame: Frame, drawn: Sequence[Line], unit: Callable[[float], str], marks: Sequence[tuple[float, str]] = ()
+) -> Markup:
+    """Draw lines.
+
+    Parameters:
+        marks: levels to show across, each with its words: a contracted capacity, a percentile.
+    """
+    top = max(
+        [*(value for line in drawn for value in line.values.values()), *(level for level, _ in marks)], default=0.0
+    )
+    scale, grid = _axis(top * 1.05, unit)
+    shapes: list[Markup] = []
+    for line in drawn:
+        for run in frame.runs(sorted(line.values)):
+            if line.area and len(run) > 1:
+                shapes.append(_band(frame, run, dict.fromkeys(run, 0.0), line.values, scale, f"area {line.name}"))
+            shapes.append(_path(frame, run, line.values, scale, f"line {line.name}"))
+    for level, words in marks:
+        y = scale(level)
+        shapes.append(element("line", x1=LEFT, x2=WIDE, y1=y, y2=y, class_="mark"))
+        shapes.append(element("text", words, x=WIDE - 6, y=y - 5, text_anchor="end", class_="axis strong"))
+    return _sheet(frame, grid, shapes)
+
+
+def _axis(top: float, unit: Callable[[float], str]) -> tuple[Callable[[float], float], list[Markup]]:
+    steps = round_steps(top)
+    highest = steps[-1]
+
+    def scale(value: float) -> float:
+        return HIGH - BOTTOM - max(0.0, min(value, highest)) / highest * (HIGH - BOTTOM - TOP)
+
+    grid = []
+    for step in steps:
+        y = scale(step)
+        grid.append(element("line", x1=LEFT, x2=WIDE, y1=y, y2=y, class_="grid"))
+        grid.append(element("text", unit(step), x=LEFT - 8, y=y + 4, text_anchor="end", class_="axis"))
+    return scale, grid
+
+
+def _band(
+    frame: Frame, run: Sequence[int], low: Mapping[int, float], high: Mapping[int, float],
+    scale: Callable[[float], float], kind: str,
+) -> Markup:  # fmt: skip
+    upper = [(frame.x(at), scale(high[at])) for at in run]
+    lower = [(frame.x(at), scale(low[at])) for at in reversed(run)]
+    if len(run) == 1:
+        x, y = upper[0]
+        return element("rect", x=x - 1, y=y, width=2, height=max(1.0, lower[0][1] - y), class_=kind)
+    return element("polygon", points=points([*upper, *lower]), class_=kind)
+
+
+def _path(
+    frame: Frame, run: Sequence[int], values: Mapping[int, float], scale: Callable[[float], float], kind: str
+) -> Markup:
+    spots = [(frame.x(at), scale(values[at])) for at in run]
+    if len(spots) == 1:
+        return element("circle", cx=spots[0][0], cy=spots[0][1], r=2, class_=kind)
+    return element("polyline", points=points(spots), class_=kind)
+
+
+def _sheet(frame: Frame, grid: Sequence[Markup], shapes: Sequence[Markup]) -> Markup:
+    ticks = [
+        joined((element("line", x1=frame.x(at), x2=frame.x(at), y1=TOP, y2=HIGH - BOTTOM, class_="grid"),
+                element("text", words, x=frame.x(at), y=HIGH - 8, text_anchor="middle", class_="axis")))
+        for at, words in frame.ticks
+    ]  # fmt: skip
+    return element(
+        "svg", element("title", frame.title), joined(grid), joined(ticks), joined(shapes),
+        view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}", class_="curves", role="img",
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""Writing SVG: elements as text that can do no harm, axes with round numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from markupsafe import Markup, escape
+
+
+def element(name: str, *inside: str | Markup, **attributes: str | float) -> Markup:
+    """Write an element; texts are escaped, numbers get two decimals, names are spelt as SVG does."""
+    spelt = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio", "text_anchor": "text-anchor"}
+    written = [
+        Markup(' {}="{}"').format(
+            spelt.get(key, key).replace("_", "-") if key not in spelt else spelt[key], short(value)
+        )
+        for key, value in attributes.items()
+    ]
+    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(written), joined(inside))
+
+
+def joined(parts: Iterable[str | Markup]) -> Markup:
+    """Put parts together; plain texts are escaped."""
+    return Markup("").join(escape(part) for part in parts)
+
+
+def short(value: str | float) -> str:
+    """Write a number short."""
+    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def points(line: Iterable[tuple[float, float]]) -> str:
+    """Write the points of a line."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
+
+
+def round_steps(most: float, steps: int = 4) -> list[float]:
+    """Return round numbers from nought to what covers ``most``, about so many steps apart."""
+    if not most > 0 or not math.isfinite(most):
+        return [0.0, 1.0]
+    raw = most / steps
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999)
+    return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]

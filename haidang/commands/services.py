@@ -1,0 +1,265 @@
+"""``haidang probe KIND`` for services: one command for each probe of `probes.kinds`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from haidang.clock import SystemClock
+from haidang.commands.common import JsonOption, fail
+from haidang.commands.observations import run, show
+from probes.attempt import Settings
+from probes.certificates import WARN_DAYS
+from probes.http import EXPECTED as HTTP_EXPECTED
+from probes.http import HttpSettings
+from probes.kinds import probe
+from probes.ldap import LdapSettings
+from probes.mail import MailSettings
+from probes.ntp import NtpSettings
+from probes.rtsp import RtspSettings
+from probes.sip import EXPECTED as SIP_EXPECTED
+from probes.sip import SipSettings
+from probes.ssh import SshSettings
+from probes.tcp import TcpSettings
+from probes.tls import TlsSettings
+
+Target = Annotated[str, typer.Argument(help="Address or host name.", show_default=False)]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="0: the protocol's own.")]
+Timeout = Annotated[float, typer.Option(min=0.05, max=300, help="Seconds for everything together.")]
+Dscp = Annotated[int, typer.Option(min=0, max=63, help="Differentiated services code point of what is sent.")]
+ServerName = Annotated[str, typer.Option(help="Whom the certificate must be for, and SNI; default: the target.")]
+Verify = Annotated[bool, typer.Option(help="Whether the certificate must be the right one.")]
+Trust = Annotated[str, typer.Option(metavar="FILE", help="Authorities to trust instead of this machine's (PEM).")]
+Certificate = Annotated[str, typer.Option(metavar="FILE", help="A certificate to show to the server (PEM).")]
+Key = Annotated[str, typer.Option(metavar="FILE", help="The key of that certificate (PEM).")]
+WarnDays = Annotated[float, typer.Option(min=0, max=3650, help="Warn when a certificate expires sooner.")]
+
+
+def _do(kind: str, target: str, settings: Settings, *, as_json: bool) -> None:
+    if not target.strip() or "/" in target or any(map(str.isspace, target)):
+        fail(f"{target} is not the address or the name of a host")
+    show(run(probe(kind, SystemClock(), target, target, settings)), as_json=as_json)
+
+
+def tcp(
+    target: Target,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="TCP port.", show_default=False)],
+    send: Annotated[str, typer.Option(help="Say this after connecting; \\r and \\n may be written so.")] = "",
+    expect: Annotated[str, typer.Option(help="This must be in the answer.")] = "",
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Connect to a TCP port."""
+    settings = TcpSettings(port=port, timeout_s=timeout, dscp=dscp, send=send, expect=expect)
+    _do("tcp", target, settings, as_json=as_json)
+
+
+def tls(
+    target: Target,
+    port: Port = 0,
+    starttls: Annotated[str, typer.Option(help="Begin in clear: smtp, imap, ldap or postgres.")] = "",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    certificate: Certificate = "",
+    key: Key = "",
+    warn_days: WarnDays = WARN_DAYS,
+    weak_versions: Annotated[bool, typer.Option("--weak-versions", help="Also try TLS 1.0 and 1.1.")] = False,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Shake hands for TLS and look at the certificates."""
+    settings = TlsSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        certificate=certificate, key=key, warn_days=warn_days, starttls=starttls, weak_versions=weak_versions,
+    )  # fmt: skip
+    _do("tls", target, settings, as_json=as_json)
+
+
+def http(
+    url: Annotated[str, typer.Argument(help="Of the page: http://HOST/PATH or https://HOST/PATH.", show_default=False)],
+    method: Annotated[str, typer.Option(help="GET, HEAD or POST.")] = "GET",
+    header: Annotated[list[str] | None, typer.Option(help="A further header, NAME: VALUE; may be repeated.")] = None,
+    body: Annotated[str, typer.Option(help="To send with POST.")] = "",
+    status: Annotated[str, typer.Option(help="Expected codes: 200-299,401.")] = HTTP_EXPECTED,
+    contains: Annotated[str, typer.Option(help="Text that must be in the page's first MiB.")] = "",
+    lacks: Annotated[str, typer.Option(help="Text that must not be there.")] = "",
+    json: Annotated[str, typer.Option("--json-path", help="A place in a JSON page: nodes[0].state, and")] = "",
+    equals: Annotated[str, typer.Option(help="what must be there.")] = "",
+    redirects: Annotated[int, typer.Option(min=0, max=20, help="How many to follow.")] = 5,
+    address: Annotated[str, typer.Option(help="Connect to this address instead of the host's own.")] = "",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    certificate: Certificate = "",
+    key: Key = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a page, with the times of name, connection, TLS, first byte and the rest."""
+    headers = dict(_header(one) for one in header or ())
+    url = url if "://" in url else f"http://{url}"
+    settings = HttpSettings(
+        timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust, certificate=certificate,
+        key=key, warn_days=warn_days, url=url, method=method.upper(), headers=headers, body=body, status=status,
+        contains=contains, lacks=lacks, json=json, equals=equals, redirects=redirects,
+    )  # fmt: skip
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    if not host:
+        fail(f"{url} is not the address of a page: write http://HOST/PATH or https://HOST/PATH")
+    show(run(probe("http", SystemClock(), url, host, settings, address=address)), as_json=as_json)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        fail(f"{text} is no header: write 'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def ntp(
+    target: Target,
+    port: Port = 0,
+    max_offset: Annotated[float, typer.Option(min=0, help="Warn when its time is so many seconds off.")] = 1.0,
+    max_stratum: Annotated[int, typer.Option(min=1, max=15, help="Warn above this stratum.")] = 15,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a time server: offset, stratum, whether it is synchronized."""
+    settings = NtpSettings(port=port, timeout_s=timeout, dscp=dscp, max_offset_s=max_offset, max_stratum=max_stratum)
+    _do("ntp", target, settings, as_json=as_json)
+
+
+Security = Annotated[
+    str,
+    typer.Option(help="none; offered: STARTTLS where offered, unchecked; starttls: it must; tls: from the first byte."),
+]
+
+
+def smtp(
+    target: Target,
+    port: Port = 0,
+    security: Security = "none",
+    hello: Annotated[str, typer.Option(help="The name we give ourselves.")] = "monitor.invalid",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak to a mail server up to where a letter would begin."""
+    settings = MailSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, security=security, hello=hello,
+    )  # fmt: skip
+    _do("smtp", target, settings, as_json=as_json)
+
+
+def imap(
+    target: Target,
+    port: Port = 0,
+    security: Security = "none",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak to a mailbox server up to where a password would follow."""
+    settings = MailSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, security=security,
+    )  # fmt: skip
+    _do("imap", target, settings, as_json=as_json)
+
+
+def ldap(
+    target: Target,
+    port: Port = 0,
+    security: Annotated[str, typer.Option(help="none, starttls or tls.")] = "none",
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="An anonymous bind must be taken.")] = False,
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Bind to a directory without a name."""
+    settings = LdapSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, security=security, anonymous=anonymous,
+    )  # fmt: skip
+    _do("ldap", target, settings, as_json=as_json)
+
+
+def ssh(
+    target: Target,
+    port: Port = 0,
+    expect: Annotated[str, typer.Option(help="This must be in its identification.")] = "",
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the identification of an SSH server."""
+    _do("ssh", target, SshSettings(port=port, timeout_s=timeout, dscp=dscp, expect=expect), as_json=as_json)
+
+
+def sip(
+    target: Target,
+    port: Port = 0,
+    transport: Annotated[str, typer.Option(help="udp, tcp or tls.")] = "udp",
+    user: Annotated[str, typer.Option(help="Whose address is asked for; default: the device itself.")] = "",
+    status: Annotated[str, typer.Option(help="Answers that are UP.")] = SIP_EXPECTED,
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Send OPTIONS to a conference room, a gateway or a proxy."""
+    settings = SipSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, transport=transport, user=user, status=status,
+    )  # fmt: skip
+    _do("sip", target, settings, as_json=as_json)
+
+
+def rtsp(
+    target: Target,
+    port: Port = 0,
+    path: Annotated[str, typer.Option(help="Of the stream, with its query; default: OPTIONS alone.")] = "",
+    user: Annotated[str, typer.Option(help="Who may see it; the password in $HAIDANG_PASSWORD.")] = "",
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a camera for its stream's description."""
+    password = os.environ.get("HAIDANG_PASSWORD", "")
+    settings = RtspSettings(port=port, timeout_s=timeout, dscp=dscp, path=path, username=user, password=password)
+    _do("rtsp", target, settings, as_json=as_json)
+
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "tcp": tcp, "tls": tls, "http": http, "ntp": ntp, "smtp": smtp, "imap": imap, "ldap": ldap, "ssh": ssh,
+    "sip": sip, "rtsp": rtsp,
+}  # fmt: skip

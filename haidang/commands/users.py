@@ -1,0 +1,68 @@
+"""Commands about who may use the pages. The running daemon writes; these ask it to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from haidang.commands.common import ConfigOption, JsonOption, print_json, print_table, read_config
+from haidang.commands.requests import request
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may use the built-in pages, and programs.")
+
+
+@app.command()
+def link(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Of the user; whoever is first may choose one.")] = "",
+    role: Annotated[
+        Literal["viewer", "operator", "admin"] | None,
+        typer.Option(
+            help="viewer looks, operator acknowledges and plans, admin sees users; default: as it is, or viewer."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a link that works once, within a day: it adds a user, or lets one choose another password."""
+    answer = request(read_config(config), "user.link", name=name, role=role or "")
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(answer["link"])
+    if not answer["served"]:
+        typer.echo("the pages are not served now: put their address before the path", err=True)
+
+
+@app.command("list")
+def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show who can sign in."""
+    found = request(read_config(config), "user.list")["users"]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("name", "role"), ((one["name"], one["role"]) for one in found))
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    token: Annotated[bool, typer.Option("--token", help="A program's token of that name instead of a user.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take access away, at once."""
+    request(read_config(config), "user.remove", name=name, token=token)
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the program; an earlier token of it ends.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a token with which a program may read /api/v1."""
+    answer = request(read_config(config), "user.token", name=name, role="viewer")
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(answer["token"])

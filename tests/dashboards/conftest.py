@@ -1,0 +1,96 @@
+"""A real daemon with pages, and somebody who is signed in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.answerer import Answerer
+from tests.support.daemon import Daemon, ask, until
+
+HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
+PASSWORD = "một câu dài dễ nhớ"
+
+
+@dataclass
+class Site:
+    """A daemon that serves pages."""
+
+    base: str
+    link: str
+    config: Path
+    daemon: Daemon
+    server: Answerer
+
+
+def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0"}') -> Path:
+    path = folder / "haidang.yaml"
+    hostile = HOSTILE.replace('"', '\\"')
+    path.write_text(
+        f"""\
+haidang: 1
+data_dir: ./data
+logging: {{format: json}}
+web: {web}
+confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s}}
+systems:
+  - {{id: wan, name: {{vi: Mạng WAN, en: WAN}}, objective: 99.9}}
+sites:
+  - {{id: centre, name: "{hostile}", level: province, latitude: 21.2, longitude: 106.1, address: "{hostile}"}}
+  - {{id: hub, name: Lục Ngạn, level: district, parent: centre, latitude: 21.3, longitude: 106.5}}
+circuits:
+  - {{id: line, name: "{hostile}", carrier: "{hostile}", contract: "{hostile}", a: centre, b: hub, mbps: 9}}
+targets:
+  - {{id: loop, name: "{hostile}", address: 127.0.0.1, site: centre, system: wan, notes: "{hostile}", circuit: line}}
+  - id: names
+    name: {{vi: Máy chủ tên miền, en: Name server}}
+    address: 127.0.0.1
+    site: hub
+    system: wan
+    probes: [dns]
+    dns: {{port: {port}, cadence: 1s, timeout: 500ms}}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("web")
+    server = Answerer()
+    config = write(folder, server.port)
+    with Daemon(config) as daemon:
+        base = daemon.wait_for("pages are served")["address"]
+        link = daemon.wait_for(
+            "nobody can sign in yet: open this link once, within a day, and choose a name and a password"
+        )["link"]
+        until(
+            lambda: all(one["state"] == "up" for one in ask(config, "status")["targets"] if one["target"] == "names"),
+            20,
+            "the name server is up",
+        )
+        yield Site(base, link, config, daemon, server)
+        assert daemon.end() == 0
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def browser(site: Site) -> Iterator[httpx2.Client]:
+    """Somebody who is signed in as an administrator, by the link of the first run."""
+    with httpx2.Client(base_url=site.base, headers={"origin": site.base}) as client:
+        done = client.post(site.link, data={"name": "an", "password": PASSWORD, "again": PASSWORD})
+        assert done.status_code == 303
+        yield client
+
+
+def form_of(client: httpx2.Client, path: str) -> str:
+    """Return what a form of a page has to send along."""
+    found = re.search(r'name="form" value="([^"]+)"', client.get(path).text)
+    assert found
+    return found[1]

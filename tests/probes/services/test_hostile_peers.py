@@ -1,0 +1,185 @@
+"""Every probe over TCP against peers that do everything wrong: the right verdict and reason, and the deadline kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from dataclasses import replace
+
+import pytest
+
+from haidang.clock import SystemClock
+from haidang.model import Observation, Status
+from probes.attempt import FAULT, Settings
+from probes.http import HttpSettings
+from probes.kinds import PROBES, probe
+from probes.ldap import LdapSettings
+from probes.mail import MailSettings
+from probes.rtsp import RtspSettings
+from probes.sip import SipSettings
+from probes.ssh import SshSettings
+from probes.tcp import TcpSettings
+from probes.tls import TlsSettings
+from tests.support.peers import HOST, dripping, endless, free_port, peer, resetting, saying, silent
+
+CLOCK = SystemClock()
+OVER_TCP: dict[str, tuple[str, Settings]] = {
+    "tcp": ("tcp", TcpSettings(expect="ready")),
+    "tls": ("tls", TlsSettings()),
+    "tls-smtp": ("tls", TlsSettings(starttls="smtp")),
+    "tls-imap": ("tls", TlsSettings(starttls="imap")),
+    "tls-ldap": ("tls", TlsSettings(starttls="ldap")),
+    "tls-postgres": ("tls", TlsSettings(starttls="postgres")),
+    "http": ("http", HttpSettings()),
+    "https": ("http", HttpSettings(url="https://127.0.0.1/")),
+    "smtp": ("smtp", MailSettings()),
+    "imap": ("imap", MailSettings()),
+    "ldap": ("ldap", LdapSettings()),
+    "ssh": ("ssh", SshSettings()),
+    "sip": ("sip", SipSettings(transport="tcp")),
+    "rtsp": ("rtsp", RtspSettings(path="/live")),
+}
+EVERY = pytest.mark.parametrize("which", OVER_TCP)
+
+
+async def seen(which: str, port: int, timeout_s: float = 0.15) -> Observation:
+    """Probe a port of loopback."""
+    kind, settings = OVER_TCP[which]
+    settings = replace(settings, port=port, timeout_s=timeout_s)
+    if isinstance(settings, HttpSettings) and "://" in settings.url:
+        settings = replace(settings, url=f"https://127.0.0.1:{port}/")
+    found = await probe(kind, CLOCK, "peer", HOST, settings)
+    assert FAULT not in found.reason
+    return found
+
+
+@EVERY
+async def test_a_port_where_nobody_listens_is_down_at_once(which: str) -> None:
+    found = await seen(which, free_port())
+    assert found.status is Status.DOWN
+    assert "connection refused while connecting" in found.reason
+    assert [sample.ok for sample in found.samples] == [False]
+
+
+@EVERY
+async def test_a_silent_peer_is_down_when_the_deadline_passes(which: str) -> None:
+    async with peer(silent) as port:
+        found = await seen(which, port)
+    assert found.status is Status.DOWN
+    assert found.reason.startswith("no answer within 0.15 s, while ")
+    assert found.duration_ms >= 149
+
+
+@EVERY
+async def test_a_peer_that_drips_is_cut_off_by_the_deadline(which: str) -> None:
+    async with peer(dripping(b"2 ")) as port:
+        found = await seen(which, port)
+    assert found.status is Status.DOWN
+    assert found.reason
+
+
+@EVERY
+async def test_a_reset_is_told_as_one(which: str) -> None:
+    async with peer(resetting) as port:
+        found = await seen(which, port)
+    assert found.status is Status.DOWN
+    assert "reset" in found.reason or "closed the connection" in found.reason
+
+
+@EVERY
+async def test_a_peer_that_hangs_up_is_down(which: str) -> None:
+    async with peer(saying()) as port:
+        found = await seen(which, port)
+    assert found.status is Status.DOWN
+    assert "closed the connection" in found.reason or "reset" in found.reason
+
+
+@EVERY
+@pytest.mark.parametrize("data", [b"\0\xff\x1b[31m", b"\r\n", b"0\x82\xff\xff", b"220-more\r\n", b"* x\r\n", b"a"])
+async def test_a_peer_that_never_stops_is_cut_off(which: str, data: bytes) -> None:
+    async with peer(endless(data)) as port:
+        found = await seen(which, port, 2.0)
+    assert found.status is Status.DOWN
+    assert found.reason
+    assert found.reason.isprintable()
+    assert len(found.reason) < 300
+
+
+@EVERY
+async def test_random_bytes_are_no_answer_and_no_crash(which: str) -> None:
+    for _ in range(5):
+        async with peer(saying(os.urandom(300), ask=False)) as port:
+            found = await seen(which, port)
+        assert found.status is Status.DOWN
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("ssh", b"220 mail ESMTP\r\n"), ("smtp", b"SSH-2.0-OpenSSH_9\r\n"), ("imap", b"220 mail ESMTP\r\n"),
+        ("http", b"SSH-2.0-OpenSSH_9\r\n"), ("tls", b"HTTP/1.1 400 Bad Request\r\n\r\n"), ("ldap", b"+OK POP3\r\n"),
+        ("sip", b"HTTP/1.1 200 OK\r\n\r\n"), ("rtsp", b"SIP/2.0 200 OK\r\n\r\n"), ("tls-smtp", b"* OK IMAP4\r\n"),
+    ],
+)  # fmt: skip
+async def test_another_protocol_is_told_apart(which: str, said: bytes) -> None:
+    async with peer(saying(said, ask=False)) as port:
+        found = await seen(which, port)
+    assert found.status is Status.DOWN
+    assert any(word in found.reason for word in ("not", "none of", "no TLS", "closed")), found.reason
+
+
+@pytest.mark.alone
+@EVERY
+async def test_the_deadline_is_kept_to_50_ms_whatever_the_peer_does(which: str) -> None:
+    for talk in (silent, dripping(b"2"), dripping(b"220-x\r\n", 0.001), endless(b"\xff" * 1000)):
+        async with peer(talk) as port:
+            began = time.perf_counter()
+            await seen(which, port, 0.25)
+            assert time.perf_counter() - began < 0.3
+
+
+async def test_a_probe_that_cannot_be_made_is_unknown_and_says_why() -> None:
+    found = await probe("tls", CLOCK, "x", HOST, TlsSettings(port=free_port(), trust="/nowhere/ca.pem"))
+    assert found.status is Status.DOWN  # nobody listens: that is found out first
+    with socket.create_server((HOST, 0)) as server:
+        settings = TlsSettings(port=server.getsockname()[1], trust="/nowhere/ca.pem")
+        found = await probe("tls", CLOCK, "x", HOST, settings)
+    assert (found.status, found.samples) == (Status.UNKNOWN, ())
+    assert found.reason == "/nowhere/ca.pem cannot be read: no such file or directory"
+
+
+async def test_a_name_that_is_none_is_down_and_a_phase_of_its_own() -> None:
+    found = await probe("ssh", CLOCK, "x", "no-such-host.invalid", SshSettings(timeout_s=5))
+    assert found.status in (Status.DOWN, Status.UNKNOWN)  # unknown where no resolver answers
+    assert "no-such-host.invalid" in found.reason
+
+
+async def test_ipv6_is_probed_as_well() -> None:
+    async with peer(saying(b"SSH-2.0-OpenSSH_9\r\n", ask=False), host="::1") as port:
+        found = await probe("ssh", CLOCK, "x", "::1", SshSettings(port=port))
+    assert found.status is Status.UP, found.reason
+    assert found.fields["banner"] == "SSH-2.0-OpenSSH_9"
+
+
+async def test_the_code_point_is_on_the_connection_from_its_first_packet_on() -> None:
+    marked: list[int] = []
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-x\r\n")
+
+    class Marking(socket.socket):
+        def connect(self, address: object) -> None:
+            marked.append(self.getsockopt(socket.IPPROTO_IP, socket.IP_TOS))
+            super().connect(address)  # type: ignore[arg-type]
+
+    async with peer(talk) as port:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("probes.stream.socket.socket", Marking)
+            await probe("ssh", CLOCK, "x", HOST, SshSettings(port=port, dscp=46))
+    assert marked[:1] == [46 << 2]
+
+
+def test_every_probe_over_tcp_is_tried_here() -> None:
+    assert {kind for kind, _ in OVER_TCP.values()} == PROBES.keys() - {"ntp"}

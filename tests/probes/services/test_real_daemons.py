@@ -1,0 +1,107 @@
+"""SSH, LDAP, time and mailbox servers of Debian, started by the test on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from haidang.clock import SystemClock
+from haidang.model import Observation, Status
+from probes.attempt import FAULT, Settings
+from probes.kinds import probe
+from probes.ldap import LdapSettings
+from probes.ntp import NtpSettings
+from probes.ssh import SshSettings
+from probes.tls import TlsSettings
+from tests.support.certificates import Authority
+from tests.support.parts import require
+from tests.support.peers import HOST, free_port, program
+
+
+async def ask(kind: str, settings: Settings) -> Observation:
+    found = await probe(kind, SystemClock(), "real", HOST, settings)
+    assert FAULT not in found.reason
+    return found
+
+
+@pytest.fixture
+def host_key(tmp_path: Path) -> Path:
+    keygen = require("ssh-keygen", "openssh-client")
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    return tmp_path / "key"
+
+
+async def test_openssh_says_who_it_is(tmp_path: Path, host_key: Path) -> None:
+    sshd = require("sshd", "openssh-server")
+    port = free_port()
+    options = ["-o", f"ListenAddress={HOST}:{port}", "-o", "PidFile=none", "-o", "UsePAM=no"]
+    with program([sshd, "-D", "-e", "-f", "/dev/null", "-h", str(host_key), *options], port, folder=tmp_path):
+        seen = await ask("ssh", SshSettings(port=port, expect="OpenSSH"))
+        assert seen.status is Status.UP, seen.reason
+        assert str(seen.fields["banner"]).startswith("SSH-2.0-OpenSSH_")
+        assert (await ask("ssh", SshSettings(port=port, expect="Cisco"))).status is Status.DOWN
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    certificate = Authority(tmp_path).issue("ldap.pem", HOST)
+    (tmp_path / "db").mkdir()
+    return (
+        "include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n"
+        f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {certificate}\n"
+        f'database mdb\nsuffix "dc=test"\ndirectory {tmp_path}/db\n'
+    )
+
+
+async def test_openldap_is_bound_to_in_clear_and_over_tls(tmp_path: Path, directory: str) -> None:
+    slapd = require("slapd", "slapd")
+    (tmp_path / "slapd.conf").write_text(directory)
+    port, safe = free_port(), free_port()
+    command = [
+        slapd,
+        "-d",
+        "0",
+        "-f",
+        str(tmp_path / "slapd.conf"),
+        "-h",
+        f"ldap://{HOST}:{port} ldaps://{HOST}:{safe}",
+    ]
+    with program(command, port, folder=tmp_path):
+        trust = str(tmp_path / "authority.pem")
+        plain = LdapSettings(port=port, anonymous=True, trust=trust)
+        for settings in (plain, replace(plain, security="starttls"), replace(plain, port=safe, security="tls")):
+            seen = await ask("ldap", settings)
+            assert (seen.status, seen.reason, seen.fields["result_code"]) == (Status.UP, "", 0)
+        seen = await ask("tls", TlsSettings(port=port, starttls="ldap", trust=trust))
+        assert (seen.status, seen.fields["subject"]) == (Status.UP, HOST)
+    (tmp_path / "slapd.conf").write_text(f"disallow bind_anon\n{directory}")
+    with program(command, port, folder=tmp_path):
+        assert (await ask("ldap", replace(plain, anonymous=False))).status is Status.UP
+        seen = await ask("ldap", plain)
+        assert seen.status is Status.DOWN
+        assert seen.reason.startswith("it refuses an anonymous bind: code 48")
+
+
+async def test_chrony_gives_the_time_of_this_machine(tmp_path: Path) -> None:
+    chronyd = require("chronyd", "chrony")
+    port = free_port()
+    lines = (
+        f"port {port}", f"bindaddress {HOST}", "allow", "local stratum 5", "cmdport 0", "bindcmdaddress /",
+        f"pidfile {tmp_path}/pid", "",
+    )  # fmt: skip
+    (tmp_path / "chrony.conf").write_text("\n".join(lines))
+    command = [chronyd, "-d", "-x", "-u", "root", "-f", str(tmp_path / "chrony.conf")]
+    with program(command, port, udp=True, folder=tmp_path):
+        async with asyncio.timeout(10):
+            while (  # noqa: ASYNC110 what is waited for happens in another program
+                seen := await ask("ntp", NtpSettings(port=port, timeout_s=1))
+            ).status is Status.DOWN:
+                await asyncio.sleep(0.05)  # it does not listen yet, or has no time yet
+    assert (seen.status, seen.reason) == (Status.UP, "")
+    assert seen.fields["stratum"] == 5
+    assert abs(float(seen.fields["offset_ms"])) < 50

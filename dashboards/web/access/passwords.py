@@ -8,7 +8,7 @@ from collections.abc import Callable
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from collectors.threads import in_thread
+from probes.threads import in_thread
 
 SHORTEST, LONGEST = 10, 200
 MOST_WAITING = 8

@@ -20,9 +20,9 @@ from availability.periods import month_at
 from availability.promises import Promise
 from availability.spans import Spans
 from availability.timeline import added_up
-from collectors.threads import in_thread
 from config import Configuration
 from haidang.clock import Clock
+from probes.threads import in_thread
 from storage.database import open_reader
 
 T = TypeVar("T")

@@ -21,8 +21,13 @@ from availability.objectives import Figures
 
 NAMES_SHOWN = 5
 _LINES_SHOWN = 12
-_BEGINS = frozenset({Step.OPENED, Step.FLAPPING, Step.STEADY, Step.REOPENED, Step.GROWN, Step.STILL, Step.SPLIT})
+_LISTED = 200
+_BEGINS = frozenset(
+    {Step.OPENED, Step.FLAPPING, Step.STEADY, Step.REOPENED, Step.GROWN, Step.STILL, Step.SPLIT, Step.ESCALATED}
+)
 """Steps after which somebody has to do something."""
+ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.FLAPPED})
+"""Steps after which there is nothing to acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Situation:
         affected: names of what cannot be reached meanwhile, in the reader's language; the first of them suffice.
         figures: of the month up to now; ``None`` when nobody has any.
         count: how many are affected, when more than are named.
+        link: where the reader acknowledges; empty: nowhere.
     """
 
     incident: Incident
@@ -44,6 +50,7 @@ class Situation:
     affected: Sequence[str] = ()
     figures: Figures | None = None
     count: int = 0
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class Letter:
     subject: str
     title: str
     since: str
+    link_title: str
+    link: str
     facts: tuple[tuple[str, str], ...]
     month_title: str
     month: tuple[str, ...]
@@ -91,6 +100,18 @@ class Writer:
         return Rendered(clean(letter.subject, 200), self._text.render(gaps), self._html.render(gaps))
 
 
+def digest(words: Catalogue, situations: Sequence[Situation]) -> Rendered:
+    """Write a list of what was not urgent: a line for each step, in the order they happened."""
+    gaps = {"product": words.say("product"), "count": len(situations)}
+    lines = [
+        f"{words.minute(one.now_ns)} {clean(compose(words, one).subject, 200)}" for one in situations[:_LISTED]
+    ]  # fmt: skip
+    if len(situations) > _LISTED:
+        lines.append(words.say("digest.more", rest=len(situations) - _LISTED))
+    text = "\n".join([words.say("digest.title", **gaps), "", *lines, "", "-- ", words.say("product"), ""])
+    return Rendered(clean(words.say("digest.subject", **gaps), 200), text, "")
+
+
 def compose(words: Catalogue, situation: Situation) -> Letter:
     """Choose the words of a message."""
     incident, step = situation.incident, situation.step
@@ -111,6 +132,8 @@ def compose(words: Catalogue, situation: Situation) -> Letter:
         subject=words.say(f"subject.{step}", **gaps),
         title=words.say(f"title.{step}", **gaps),
         since=_since(words, situation, gaps),
+        link_title=words.say("acknowledge") if situation.link else "",
+        link=situation.link,
         facts=_facts(words, situation),
         month_title=words.say("month.title", month=words.month(situation.now_ns)),
         month=_month(words, situation),

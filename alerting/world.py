@@ -41,9 +41,18 @@ class Step(StrEnum):
     """It lasts; nobody has acknowledged it, or the time for that is over."""
     SPLIT = "split"
     """What it went on in is over, and this lasts."""
+    ESCALATED = "escalated"
+    """It lasts and nobody has acknowledged it: the next ones are told."""
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""
+    DIGEST = "digest"
+    """A list of what was not urgent."""
+    DRILL = "drill"
+    """The daily proof that messages arrive, to be acknowledged."""
+    MISSED = "missed"
+    """A drill was not acknowledged."""
+    TEST = "test"
     REPORT = "report"
     """A month's report: of no incident, with files attached."""
 
@@ -90,12 +99,14 @@ class Recipient:
         address: where the channel delivers to.
         language: ``vi`` or ``en``.
         channel: the channel's name, e.g. ``mail``.
+        ways: channels and addresses to take instead when this one does not deliver, in order.
     """
 
     contact: str
     address: str
     language: str = "vi"
     channel: str = "mail"
+    ways: tuple[tuple[str, str], ...] = ()
 
 
 class World(Protocol):

@@ -68,11 +68,12 @@ _REFERENCES: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("circuit",), "circuits"),
         (("target",), "targets"),
     ),
+    "rotas": ((("layers", "people"), "contacts"),),
     "risks": ((("targets",), "targets"), (("sites",), "sites"), (("circuits",), "circuits")),
 }
 _ONE = {
     "sites": "site", "systems": "system", "circuits": "circuit", "targets": "target", "contacts": "contact",
-    "credentials": "credential", "objectives": "objective", "risks": "risk",
+    "credentials": "credential", "objectives": "objective", "risks": "risk", "rotas": "rota",
 }  # fmt: skip
 
 
@@ -95,20 +96,33 @@ def dangling(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
         known[item.kind].add(item.id)
     for item in items:
         for keys, kind in _REFERENCES.get(item.kind, ()):
-            for place, name in _names(item.raw, keys):
+            for place, name in references(item.raw, keys):
                 if name not in known[kind]:
                     yield item.error(
                         place, f"there is no {_ONE[kind]} {quoted(name)}", hints.nearest(name, known[kind])
                     )
 
 
-def _names(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], str]]:
-    value: Value = raw
+def references(raw: Tree, keys: Sequence[str]) -> Iterator[tuple[list[str | int], str]]:
+    """Yield every text at a key, each with its place; on the way lists are gone through item by item."""
+    found: list[tuple[list[str | int], Value]] = [([], raw)]
     for key in keys:
-        value = value.get(key) if isinstance(value, Tree) else None
-    for index, name in enumerate(value if isinstance(value, List) else [value]):
-        if isinstance(name, str) and name and not isinstance(name, Refused):
-            yield ([*keys, index] if isinstance(value, List) else [*keys]), name
+        found = [
+            ([*place, *index, key], one.get(key))
+            for place, value in found for index, one in _each(value) if isinstance(one, Tree)
+        ]  # fmt: skip
+    for place, value in found:
+        for index, name in _each(value):
+            if isinstance(name, str) and name and not isinstance(name, Refused):
+                yield [*place, *index], name
+
+
+def _each(value: Value) -> Iterator[tuple[list[str | int], Value]]:
+    if isinstance(value, List):
+        for index, one in enumerate(value):
+            yield [index], one
+    else:
+        yield [], value
 
 
 def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
@@ -120,7 +134,7 @@ def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     }
     folded = {name.casefold() for name in carriers}
     for item in items:
-        for place, name in _names(item.raw, ("carrier",)) if item.kind == "objectives" else ():
+        for place, name in references(item.raw, ("carrier",)) if item.kind == "objectives" else ():
             if name.casefold() not in folded:
                 yield item.error(place, f"no circuit has the carrier {quoted(name)}", hints.nearest(name, carriers))
 
@@ -128,7 +142,7 @@ def objectives(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
 def circles(items: Sequence[Item], kind: str, *keys: str) -> Iterator[ConfigError]:
     """Find items that are above themselves. Each circle is told once, at the reference that closes it."""
     nodes = {item.id: item for item in reversed(items) if item.kind == kind}
-    above = {name: [found for key in keys for found in _names(item.raw, (key,))] for name, item in nodes.items()}
+    above = {name: [found for key in keys for found in references(item.raw, (key,))] for name, item in nodes.items()}
     done: set[str] = set()
     for start in reversed(nodes):
         if start in done:
@@ -204,37 +218,12 @@ def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Addre
         return None
 
 
-def alerting(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
-    """Find people who are to be told and cannot be."""
-    section = source.root.get("alerting")
-    has_mail = isinstance(section, Tree) and section.get("mail") is not None
-    contacts = {item.id: item for item in items if item.kind == "contacts"}
-    for place, name in _names(source.root, ("alerting", "to")):
-        if name not in contacts:
-            yield source.error(place, f"there is no contact {quoted(name)}", hints.nearest(name, contacts))
-        elif _has_no_mailbox(contacts[name]):
-            yield source.error(place, f"the contact {quoted(name)} has no email")
-        if not has_mail:
-            message = "nobody can be told: no way is configured; add alerting.mail with from and servers"
-            yield source.error(["alerting", "to"], message)
-            has_mail = True
-    for item in items:
-        for place, name in _names(item.raw, ("notify",)) if item.kind == "targets" else ():
-            if name in contacts and _has_no_mailbox(contacts[name]):
-                yield item.error(place, f"the contact {quoted(name)} has no email")
-            if not has_mail:
-                yield item.error(
-                    place, "nobody can be told: no way is configured; add alerting.mail with from and servers"
-                )
-                has_mail = True
-
-
 def reports(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     """Find readers of the report who cannot get it."""
     section = source.root.get("alerting")
     has_mail = isinstance(section, Tree) and section.get("mail") is not None
     contacts = {item.id: item for item in items if item.kind == "contacts"}
-    for place, name in _names(source.root, ("reports", "to")):
+    for place, name in references(source.root, ("reports", "to")):
         if name not in contacts:
             yield source.error(place, f"there is no contact {quoted(name)}", hints.nearest(name, contacts))
         elif _has_no_mailbox(contacts[name]):
@@ -250,7 +239,7 @@ def _has_no_mailbox(item: Item) -> bool:
 def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     """Find credentials for traps that are not there, or have no key to check anything with."""
     credentials = {item.id: item for item in items if item.kind == "credentials"}
-    for place, name in _names(source.root, ("receivers", "traps", "credentials")):
+    for place, name in references(source.root, ("receivers", "traps", "credentials")):
         if name not in credentials:
             yield source.error(place, f"there is no credential {quoted(name)}", hints.nearest(name, credentials))
         elif credentials[name].raw.get("version") != "3":

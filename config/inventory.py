@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
+from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.services import SERVICES, RtspService, Service
@@ -102,6 +103,7 @@ class Inventory:
     systems: Mapping[str, System]
     circuits: Mapping[str, Circuit]
     contacts: Mapping[str, Contact]
+    rotas: Mapping[str, Rota]
     objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
@@ -153,6 +155,10 @@ class Configuration:
             found["storage.influxdb.password"] = self.storage.influxdb.password
         for server in self.alerting.mail.servers if self.alerting.mail else ():
             found[f"alerting.mail.servers {server.host}:{server.port} password"] = server.password
+        for webhook in self.alerting.webhooks:
+            found[f"alerting.webhooks {webhook.id} secret"] = webhook.secret
+        for service in self.alerting.services:
+            found[f"alerting.services {service.id} url"] = service.url
         accesses = [target.credential for target in self.inventory.targets.values()]
         for access in (*accesses, *self.trap_credentials):
             if access is not None:
@@ -176,6 +182,7 @@ class Things:
     circuits: Mapping[str, Circuit]
     targets: Mapping[str, WrittenTarget]
     contacts: Mapping[str, Contact]
+    rotas: Mapping[str, Rota]
     objectives: Mapping[str, Objective]
     risks: Mapping[str, Risk]
 
@@ -192,7 +199,8 @@ def resolve(things: Things, probing: Probing, confirmation: Confirmations) -> In
         for name, target in things.targets.items()
     }
     return Inventory(
-        targets, things.sites, things.systems, things.circuits, things.contacts, things.objectives, things.risks
+        targets, things.sites, things.systems, things.circuits, things.contacts, things.rotas, things.objectives,
+        things.risks,
     )  # fmt: skip
 
 

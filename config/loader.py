@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from config import crosscheck, profile_files
+from config import crosscheck, crosscheck_alerting, profile_files
 from config.crosscheck import Item
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
@@ -17,6 +17,7 @@ from config.inventory import AnySection, Configuration, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
 from config.schema.objectives import Objective
+from config.schema.oncall import Rota
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
 from config.tree import List, Mapping, Refused
@@ -149,7 +150,7 @@ class _Loading:
         if self._files.complete:
             self._errors += crosscheck.dangling(self._items, self._hints)
             self._errors += crosscheck.objectives(self._items, self._hints)
-            self._errors += crosscheck.alerting(main, self._items, self._hints)
+            self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
             self._errors += crosscheck.reports(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
@@ -175,6 +176,7 @@ class _Loading:
             circuits=self._of(Circuit),
             targets=self._of(Target),
             contacts=self._of(Contact),
+            rotas=self._of(Rota),
             objectives=self._of(Objective),
             risks=self._of(Risk),
         )

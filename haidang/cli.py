@@ -40,6 +40,10 @@ COMMANDS = {
     "replay": "replay:replay_file",
     "user": "users:app",
     "report": "report:app",
+    "oncall": "oncall:app",
+    "silence": "alarms:silence",
+    "notify": "alarms:notify",
+    "audit": "alarms:audit",
     "lab": "lab:app",
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""

@@ -15,10 +15,6 @@ from pathlib import Path
 import structlog
 
 from alerting.channels.base import Channel
-from alerting.incidents import Incidents
-from alerting.notifier import Notifier
-from alerting.outbox import Outbox
-from alerting.sender import Sender
 from availability.dependencies import judge
 from availability.health import HealthEngine
 from collectors import load
@@ -32,23 +28,26 @@ from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
 from dashboards.web.house import Vitals
 from dashboards.web.web import Web, open_web
-from haidang import __version__, handling, logs, reporting
+from haidang import __version__, logs, reporting
+from haidang.alarm import Alarm
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.control import ControlServer
 from haidang.desk import Desk
 from haidang.evidence import Sources, Trace, followed
 from haidang.foretelling import rows_now
+from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
 from haidang.maintaining import Maintaining
 from haidang.measuring import own_figures
 from haidang.model import CheckId, Point, Transition
 from haidang.pipeline import Pipeline
 from haidang.selfwatch import EVERY_S, Figures
-from haidang.settings import channels, listening, mail_domain, receiver_settings, store_settings
+from haidang.settings import listening, receiver_settings, store_settings
 from haidang.telling import Telling
 from haidang.vitals import vitals
 from haidang.watching import Watching
+from haidang.ways import channels
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
 from probes.snmp import Library, SnmpEngine
@@ -149,8 +148,8 @@ class Daemon:
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._calendar.start()
+        self._alarm.started()
         snapshots.keep(self._database, described(self._configuration), self._clock.utc_ns())
-        self._outbox.try_now()
         gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
         self._forget(self._desk.others(gone))
         await self._listen()
@@ -172,6 +171,7 @@ class Daemon:
             self._keep("beat", lambda: self._every(beat_s, self._beat)),
             self._keep("names", self._names),
             self._keep("reload", self._reload_when_asked),
+            self._keep("heartbeat", self._heartbeat.run),
             self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
             self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
         ]
@@ -193,10 +193,11 @@ class Daemon:
         self._health = HealthEngine(judge, self._hurry)
         self._ledger = Ledger(database)
         self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
-        self._outbox = Outbox(database, clock, mail_domain(configuration))
-        notifier = Notifier(self._outbox, self._world, configuration.timezone)
-        self._incidents = Incidents(database, clock, self._world, notifier, handling.policy(configuration))
-        self._sender = Sender(self._outbox, clock, self._parts.channels(configuration))
+        self._alarm = Alarm(configuration, database, clock, self._world, self._parts.channels)
+        self._incidents, self._sender = self._alarm.incidents, self._alarm.sender
+        self._unwell = ""
+        self._heartbeat = Heartbeat(lambda: self._unwell)
+        self._heartbeat.settings = configuration.alerting.heartbeat
         self._store = self._parts.store(store_settings(configuration), clock)
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
@@ -205,7 +206,7 @@ class Daemon:
             configuration, database, clock, self._incidents, self._sender.wake,
             Sources(self._health.state, self._store, self._parts.trace and self._trace),
         )  # fmt: skip
-        verbs = self._maintaining.verbs() | self._desk.verbs()
+        verbs = self._alarm.verbs(self._maintaining.verbs() | self._desk.verbs(), self._maintaining.read)
         self._worst_late_ns, self._started_ns = 0, clock.utc_ns()
         self._web: Web | None = None
         if self._parts.web:
@@ -287,7 +288,7 @@ class Daemon:
             logger.error("the month's report was not made", month=month, reason=failed)
             return
         with self._database.transaction():
-            letters = reporting.mail(configuration, self._outbox, month, self._clock.utc_ns())
+            letters = reporting.mail(configuration, self._alarm.outbox, month, self._clock.utc_ns())
         self._sender.wake()
         logger.info("the month's report is made", month=month, letters=letters)
 
@@ -329,10 +330,9 @@ class Daemon:
         logs.configure(fresh.logging.format, fresh.logging.level)
         self._world.use(fresh)
         self._maintaining.use(fresh)
+        self._alarm.use(fresh)
+        self._heartbeat.settings = fresh.alerting.heartbeat
         self._desk.use(fresh)
-        self._sender.use(self._parts.channels(fresh))
-        self._outbox.domain = mail_domain(fresh) or self._outbox.domain
-        self._outbox.try_now()
         self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())
@@ -362,11 +362,13 @@ class Daemon:
     async def _tick(self) -> None:
         self._pipeline.tick()
         self._maintaining.tick()
+        self._alarm.tick()
         self._desk.tick()
 
     def _clock_stepped(self, before_ns: int, after_ns: int) -> None:
         try:
             self._ledger.clock_stepped(before_ns, after_ns)
+            self._alarm.clock_stepped(before_ns, after_ns)
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
         self._calendar.clock_stepped()
@@ -379,7 +381,9 @@ class Daemon:
         store = self._store.status()
         try:
             self._ledger.beat(self._clock.utc_ns(), {"store_kind": store.kind, "store_error": store.last_error})
+            self._unwell = ""
         except sqlite3.Error as error:
+            self._unwell = f"the ledger cannot be written: {error}"
             logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
 
     async def _names(self) -> None:

@@ -158,7 +158,7 @@ class Maintaining:
         now_ns = self._clock.utc_ns()
         rule = one_line(request, "rule", 500, empty=True)
         work = Maintenance(
-            0, kind, name, _time(request, "start_ns"), _time(request, "end_ns"), rule,
+            0, kind, name, time_in(request, "start_ns"), time_in(request, "end_ns"), rule,
             str(self._configuration.timezone), int(request.get("excluded") is True), one_line(request, "reason", 500),
             one_line(request, "author", 100), now_ns,
         )  # fmt: skip
@@ -174,7 +174,7 @@ class Maintaining:
         ):
             raise ValueError(f"there are {MOST} pieces of maintenance already: cancel what is not needed")
         number = self._accounts.plan(work)
-        self._again()
+        self.read()
         return {"number": number, "retroactive": work.start_ns < now_ns}
 
     def _cancel(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -185,12 +185,12 @@ class Maintaining:
         self._accounts.cancel(
             number, from_ns, one_line(request, "reason", 500), one_line(request, "author", 100), now_ns
         )
-        self._again()
+        self.read()
         return {}
 
     def _correct(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         target = self._target(request)
-        start_ns, end_ns, now_ns = _time(request, "start_ns"), _time(request, "end_ns"), self._clock.utc_ns()
+        start_ns, end_ns, now_ns = time_in(request, "start_ns"), time_in(request, "end_ns"), self._clock.utc_ns()
         state = one_line(request, "state", 20)
         if state not in (State.UP, State.DOWN, State.UNKNOWN):
             raise ValueError(f"a correction says up, down or unknown, not {state}")
@@ -205,7 +205,7 @@ class Maintaining:
         return {}
 
     def _ticket(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        check, at_ns, now_ns = self._target(request), _time(request, "at_ns"), self._clock.utc_ns()
+        check, at_ns, now_ns = self._target(request), time_in(request, "at_ns"), self._clock.utc_ns()
         if at_ns > now_ns:
             raise ValueError("a ticket was opened by now, not later")
         self._accounts.report(
@@ -235,7 +235,8 @@ class Maintaining:
             raise ValueError(f"there is no target {name}")
         return primary(target)
 
-    def _again(self) -> None:
+    def read(self) -> None:
+        """Take in what is on record of maintenance."""
         self._works = self._reader.maintenance()
         self._horizon = (0, 0)
         self.tick()
@@ -253,7 +254,12 @@ def one_line(request: Mapping[str, Any], key: str, most: int, *, empty: bool = F
     return value.strip()
 
 
-def _time(request: Mapping[str, Any], key: str) -> int:
+def time_in(request: Mapping[str, Any], key: str) -> int:
+    """Take a time out of a request, UTC nanoseconds.
+
+    Raises:
+        ValueError: it is missing, or not between 1970 and 2100.
+    """
     value = request.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 4_102_444_800 * 10**9:
         raise ValueError(f"{key} is needed: UTC nanoseconds from 1970 to 2100")

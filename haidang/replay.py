@@ -30,8 +30,8 @@ from haidang.handling import policy
 from haidang.history import Happened
 from haidang.model import Observation, Sample, Status
 from haidang.pipeline import Pipeline
-from haidang.settings import mail_domain
 from haidang.watching import rule
+from haidang.ways import mail_domain
 from haidang.world import ConfiguredWorld
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader

@@ -1,17 +1,14 @@
-"""The configuration put into the words of the rooms that do not read it: mail channel and metric store."""
+"""The configuration put into the words of the rooms that do not read it: receiver and metric store."""
 
 from __future__ import annotations
 
 import hashlib
 import socket
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from alerting.channels.base import Channel, Message, Misconfigured
-from alerting.channels.mail import MailChannel, MailServer, MailSettings, Security
 from collectors.plan import snmp_user
 from collectors.receiver import Listening, ReceiverSettings
 from config import Configuration, Secret, SecretUnavailable
@@ -20,62 +17,6 @@ from config.schema.settings import DAY_S
 from storage.metrics import EmbeddedSettings, InfluxSettings, StoreSettings
 
 logger = structlog.get_logger(__name__)
-
-
-class ConfiguredMail:
-    """The mail channel of a configuration.
-
-    Its passwords are read when the first message goes out: one that cannot be read delays mail (loudly), nothing else.
-
-    Parameters:
-        configuration: with ``alerting.mail``.
-    """
-
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._channel: MailChannel | None = None
-
-    async def send(self, message: Message) -> None:
-        """See `alerting.channels.base.Channel.send`."""
-        if self._channel is None:
-            try:
-                self._channel = MailChannel(mail_settings(self._configuration))
-            except (SecretUnavailable, ValueError) as error:
-                raise Misconfigured(str(error)) from error
-        await self._channel.send(message)
-
-
-def channels(configuration: Configuration) -> dict[str, Channel]:
-    """Make the channels that a configuration names."""
-    return {"mail": ConfiguredMail(configuration)} if configuration.alerting.mail else {}
-
-
-def mail_settings(configuration: Configuration) -> MailSettings:
-    """Say how mail is sent, passwords read now.
-
-    Raises:
-        SecretUnavailable: a password cannot be read.
-        ValueError: no mail is configured.
-    """
-    mail = configuration.alerting.mail
-    if mail is None:
-        raise ValueError("no mail is configured: alerting.mail is missing")
-    servers = tuple(
-        MailServer(
-            server.host, server.port, Security(server.security), verify=server.verify, username=server.username or "",
-            password=server.password.read() if server.password else "", timeout_s=server.timeout_s,
-        )
-        for server in mail.servers
-    )  # fmt: skip
-    name, address = parseaddr(mail.sender)
-    settings = MailSettings(address, servers, zone=configuration.timezone)
-    return MailSettings(address, servers, name, zone=configuration.timezone) if name else settings
-
-
-def mail_domain(configuration: Configuration) -> str:
-    """Return the domain of the sender, for message ids; empty without mail."""
-    mail = configuration.alerting.mail
-    return parseaddr(mail.sender)[1].rpartition("@")[2] if mail else ""
 
 
 def listening(configuration: Configuration) -> Listening:

@@ -15,6 +15,7 @@ from availability.risks import OWN_ROUTE
 from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.named import Named
+from haidang.duty import recipient
 from haidang.model import CheckId
 from storage.ledger import LedgerReader
 
@@ -78,16 +79,14 @@ class ConfiguredWorld:
     def recipients(self, check: CheckId) -> Sequence[Recipient]:
         """See `alerting.world.World.recipients`."""
         configuration = self._configuration
-        if configuration.alerting.mail is None:
-            return ()
         target = configuration.inventory.targets.get(check.target)
         wanted = [*configuration.alerting.to, *(target.notify if target else ())]
-        found: dict[str, Recipient] = {}
+        found: dict[tuple[str, str], Recipient] = {}
         for name in wanted:
             contact = configuration.inventory.contacts.get(name)
-            if contact is not None and contact.email:
-                language = contact.language or configuration.language
-                found.setdefault(contact.email.lower(), Recipient(name, contact.email, language))
+            one = recipient(configuration, contact) if contact is not None else None
+            if one is not None:
+                found.setdefault((one.channel, one.address.lower()), one)
         return tuple(found.values())
 
     def behind(self, check: CheckId) -> Sequence[CheckId]:

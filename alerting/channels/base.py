@@ -25,7 +25,18 @@ from typing import Any, Protocol
 
 
 class DeliveryError(Exception):
-    """A message was not delivered, or it is not known whether it was; the text says what happened."""
+    """A message was not delivered, or it is not known whether it was; the text says what happened.
+
+    Parameters:
+        text: what happened.
+        dead: whether it says that the whole way is dead, and not only what became of this message.
+        after_s: how long the other side asks to wait before anything is sent again; ``None``: it did not say.
+    """
+
+    def __init__(self, text: str, *, dead: bool = False, after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.dead = dead
+        self.after_s = after_s
 
 
 class Retryable(DeliveryError):

@@ -16,7 +16,9 @@ import aiosmtplib
 from alerting.channels.base import DeliveryError, Message, Misconfigured, Refused, Retryable
 from alerting.channels.dial import Dialler
 from alerting.channels.mime import as_mail, mail_address
+from alerting.gate import Gate
 from alerting.text import clean
+from haidang.clock import Clock, SystemClock
 
 
 class Security(StrEnum):
@@ -85,13 +87,16 @@ class MailChannel:
     Parameters:
         settings: how.
         dialler: opens connections.
+        clock: says how long a server that seems dead is passed over.
 
     Raises:
         ValueError: the sender is no mail address.
     """
 
-    def __init__(self, settings: MailSettings, dialler: Dialler | None = None) -> None:
+    def __init__(self, settings: MailSettings, dialler: Dialler | None = None, clock: Clock | None = None) -> None:
         self._settings = settings
+        self._clock = clock or SystemClock()
+        self._gates = {server: Gate() for server in settings.servers}
         self._sender = mail_address(settings.sender)
         self._dialler = dialler or Dialler()
 
@@ -108,19 +113,36 @@ class MailChannel:
             raise Refused(str(error)) from error
         recipient = mail_address(message.address).addr_spec
         errors: list[DeliveryError] = []
-        for server in self._settings.servers:
+        for server in self._in_order():
+            gate = self._gates[server]
+            gate.take(self._clock.monotonic_ns())
             try:
                 await self._hand_over(server, recipient, content, utf8=utf8)
-            except Refused:
-                raise
             except DeliveryError as error:
+                if error.dead:
+                    gate.failed(self._clock.monotonic_ns())
+                else:
+                    gate.passed()
+                if isinstance(error, Refused):
+                    raise
                 errors.append(error)
+            except BaseException:  # the sender's deadline, or the end: it says nothing of this server
+                gate.undecided()
+                raise
             else:
+                gate.passed()
                 return
         text = "; ".join(str(error) for error in errors)
+        dead = all(error.dead for error in errors)
         if any(isinstance(error, Retryable) for error in errors):
-            raise Retryable(text)
-        raise Misconfigured(text or "no mail server is configured")
+            raise Retryable(text, dead=dead)
+        raise Misconfigured(text or "no mail server is configured", dead=dead)
+
+    def _in_order(self) -> list[MailServer]:
+        """Return the servers to try, in their order; those that seem dead only when there is no other."""
+        now_ns = self._clock.monotonic_ns()
+        alive = [server for server in self._settings.servers if self._gates[server].free(now_ns)]
+        return alive or list(self._settings.servers)
 
     async def _hand_over(self, server: MailServer, recipient: str, content: bytes, *, utf8: bool) -> None:
         """Give the mail to one server, every error translated."""
@@ -148,7 +170,7 @@ class MailChannel:
             raise _judge(server, stage, error) from error
         except TimeoutError as error:
             limit_s = server.data_timeout_s if stage == "text" else server.timeout_s
-            raise Retryable(f"{server}: {stage} took longer than {limit_s:g} s") from error
+            raise Retryable(f"{server}: {stage} took longer than {limit_s:g} s", dead=True) from error
         except (OSError, aiosmtplib.SMTPException, ValueError) as error:
             raise _explain(server, stage, error) from error
 
@@ -178,8 +200,8 @@ class MailChannel:
         if not smtp.supports_extension("starttls"):
             raise Misconfigured(
                 f"{server}: does not offer STARTTLS; nothing is sent in clear. Check the port, or set security to tls "
-                "(port 465), or to none for a relay in a network of your own"
-            )
+                "(port 465), or to none for a relay in a network of your own", dead=True,
+            )  # fmt: skip
         await smtp.starttls()
         await smtp.ehlo()
 
@@ -189,11 +211,14 @@ def _judge(server: MailServer, stage: str, error: aiosmtplib.SMTPResponseExcepti
     answer = clean(f"{error.code} {error.message}", 200)
     text = f"{server}: {stage}: {answer}"
     if not 500 <= error.code < 600 or stage in ("connecting", "greeting"):
-        return Retryable(text)
+        early = stage in ("connecting", "greeting", "login")
+        return Retryable(text, dead=early or error.code == 421)  # RFC 5321 §3.8: 421 closes the channel
     if stage == "login":
-        return Misconfigured(f"{text}; check username and password of this server, and whether it allows AUTH")
+        return Misconfigured(
+            f"{text}; check username and password of this server, and whether it allows AUTH", dead=True
+        )
     if isinstance(error, aiosmtplib.SMTPSenderRefused):
-        return Misconfigured(f"{text}; check the sender's address and whether this server wants a login")
+        return Misconfigured(f"{text}; check the sender's address and whether this server wants a login", dead=True)
     if isinstance(error, aiosmtplib.SMTPRecipientRefused) and " 5.7." in f" {answer}":
         return Misconfigured(f"{text}; check whether this server relays for us, and whether it wants a login")
     return Refused(text)
@@ -205,19 +230,19 @@ def _explain(server: MailServer, stage: str, error: Exception) -> DeliveryError:
     if isinstance(untrusted, ssl.SSLCertVerificationError):
         return Misconfigured(
             f"{server}: its certificate is not trusted ({untrusted.verify_message}); check its name and validity, "
-            "or set ca_file to the authority that signed it"
-        )
+            "or set ca_file to the authority that signed it", dead=True,
+        )  # fmt: skip
     text = f"{server}: {stage}: {clean(str(error) or type(error).__name__, 200)}"
     if stage == "login" and not isinstance(error, OSError):
-        return Misconfigured(f"{text}; check whether this server wants a login at all")
-    return Retryable(text)
+        return Misconfigured(f"{text}; check whether this server wants a login at all", dead=True)
+    return Retryable(text, dead=True)
 
 
 def _tls(server: MailServer) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=server.ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise Misconfigured(f"{server}: ca_file {server.ca_file} cannot be read ({error})") from error
+        raise Misconfigured(f"{server}: ca_file {server.ca_file} cannot be read ({error})", dead=True) from error
     if not server.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from config.schema.channels import Command, Service, WebAddress, Webhook
 from config.schema.incidents import Incidents, Severities
 from config.schema.network import HostName, Port, Sender
+from config.schema.oncall import Holiday
+from config.schema.routing import Drill, Heartbeat, Route
 from config.schema.rules import MetricRule
-from config.schema.values import Boolean, Refusal, Section, Slug, line, seconds
+from config.schema.values import Boolean, Refusal, Section, Slug, line, seconds, whole
 from config.secrets import Secret
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -52,6 +55,9 @@ class Mail(Section):
 
     sender: Sender = Field(alias="from", description="the address alerts come from, with or without a name")
     servers: tuple[MailServer, ...] = Field(description="tried in this order")
+    most_per_minute: Annotated[int, whole(1, 6000)] = Field(
+        120, description="mails; what is more waits its turn, a minute's worth may go at once"
+    )
 
     @field_validator("servers")
     @classmethod
@@ -66,6 +72,24 @@ class Alerting(Section):
 
     to: tuple[Slug, ...] = Field((), description="contacts told of every incident")
     mail: Mail | None = Field(None, description="the way by mail")
+    webhooks: tuple[Webhook, ...] = Field((), description="ways by HTTP")
+    services: tuple[Service, ...] = Field((), description="ways by apprise: Telegram, Zalo, Teams, SMS and others")
+    commands: tuple[Command, ...] = Field((), description="ways by a program of this machine")
+    second_way_s: Annotated[float, seconds(10, 3600)] = Field(
+        240.0, alias="second_way", description="a message not through by then also takes the contact's next way"
+    )
+    routes: tuple[Route, ...] = Field((), description="who is told beside to; the first that fits is taken")
+    holidays: tuple[Holiday, ...] = Field(
+        (), description='for rotas and routes: "2027-09-02" or "2027-02-04/2027-02-10"'
+    )
+    url: WebAddress | None = Field(
+        None, description="address of the web page as people reach it: links to acknowledge begin with it"
+    )
+    link_lasts_s: Annotated[float, seconds(3600, 30 * 86_400)] = Field(
+        86_400.0, alias="link_lasts", description="how long such a link can be used"
+    )
+    drill: Drill | None = Field(None, description="the daily proof that messages arrive")
+    heartbeat: Heartbeat | None = Field(None, description="the sign of life to the outside")
     incidents: Incidents = Field(default_factory=Incidents, description="what belongs together, and when it is told")
     rules: tuple[MetricRule, ...] = Field((), description="when a measurement is an incident")
     severity: Severities = Field(default_factory=Severities, description="how bad an incident is")

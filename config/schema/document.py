@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from config.errors import quoted
 from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
+from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Refusal, Section, line
 from config.schema.web import Web
+from config.schema.zones import Zone
 
 VERSION = 1
 
@@ -25,28 +24,6 @@ def _version(value: object) -> int:
     if isinstance(value, bool) or str(value) != str(VERSION):
         raise Refusal(f"this is not a version this program knows: write haidang: {VERSION}")
     return VERSION
-
-
-def _zone(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            zoneinfo.ZoneInfo(value)
-        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
-            near = _near_zone(value)
-            raise Refusal(
-                f"{quoted(value)} is no time zone of the IANA database, e.g. Asia/Ho_Chi_Minh", hint=near
-            ) from error
-    return value
-
-
-def _near_zone(value: str) -> str:
-    import difflib  # noqa: PLC0415 only on this way
-
-    if re.fullmatch(r"(asia/)?(hanoi|ha_noi|saigon|hcm)|vietnam|(utc|gmt|ict)(\+0?7(:00)?)?", value.lower()):
-        return "Asia/Ho_Chi_Minh"
-    names = {name.lower(): name for name in zoneinfo.available_timezones()}
-    near = difflib.get_close_matches(value[:60].lower(), names, n=1, cutoff=0.7)
-    return names[near[0]] if near else ""
 
 
 class Part(Section):
@@ -64,6 +41,7 @@ class Part(Section):
     circuits: tuple[Circuit, ...] = Field((), description="leased lines")
     targets: tuple[Target, ...] = Field((), description="what is probed")
     contacts: tuple[Contact, ...] = Field((), description="people")
+    rotas: tuple[Rota, ...] = Field((), description="who is on duty when")
     objectives: tuple[Objective, ...] = Field((), description="availability promised, beside systems' own objective")
     risks: tuple[Risk, ...] = Field((), description="what several targets share and can lose together")
 
@@ -74,9 +52,7 @@ class Document(Part):
     haidang: Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
         description="version of this file's form: 1"
     )
-    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
-        "Asia/Ho_Chi_Minh", description="in which days and months are counted (IANA name)"
-    )
+    timezone: Zone = Field("Asia/Ho_Chi_Minh", description="in which days and months are counted (IANA name)")
     language: Literal["vi", "en"] = Field("vi", description="of messages, for a person who has not chosen")
     data_dir: Annotated[str, line(1000)] = Field(
         "/var/lib/haidang", description="where the databases are; relative paths are relative to this file"

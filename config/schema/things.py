@@ -6,9 +6,11 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from config.schema.channels import ContactWay
 from config.schema.named import Named
 from config.schema.network import Address, EngineId, Mailbox, Port
 from config.schema.objectives import Objective
+from config.schema.oncall import Rota
 from config.schema.services import (
     SERVICES,
     HttpService,
@@ -202,6 +204,7 @@ class Contact(Named):
 
     email: Mailbox | None = Field(None, description="where mail goes")
     language: Literal["vi", "en"] | None = Field(None, description="of messages; default: the configuration's language")
+    ways: tuple[ContactWay, ...] = Field((), description="how to reach them, the best first; default: by mail")
 
 
 class Risk(Named):
@@ -220,6 +223,7 @@ LISTS: dict[str, type[Section]] = {
     "circuits": Circuit,
     "targets": Target,
     "contacts": Contact,
+    "rotas": Rota,
     "objectives": Objective,
     "risks": Risk,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from availability.books import weights
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.starter import StarterRefused, write_starter
 from haidang.commands.common import JsonOption, fail, find_config, print_json
+from haidang.commands.oncall import nobody
 
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check and describe the configuration.")
 
@@ -75,13 +77,15 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
+    yield from nobody(configuration, time.time_ns())
     storage = configuration.storage
     if storage.kind == "embedded" and "influxdb" in storage.model_fields_set:
         yield "storage.influxdb is there but storage.kind is embedded: nothing is sent to it; write kind: influxdb"
     for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
         if server.port == 465 and server.security == "starttls":
             yield f"{server.host}: port 465 usually speaks TLS from the first byte: write security: tls"
-    told = configuration.alerting.to or any(target.notify for target in configuration.inventory.targets.values())
+    alerting = configuration.alerting
+    told = alerting.to or alerting.routes or any(target.notify for target in configuration.inventory.targets.values())
     if configuration.alerting.mail and not told:
         yield "alerting.mail without alerting.to: nobody is told of anything"
 

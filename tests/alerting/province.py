@@ -10,8 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerting.channels.base import Message
+from alerting.escalation import Escalations
+from alerting.escalator import Escalator
 from alerting.incidents import Incidents
-from alerting.notifier import Notifier
+from alerting.notifier import NoRoutes, Notifier, Router
 from alerting.outbox import Outbox
 from alerting.policy import Policy
 from alerting.severity import Impact
@@ -75,8 +77,8 @@ class WatchedOutbox(Outbox):
         super().failed(message, error)
         self._note(message)
 
-    def retry(self, message: Message, at_ns: int, error: str) -> None:
-        super().retry(message, at_ns, error)
+    def retry(self, message: Message, at_ns: int, error: str, *, hopeless: bool = False) -> None:
+        super().retry(message, at_ns, error, hopeless=hopeless)
         self._note(message)
 
     async def attempted(self) -> str:
@@ -102,13 +104,17 @@ class Desk:
     """Everything of alerting up to the outbox, on a database of its own."""
 
     def __init__(
-        self, folder: Path, clock: Clock | None = None, world: Province | None = None, policy: Policy | None = None
+        self, folder: Path, clock: Clock | None = None, world: Province | None = None, policy: Policy | None = None,
+        router: Router | None = None,
     ) -> None:  # fmt: skip
         self.clock = clock or ManualClock(START)
         self.world = world or Province()
         self.database = Database(folder / "haidang.db", "haidang")
         self.outbox = WatchedOutbox(self.database, self.clock, "example.vn")
-        notifier = Notifier(self.outbox, self.world, ZONE)
+        self.router = router or NoRoutes()
+        self.escalations = Escalations(self.database, self.clock)
+        notifier = Notifier(self.outbox, self.world, ZONE, self.escalations, self.router)
+        self.escalator = Escalator(self.database, self.clock, self.escalations, notifier, self.router)
         self.incidents = Incidents(self.database, self.clock, self.world, notifier, policy or Policy(hold_s=0))
 
     @property

@@ -8,11 +8,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
+from config.schema.channels import Command, ContactWay, Service, Webhook
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
+from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Credit, Reports
+from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
 from config.schema.services import SERVICES
 from config.schema.settings import (
@@ -73,6 +76,9 @@ SECTIONS: dict[str, type[Section]] = {
     **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
+    "contacts[].ways[]": ContactWay,
+    "rotas[]": Rota,
+    "rotas[].layers[]": Layer,
     "risks[]": Risk,
     "alerting": Alerting,
     "alerting.incidents": Incidents,
@@ -82,6 +88,13 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "alerting.webhooks[]": Webhook,
+    "alerting.services[]": Service,
+    "alerting.commands[]": Command,
+    "alerting.routes[]": Route,
+    "alerting.routes[].steps[]": EscalationStep,
+    "alerting.drill": Drill,
+    "alerting.heartbeat": Heartbeat,
     "web": Web,
     "web.tls": Tls,
     "reports": Reports,

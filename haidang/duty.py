@@ -1,0 +1,220 @@
+"""Who is told of what: the configuration's routes and rotas, with the stand-ins and silences people ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from alerting.oncall.roster import Roster, hours_of, roster
+from alerting.oncall.rota import on_duty
+from alerting.records import Incident
+from alerting.routing import Clockwork, Facts, Plan, Route, Rung, chosen
+from alerting.severity import Severity
+from alerting.world import Recipient
+from availability.maintenance import covers
+from config import Configuration
+from config.schema.channels import MAIL
+from config.schema.oncall import dates
+from config.schema.things import Contact
+from haidang.clock import Clock
+from haidang.control import Verb
+from haidang.maintaining import one_line, time_in
+from haidang.model import CheckId
+from storage.accounts import KINDS
+from storage.database import Database
+from storage.duty import DutyBook, OverrideRow, SilenceRow, overrides, silences
+
+logger = structlog.get_logger(__name__)
+
+MOST = 1_000
+"""Stand-ins, and silences, that are not over."""
+LONGEST_NS = 366 * 86_400 * 10**9
+LONGEST_SILENCE_NS = 30 * 86_400 * 10**9
+
+
+class Duty:
+    """See `alerting.notifier.Router`; takes what people ask for about it as well.
+
+    Parameters:
+        configuration: the one in force; exchanged on a reload.
+        database: ``haidang.db``.
+        clock: the time.
+    """
+
+    def __init__(self, configuration: Configuration, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._book = DutyBook(database)
+        self.use(configuration)
+
+    def use(self, configuration: Configuration) -> None:
+        """Go by another configuration from now on."""
+        self._configuration = configuration
+        self._routes = routes(configuration)
+        self._clockwork = Clockwork(configuration.timezone, dates(configuration.alerting.holidays))
+        self.read()
+
+    def read(self) -> None:
+        """Take in what is on record of stand-ins and silences."""
+        now_ns = self._clock.utc_ns()
+        self._overrides = overrides(self._database.connection, now_ns)
+        self._silences = silences(self._database.connection, now_ns)
+        self._roster = roster(self._configuration, self._overrides)
+
+    def plans(self, incident: Incident, members: Sequence[CheckId], at_ns: int) -> Sequence[Plan]:
+        """See `alerting.notifier.Router.plans`."""
+        if not self._routes:
+            return ()
+        targets = self._targets(incident, members)
+        inventory = self._configuration.inventory
+        sites: set[str] = set()
+        for site in {target.site for target in targets if target.site}:
+            above: str | None = site
+            while above is not None and above not in sites:
+                sites.add(above)
+                above = inventory.sites[above].parent
+        systems = frozenset(target.system for target in targets if target.system)
+        facts = Facts(systems, frozenset(sites), incident.severity, incident.owner.value, at_ns)
+        return chosen(self._routes, facts, self._clockwork)
+
+    def people(self, names: Sequence[str], at_ns: int) -> Sequence[Recipient]:
+        """See `alerting.notifier.Router.people`. A rota with nobody on duty is said in the log."""
+        return reached(self._configuration, self._roster, names, at_ns)
+
+    def silenced_until_ns(self, incident: Incident, members: Sequence[CheckId], at_ns: int) -> int | None:
+        """See `alerting.notifier.Router.silenced_until_ns`: silent while everything is that fails."""
+        active = [
+            one for one in self._silences if one.start_ns <= at_ns < one.end_ns and one.cancelled_ns is None
+        ]  # fmt: skip
+        targets = self._targets(incident, members) if active else []
+        ends = [
+            max((one.end_ns for one in active if covers(inventory, one.kind, one.name, target)), default=None)
+            for inventory in (self._configuration.inventory,) for target in targets
+        ]  # fmt: skip
+        known = [end_ns for end_ns in ends if end_ns is not None]
+        return min(known) if known and len(known) == len(ends) else None
+
+    def _targets(self, incident: Incident, members: Sequence[CheckId]) -> list[Any]:
+        inventory = self._configuration.inventory.targets
+        names = dict.fromkeys(check.target for check in (incident.check, *members))
+        return [inventory[name] for name in names if name in inventory]
+
+    def verbs(self) -> dict[str, Verb]:
+        """Return what can be asked for over the control socket."""
+        return {
+            "oncall.override": self._override, "oncall.cancel": self._cancel_override,
+            "silence.add": self._silence, "silence.cancel": self._cancel_silence,
+        }  # fmt: skip
+
+    def _override(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        rota, person = one_line(request, "rota", 64), one_line(request, "person", 64)
+        inventory, now_ns = self._configuration.inventory, self._clock.utc_ns()
+        if rota not in inventory.rotas:
+            raise ValueError(f"there is no rota {rota}; there are: {', '.join(inventory.rotas) or 'none'}")
+        if person not in inventory.contacts:
+            raise ValueError(f"there is no contact {person}; there are: {', '.join(inventory.contacts) or 'none'}")
+        start_ns, end_ns = time_in(request, "start_ns"), time_in(request, "end_ns")
+        if not now_ns < end_ns or not 0 < end_ns - start_ns <= LONGEST_NS:
+            raise ValueError("a stand-in ends after it begins, in the future, and within 366 days")
+        _bounded(self._overrides, "stand-ins")
+        row = OverrideRow(
+            0, rota, person, start_ns, end_ns, one_line(request, "reason", 500), one_line(request, "author", 100),
+            now_ns,
+        )  # fmt: skip
+        number = self._book.stand_in(row)
+        self.read()
+        return {"number": number}
+
+    def _cancel_override(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._book.cancel_stand_in(_number(request), _by(request), self._clock.utc_ns())
+        self.read()
+        return {}
+
+    def _silence(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        kind, name = one_line(request, "kind", 20), one_line(request, "name", 200)
+        inventory, now_ns = self._configuration.inventory, self._clock.utc_ns()
+        if kind not in KINDS:
+            raise ValueError(f"a silence is on one of {', '.join(KINDS)}, not on {kind}")
+        if not any(covers(inventory, kind, name, target) for target in inventory.targets.values()):
+            raise ValueError(f"there is no target on the {kind} {name}: nothing would be silent")
+        end_ns = time_in(request, "end_ns")
+        if not 0 < end_ns - now_ns <= LONGEST_SILENCE_NS:
+            raise ValueError("a silence ends in the future and within 30 days; for longer work plan maintenance")
+        _bounded(self._silences, "silences")
+        row = SilenceRow(
+            0, kind, name, now_ns, end_ns, one_line(request, "reason", 500), one_line(request, "author", 100), now_ns
+        )  # fmt: skip
+        number = self._book.silence(row)
+        self.read()
+        return {"number": number}
+
+    def _cancel_silence(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._book.cancel_silence(_number(request), _by(request), self._clock.utc_ns())
+        self.read()
+        return {}
+
+
+def routes(configuration: Configuration) -> tuple[Route, ...]:
+    """Return the configuration's routes in the terms of `alerting.routing`."""
+    return tuple(
+        Route(
+            Plan(
+                route.id, tuple(Rung(step.after_s, step.to) for step in route.steps),
+                None if route.digest is None else 60 * int(route.digest[:2]) + int(route.digest[3:]),
+            ),
+            frozenset(route.systems), frozenset(route.sites), frozenset(route.owners), Severity(route.severity),
+            hours_of(route.hours), route.holidays, route.further,
+        )
+        for route in configuration.alerting.routes
+    )  # fmt: skip
+
+
+def recipient(configuration: Configuration, contact: Contact) -> Recipient | None:
+    """Say how a contact is reached: the best way, and the others after it; ``None`` when there is none."""
+    alerting = configuration.alerting
+    kinds = (alerting.webhooks, alerting.services, alerting.commands)
+    channels = {one.id for kind in kinds for one in kind} | ({MAIL} if alerting.mail is not None else set())
+    written = [(way.channel, way.address or (contact.email if way.channel == MAIL else "")) for way in contact.ways]
+    ways = [
+        (channel, address or "") for channel, address in written or [(MAIL, contact.email)]
+        if channel in channels and (address or channel != MAIL)
+    ]  # fmt: skip
+    if not ways:
+        return None
+    (channel, address), *others = ways
+    return Recipient(contact.id, address, contact.language or configuration.language, channel, tuple(others))
+
+
+def reached(configuration: Configuration, roster: Roster, names: Iterable[str], at_ns: int) -> list[Recipient]:
+    """Say who is meant by contacts and rotas at a time, and how they are reached; each person once."""
+    contacts = configuration.inventory.contacts
+    found: dict[str, Recipient] = {}
+    for name in names:
+        person: str | None = name
+        if name in roster.rotas:
+            person, _ = on_duty(roster.rotas[name], roster.overrides, at_ns)
+            if person is None:
+                logger.error("nobody is on duty", rota=name)
+        contact = contacts.get(person or "")
+        one = recipient(configuration, contact) if contact else None
+        if one is not None:
+            found.setdefault(one.contact, one)
+    return list(found.values())
+
+
+def _bounded(rows: Sequence[object], what: str) -> None:
+    if len(rows) >= MOST:
+        raise ValueError(f"there are {len(rows)} {what} already: call some off first")
+
+
+def _number(request: Mapping[str, Any]) -> int:
+    number = request.get("number")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ValueError("its number is needed")  # noqa: TRY004 words for the one who asked
+    return number
+
+
+def _by(request: Mapping[str, Any]) -> str:
+    return f"{one_line(request, 'author', 100)}: {one_line(request, 'reason', 500)}"

@@ -1,0 +1,111 @@
+"""The audit log: what people changed, each entry chained to the one before by a hash.
+
+``hash = SHA-256(hash before ‖ canonical JSON of the entry)``, the first over 64 zeros. Whoever changes, deletes or
+moves a row breaks the chain from there on; whoever cuts rows off the end is found by a hash noted elsewhere (`head`).
+A person with the rights to rewrite the whole file can rewrite the whole chain: that too is found only by a noted hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.database import Database
+
+START = "0" * 64
+_COLUMNS = "id, at_ns, kind, author, data, hash"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry.
+
+    Parameters:
+        number: 1, 2, 3 …
+        at_ns: when.
+        kind: what was done, e.g. ``maintenance.add``.
+        author: by whom.
+        data: canonical JSON of the rest.
+        hash: chains it to the entry before.
+    """
+
+    number: int
+    at_ns: int
+    kind: str
+    author: str
+    data: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of the log found: entries that are in order, the last hash, and the fault (empty: none)."""
+
+    entries: int
+    head: str
+    fault: str = ""
+
+
+class Audit:
+    """Adds entries. The only writer of the table.
+
+    Parameters:
+        database: ``haidang.db``.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, at_ns: int, kind: str, author: str, data: Mapping[str, Any]) -> Entry:
+        """Add an entry; part of the caller's transaction, so that it is there exactly if the change is."""
+        with self._database.transaction() as sql:
+            row = sql.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+            number, before = (row[0] + 1, row[1]) if row else (1, START)
+            text = canonical(data)
+            entry = Entry(number, at_ns, kind, author, text, chained(before, number, at_ns, kind, author, text))
+            sql.execute(
+                f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+                (entry.number, entry.at_ns, entry.kind, entry.author, entry.data, entry.hash),
+            )
+        return entry
+
+
+def entries(sql: sqlite3.Connection) -> Iterator[Entry]:
+    """Yield all entries in order."""
+    return (Entry(*row) for row in sql.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY id"))
+
+
+def verify(sql: sqlite3.Connection, noted: str = "") -> Verdict:
+    """Check the whole log.
+
+    Parameters:
+        sql: any connection to ``haidang.db``.
+        noted: a hash that was noted before, in whole or its first 8 digits and more; it must still be in the chain.
+    """
+    before, count, found = START, 0, not noted
+    for entry in entries(sql):
+        if entry.number != count + 1:
+            return Verdict(count, before, f"entry {count + 1} is missing: {entry.number} follows {count}")
+        expected = chained(before, entry.number, entry.at_ns, entry.kind, entry.author, entry.data)
+        if entry.hash != expected:
+            return Verdict(count, before, f"entry {entry.number} is not what was written, or not where it was written")
+        before, count = entry.hash, entry.number
+        found = found or before.startswith(noted)
+    if not found:
+        return Verdict(count, before, f"no entry has the noted hash {noted}: entries were cut off or written anew")
+    return Verdict(count, before)
+
+
+def chained(before: str, number: int, at_ns: int, kind: str, author: str, data: str) -> str:
+    """Return the hash of an entry that follows another."""
+    line = canonical({"number": number, "at_ns": at_ns, "kind": kind, "author": author, "data": data})
+    return hashlib.sha256(f"{before}{line}".encode()).hexdigest()
+
+
+def canonical(data: Mapping[str, Any]) -> str:
+    """Write data as JSON in the one form that is hashed (keys sorted, no spaces, ASCII)."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -19,8 +19,8 @@ from dashboards.web import api, metrics
 from dashboards.web.house import House
 from dashboards.web.live import TooMany
 from dashboards.web.model.desk import DeskBusy
+from dashboards.web.pages import acknowledging, incident, monitor, places, planning, search, signing, target, wall
 from dashboards.web.pages import calendar as availability
-from dashboards.web.pages import incident, monitor, places, planning, search, signing, target, wall
 from dashboards.web.seat import Refused, Seat, SignIn
 from storage.database import DatabaseError
 
@@ -76,6 +76,7 @@ def application(house: House) -> ASGIApp:
         page("/calendar", availability.page), page("/maintenance", planning.page, "GET", "POST"),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
         page("/login", signing.login, "GET", "POST"), page("/logout", signing.logout, "POST"),
+        page("/ack/{token}", acknowledging.page, "GET", "POST"),
         page("/welcome/{token}", signing.welcome, "GET", "POST"), page("/set", signing.preferences),
         Route("/healthz", health), Route("/metrics", measured),
         Mount("/api/v1", routes=api.routes(house)),

@@ -16,10 +16,12 @@ import httpx2
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from alerting.links import Link, key_of, sign
 from tests.dashboards.conftest import HOSTILE, PASSWORD, Site, form_of, write
 from tests.support.answerer import Answerer
-from tests.support.daemon import COMMAND, Daemon, until
+from tests.support.daemon import COMMAND, Daemon, ask, until
 
+FORM = "application/x-www-form-urlencoded"
 PAGES = (
     "/",
     "/incidents",
@@ -271,3 +273,36 @@ def test_the_command_makes_links_and_tokens(site: Site, browser: httpx2.Client) 
     assert httpx2.get(f"{site.base}/api/v1/systems", headers=headers).status_code == 200
     run("remove", "ioc", "--token")
     assert httpx2.get(f"{site.base}/api/v1/systems", headers=headers).status_code == 401
+
+
+def test_a_link_from_a_message_acknowledges_without_signing_in_and_only_by_the_button(site: Site) -> None:
+    data = site.config.parent / "data"
+    site.server.on = False
+    try:
+        number = until(
+            lambda: next((one["number"] for one in ask(site.config, "incidents")), None), 30, "there is an incident"
+        )
+        token = sign(key_of(data), Link("incident", number, "an", int(time.time()) + 60))
+        with httpx2.Client(base_url=site.base) as phone:
+            shown = phone.get(f"/ack/{token}")
+            assert "Tôi là an, tôi tiếp nhận" in shown.text
+            assert "Máy chủ tên miền" in shown.text
+            assert ask(site.config, "incidents")[0]["acknowledged_by"] is None, "looking changes nothing"
+            elsewhere = phone.post(f"/ack/{token}", headers={"origin": "https://evil.example"})
+            assert elsewhere.status_code == 403
+            done = phone.post(f"/ack/{token}", content=b"", headers={"content-type": FORM, "origin": site.base})
+            assert "an đã tiếp nhận." in done.text
+        assert ask(site.config, "incidents")[0]["acknowledged_by"] == "an"
+    finally:
+        site.server.on = True
+    until(lambda: not ask(site.config, "incidents"), 30, "it is over")
+
+
+def test_a_link_that_was_changed_is_too_old_or_nobodys_is_refused(site: Site) -> None:
+    key = key_of(site.config.parent / "data")
+    good = sign(key, Link("drill", 7, "an", int(time.time()) + 60))
+    old = sign(key, Link("drill", 7, "an", int(time.time()) - 1))
+    with httpx2.Client(base_url=site.base) as phone:
+        assert [phone.get(f"/ack/{token}").status_code for token in (good[:-2] + "AA", old, "x")] == [404, 404, 404]
+        refused = phone.post(f"/ack/{good}", content=b"", headers={"content-type": FORM, "origin": site.base})
+        assert refused.status_code == 409, "there is no such drill"

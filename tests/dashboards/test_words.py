@@ -30,8 +30,8 @@ OPEN = (
 )
 """Groups whose keys come from data."""
 PUT_TOGETHER = {
-    "calendar.days", "login.taken", "login.link", "maintenance.planned", "maintenance.cancelled", "theme.dark",
-    "theme.light",
+    "acknowledge.invalid", "calendar.days", "login.taken", "login.link", "maintenance.planned",
+    "maintenance.cancelled", "theme.dark", "theme.light",
 }  # fmt: skip
 """Said by a key that is put together where it is said."""
 

@@ -153,7 +153,7 @@ def test_csv_cells_cannot_become_formulas(report: Report) -> None:
     assert mine["formula_version"] == "1"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_libreoffice_reads_the_same_numbers(report: Report, tmp_path: Path) -> None:
     office = require("soffice", "libreoffice-calc-nogui")
     (tmp_path / "report.xlsx").write_bytes(as_xlsx(report, WORDS))

@@ -8,92 +8,57 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import structlog
 
-from alerting.channels.base import Channel
 from availability.dependencies import judge
 from availability.health import HealthEngine
-from collectors import load
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
-from collectors.receiver import Keeper
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
 from dashboards.web.house import Vitals
 from dashboards.web.web import Web, open_web
-from haidang import __version__, logs, reporting
+from haidang import __version__, logs
 from haidang.alarm import Alarm
-from haidang.calendar import Calendar
+from haidang.almanac import Almanac
 from haidang.clock import Clock
 from haidang.control import ControlServer
 from haidang.desk import Desk
-from haidang.evidence import Sources, Trace, followed
-from haidang.foretelling import rows_now
+from haidang.evidence import Sources
 from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
+from haidang.loops import keep, keep_every
 from haidang.maintaining import Maintaining
 from haidang.measuring import own_figures
 from haidang.model import CheckId, Point, Transition
+from haidang.parts import REAL, Parts
 from haidang.pipeline import Pipeline
+from haidang.receiving import Receiving
 from haidang.selfwatch import EVERY_S, Figures
-from haidang.settings import listening, receiver_settings, store_settings
-from haidang.telling import Telling
+from haidang.settings import store_settings
 from haidang.vitals import vitals
 from haidang.watching import Watching
-from haidang.ways import channels
 from haidang.world import ConfiguredWorld
-from probes.icmp import IcmpEngine, IcmpUnavailable, Pinger
-from probes.snmp import Library, SnmpEngine
+from probes.icmp import IcmpUnavailable
+from probes.snmp import Library
 from probes.threads import in_thread
 from reports.snapshot import described
 from storage import snapshots
-from storage.database import Database
-from storage.events import EventLog
 from storage.ledger import Ledger, LedgerReader
-from storage.metrics import MetricStore, StoreError, StoreSettings, open_store
 
 logger = structlog.get_logger(__name__)
 
 BEAT_S = 10.0
 """How often the ledger notes that we live: the most that a crash can make unknown."""
-AGAIN_S = 5.0
-"""How long a part of the daemon that failed is left alone before it begins again."""
-NAMES_S = 300.0
 SELF_S = 60.0
 END_S = 2.0
 """How long an end may take to flush what is buffered; the whole end stays under 5 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What of the daemon touches the world outside; a rehearsal in simulated time puts the lab's parts in their place.
-
-    Parameters:
-        database: opens the file of ledger, incidents and outbox.
-        icmp, snmp: make the engines, on the event loop.
-        store: opens the metric store.
-        channels: makes the ways out that a configuration names.
-        web: whether pages may be served at all.
-        trace: follows the way to an address, ``None`` where there is none.
-    """
-
-    database: Callable[[Path, str], Database] = Database
-    icmp: Callable[[], Pinger] = IcmpEngine
-    snmp: Callable[[], SnmpEngine] = SnmpEngine
-    store: Callable[[StoreSettings, Clock], MetricStore] = open_store
-    channels: Callable[[Configuration], dict[str, Channel]] = channels
-    web: bool = True
-    trace: Trace | None = followed
-
-
-REAL = Parts()
 
 
 class Daemon:
@@ -113,7 +78,6 @@ class Daemon:
         self._clock = clock
         self._stop = asyncio.Event()
         self._asked_to_reload = asyncio.Event()
-        self._names_changed = asyncio.Event()
         self._directory = DataDirectory(configuration.data_dir)
         self._service = ServiceManager(os.environ)
 
@@ -147,7 +111,7 @@ class Daemon:
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
         self._ledger.watch(changes.added, self._clock.utc_ns())
-        self._calendar.start()
+        self._almanac.start()
         self._alarm.started()
         snapshots.keep(self._database, described(self._configuration), self._clock.utc_ns())
         gone = (known.keys() | self._incidents.open_checks()) - set(changes.added) - self._watching.risks
@@ -159,24 +123,23 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload.set)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
-        carriers = [self._keep("store", self._store.run), self._keep("sender", self._sender.run)]
+        carriers = [keep("store", self._store.run), keep("sender", self._sender.run)]
         beat_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 3)
-        self._heard = receiver_settings(self._configuration)
-        self._receive()
+        self._receiving.tell()
         loops = [
-            self._keep("receiver", self._keeper.run),
-            self._keep("events", lambda: self._every(1.0, self._write_events)),
-            self._keep("cadence", self._cadence.run),
-            self._keep("tick", lambda: self._every(1.0, self._tick)),
-            self._keep("beat", lambda: self._every(beat_s, self._beat)),
-            self._keep("names", self._names),
-            self._keep("reload", self._reload_when_asked),
-            self._keep("heartbeat", self._heartbeat.run),
-            self._keep("self", lambda: self._every(SELF_S, self._measure_self)),
-            self._keep("selfwatch", lambda: self._every(EVERY_S, self._look_at_self)),
+            keep("receiver", self._receiving.keeper.run),
+            keep_every("events", 1.0, self._receiving.telling.tick),
+            keep("cadence", self._cadence.run),
+            keep_every("tick", 1.0, self._tick),
+            keep_every("beat", beat_s, self._beat),
+            keep("names", self._receiving.names),
+            keep("reload", self._reload_when_asked),
+            keep("heartbeat", self._heartbeat.run),
+            keep_every("self", SELF_S, self._measure_self),
+            keep_every("selfwatch", EVERY_S, self._look_at_self),
         ]
         if self._web is not None:
-            loops += [self._keep("web", self._web.run), self._keep("web-look", self._look_for_pages)]
+            loops += [keep("web", self._web.run), keep_every("web-look", 1.0, self._web.look)]
         logger.info(
             "haidang runs", version=__version__, targets=len(self._configuration.inventory.targets),
             checks=len(changes.added), store=self._store.status().kind, data=str(self._configuration.data_dir),
@@ -221,14 +184,11 @@ class Daemon:
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
             self._clock_stepped, self._maintaining.silences, self._desk.take, self._wrote,
         )  # fmt: skip
-        self._calendar = Calendar(configuration.timezone)
-        self._calendar.add("tidy the metric store", self._store.tidy, minute="*", second=7)
-        self._telling = Telling(clock, EventLog(database), self._look)
-        self._keeper = Keeper(clock, self._telling.take)
-        self._calendar.add("tidy the events", self._tidy_events, hour="*", minute=41)
-        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
-        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
-        self._plan_report()
+        self._receiving = Receiving(configuration, clock, database, self._addresses, self._look)
+        self._almanac = Almanac(
+            self._path, configuration, clock, database, self._store, self._alarm.outbox, self._sender.wake,
+            self._maintaining.keep, self._desk.take, self._receiving.telling.tidy,
+        )  # fmt: skip
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
@@ -249,48 +209,12 @@ class Daemon:
     def _look(self, target: str) -> bool:
         return self._watching.look(target)
 
-    async def _tidy_events(self) -> None:
-        self._telling.tidy()
-
-    def _receive(self) -> None:
-        """Tell the receiver what the configuration says, and whose addresses are whose now."""
-        configuration = self._configuration
-        known = self._telling.know(
-            (address, target.id) for target in configuration.inventory.targets.values()
-            if target.address and (address := self._addresses.address(target.address))
-        )  # fmt: skip
-        self._keeper.use(listening(configuration), self._heard, tuple(known))
-
     async def _listen(self) -> None:
         """Take requests of commands; without, everything else goes on."""
         try:
             await self._control.start()
         except OSError as error:
             logger.error("commands cannot reach this daemon", reason=str(error))  # noqa: TRY400 all is said
-
-    async def _foretell(self) -> None:
-        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
-        configuration, now_ns = self._configuration, self._clock.utc_ns()
-        self._maintaining.keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
-
-    def _plan_report(self) -> None:
-        """Make last month's report each day at its time when it is missing: day 1, or later after a longer stop."""
-        hour, _, minute = self._configuration.reports.at.partition(":")
-        self._calendar.add("the month's report", self._report, hour=int(hour) % 24, minute=int(minute))
-
-    async def _report(self) -> None:
-        configuration, now_ns = self._configuration, self._clock.utc_ns()
-        month = reporting.is_due(configuration, self._database.connection, now_ns)
-        if month is None:
-            return
-        failed = await reporting.have_made(self._path, month)
-        if failed is not None:
-            logger.error("the month's report was not made", month=month, reason=failed)
-            return
-        with self._database.transaction():
-            letters = reporting.mail(configuration, self._alarm.outbox, month, self._clock.utc_ns())
-        self._sender.wake()
-        logger.info("the month's report is made", month=month, letters=letters)
 
     def _hurry(self, check: CheckId, fast: bool) -> None:
         self._watching.hurry(check, fast)
@@ -338,9 +262,8 @@ class Daemon:
         self._ledger.watch(changes.added, self._clock.utc_ns())
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
-        self._plan_report()
-        self._heard = receiver_settings(fresh)
-        self._names_changed.set()
+        self._almanac.use(fresh)
+        self._receiving.use(fresh)
         if self._web is not None:
             self._web.use(fresh)
         logger.info(
@@ -356,10 +279,7 @@ class Daemon:
             self._incidents.forget(checks)
         self._sender.wake()
 
-    async def _write_events(self) -> None:
-        self._telling.tick()
-
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         self._pipeline.tick()
         self._maintaining.tick()
         self._alarm.tick()
@@ -371,12 +291,12 @@ class Daemon:
             self._alarm.clock_stepped(before_ns, after_ns)
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
-        self._calendar.clock_stepped()
+        self._almanac.clock_stepped()
         if self._web is not None:
             self._web.load(LedgerReader(self._database.connection).running())
         self._sender.wake()
 
-    async def _beat(self) -> None:
+    def _beat(self) -> None:
         self._service.say("WATCHDOG=1", self._status())
         store = self._store.status()
         try:
@@ -386,26 +306,9 @@ class Daemon:
             self._unwell = f"the ledger cannot be written: {error}"
             logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
 
-    async def _names(self) -> None:
-        """Look the targets' names up now and then, and at once when the configuration changed."""
-        while True:
-            self._names_changed.clear()
-            await self._addresses.refresh()
-            self._receive()
-            try:
-                async with asyncio.timeout(NAMES_S):
-                    await self._names_changed.wait()
-            except TimeoutError:
-                continue
-
     def _wrote(self, transitions: Sequence[Transition]) -> None:
         if self._web is not None:
             self._web.took(transitions)
-
-    async def _look_for_pages(self) -> None:
-        while self._web is not None:
-            await self._web.look()
-            await asyncio.sleep(1.0)
 
     def _vitals(self) -> Vitals:
         return vitals(
@@ -413,54 +316,26 @@ class Daemon:
             self._store,
         )  # fmt: skip
 
-    async def _measure_self(self) -> None:
+    def _measure_self(self) -> None:
         """Store how we are doing."""
         self._worst_late_ns = self._cadence.lag.worst_ns
         fields = own_figures(
-            self._cadence, self._watching, self._health, self._pipeline, self._store, self._keeper, self._telling
+            self._cadence,
+            self._watching,
+            self._health,
+            self._pipeline,
+            self._store,
+            self._receiving.keeper,
+            self._receiving.telling,
         )
         self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
 
-    async def _look_at_self(self) -> None:
+    def _look_at_self(self) -> None:
         ways = len(self._parts.channels(self._configuration))
         self._desk.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
 
-    async def _measure_load(self) -> None:
-        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
-        now_ns = self._clock.utc_ns()
-        try:
-            found = await load.loads(self._configuration, self._store, now_ns)
-        except StoreError as error:
-            logger.warning("load of the circuits not measured", reason=str(error))
-            return
-        points = load.points(found, now_ns)
-        self._store.add(points)
-        self._desk.take(points)
-
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"
-
-    def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """Start a loop that lives as long as the daemon: what ends it is logged, and it begins again."""
-
-        async def forever() -> None:
-            while True:
-                try:
-                    await work()
-                except Exception:  # noqa: BLE001 one part that fails must not stop the others
-                    logger.exception("a part of the daemon failed, begun again", part=name)
-                await asyncio.sleep(AGAIN_S)
-
-        return asyncio.create_task(forever(), name=name)
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something at once and then again and again; a failure is logged and does not end it."""
-        while True:
-            try:
-                await work()
-            except Exception:  # noqa: BLE001 the loop's top: this round failed, the next may not
-                logger.exception("periodic work failed", work=getattr(work, "__name__", ""))
-            await asyncio.sleep(seconds)
 
     async def _end(self, loops: Collection[asyncio.Task[None]], carriers: Collection[asyncio.Task[None]]) -> None:
         """Stop probing, say in the ledger until when we watched, flush, close. Takes under five seconds."""
@@ -469,7 +344,7 @@ class Daemon:
         for task in loops:
             task.cancel()
         self._control.close()
-        self._calendar.close()
+        self._almanac.close()
         self._watching.close()
         await self._desk.close()
         try:

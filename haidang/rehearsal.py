@@ -13,7 +13,8 @@ from pathlib import Path
 from alerting.channels.base import Message, Retryable
 from config import load
 from haidang.clock import Clock, ManualClock
-from haidang.daemon import Daemon, Parts
+from haidang.daemon import Daemon
+from haidang.parts import Parts
 from lab.network import Network
 from lab.simulated import SimulatedLoop, SimulatedPinger, links
 from probes.snmp import SnmpEngine

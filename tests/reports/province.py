@@ -128,7 +128,8 @@ def _incident(
     sql = database.connection
     subject = json.dumps({"name": {"vi": name, "en": name}, "site": {"vi": site, "en": site}}, ensure_ascii=False)
     sql.execute(
-        "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incident (id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             number,
             check.target,

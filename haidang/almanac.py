@@ -1,0 +1,114 @@
+"""What the daemon does by the calendar: tidying, forecasts, the load of lines, the month's report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from alerting.outbox import Outbox
+from collectors import load
+from config import Configuration
+from haidang import reporting
+from haidang.calendar import Calendar
+from haidang.clock import Clock
+from haidang.foretelling import rows_now
+from haidang.model import Point
+from probes.threads import in_thread
+from storage.accounts import ForecastRow
+from storage.database import Database
+from storage.metrics import MetricStore, StoreError
+
+logger = structlog.get_logger(__name__)
+
+
+class Almanac:
+    """Plans the work and does it.
+
+    Parameters:
+        path: the configuration file, for the report's own process.
+        configuration: what it says; exchanged on a reload.
+        clock: the time.
+        database, store: where things are.
+        outbox: takes the report's letters.
+        told: called when letters wait.
+        keep: takes the day's forecasts.
+        took: is given measurements as they are made.
+        tidy_events: forgets old events.
+    """
+
+    def __init__(
+        self, path: Path, configuration: Configuration, clock: Clock, database: Database, store: MetricStore,
+        outbox: Outbox, told: Callable[[], None], keep: Callable[[Sequence[ForecastRow]], None],
+        took: Callable[[Sequence[Point]], None], tidy_events: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._path = path
+        self._configuration = configuration
+        self._clock = clock
+        self._database = database
+        self._store = store
+        self._outbox = outbox
+        self._told = told
+        self._keep = keep
+        self._took = took
+        self._tidy_events = tidy_events
+        self._calendar = Calendar(configuration.timezone)
+        self._calendar.add("tidy the metric store", store.tidy, minute="*", second=7)
+        self._calendar.add("tidy the events", self._tidy, hour="*", minute=41)
+        self._calendar.add("foretell", self._foretell, hour=5, minute=40)
+        self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
+        self.use(configuration)
+
+    def use(self, configuration: Configuration) -> None:
+        """Go by another configuration from now on."""
+        self._configuration = configuration
+        # Each day, when last month's is missing: on day 1, or later after a longer stop.
+        hour, _, minute = configuration.reports.at.partition(":")
+        self._calendar.add("the month's report", self._report, hour=int(hour) % 24, minute=int(minute))
+
+    def start(self) -> None:
+        """Begin; call it on the running loop."""
+        self._calendar.start()
+
+    def clock_stepped(self) -> None:
+        """Plan everything anew."""
+        self._calendar.clock_stepped()
+
+    def close(self) -> None:
+        """Stop."""
+        self._calendar.close()
+
+    async def _tidy(self) -> None:
+        self._tidy_events()
+
+    async def _foretell(self) -> None:
+        """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        self._keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
+
+    async def _report(self) -> None:
+        configuration, now_ns = self._configuration, self._clock.utc_ns()
+        month = reporting.is_due(configuration, self._database.connection, now_ns)
+        if month is None:
+            return
+        failed = await reporting.have_made(self._path, month)
+        if failed is not None:
+            logger.error("the month's report was not made", month=month, reason=failed)
+            return
+        with self._database.transaction():
+            letters = reporting.mail(configuration, self._outbox, month, self._clock.utc_ns())
+        self._told()
+        logger.info("the month's report is made", month=month, letters=letters)
+
+    async def _measure_load(self) -> None:
+        """Store how full the leased lines were, each hour; a store that cannot answer now may the next time."""
+        now_ns = self._clock.utc_ns()
+        try:
+            found = await load.loads(self._configuration, self._store, now_ns)
+        except StoreError as error:
+            logger.warning("load of the circuits not measured", reason=str(error))
+            return
+        points = load.points(found, now_ns)
+        self._store.add(points)
+        self._took(points)

@@ -56,11 +56,6 @@ def plan(configuration: Configuration) -> list[CheckPlan]:
     return [check for target in targets for check in _checks(configuration, target)]
 
 
-def primary(target: Target) -> CheckId:
-    """Return the check that says whether a target is there: its ping, else the first of its probes."""
-    return target.primary
-
-
 def shared_risks(configuration: Configuration) -> dict[CheckId, tuple[CheckId, ...]]:
     """Return what targets share beside their parents: each carrier of their circuits, and what ``risks`` names.
 
@@ -72,12 +67,12 @@ def shared_risks(configuration: Configuration) -> dict[CheckId, tuple[CheckId, .
     for target in inventory.targets.values():
         circuit = inventory.circuits.get(target.circuit or "")
         if circuit and circuit.carrier:
-            groups.setdefault(CheckId(circuit.carrier, "carrier"), {})[primary(target)] = None
+            groups.setdefault(CheckId(circuit.carrier, "carrier"), {})[target.primary] = None
     for risk in inventory.risks.values():
         members = groups.setdefault(CheckId(risk.id, risk.kind), {})
         for target in inventory.targets.values():
             if target.id in risk.targets or target.site in risk.sites or target.circuit in risk.circuits:
-                members[primary(target)] = None
+                members[target.primary] = None
     return {group: tuple(members) for group, members in groups.items()}
 
 
@@ -140,7 +135,7 @@ def service_settings(probe: str, service: Service, folder: Path) -> ServiceSetti
 def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
     fast_s = target.confirmation.fast_cadence_s
     targets = configuration.inventory.targets
-    first = primary(target)
+    first = target.primary
     tags = {"target": target.id, "role": target.role, "site": target.site, "system": target.system}
     tags["circuit"] = target.circuit
     for probe in target.probes:
@@ -150,8 +145,8 @@ def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]
         if probe == "host":
             parents: tuple[CheckId, ...] = ()
         elif check == first:
-            parents = tuple(primary(targets[parent]) for parent in target.parents)
-            needs = tuple(primary(targets[need]) for need in target.needs)
+            parents = tuple(targets[parent].primary for parent in target.parents)
+            needs = tuple(targets[need].primary for need in target.needs)
         else:
             parents = (first,)
         yield CheckPlan(

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from alerting import records
-from collectors.plan import RISK_KINDS, primary
+from collectors.plan import RISK_KINDS
 from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
@@ -221,7 +221,7 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
                 if interval.state is State.DEGRADED and _until(interval, truth, wall) > truth.start_ns
             }
             away_ns = 0
-            for interval in reader.between(primary(target), 0, 2**62):
+            for interval in reader.between(target.primary, 0, 2**62):
                 start_ns = max(wall.true_ns(interval.start_ns), truth.start_ns)
                 end_ns = _until(interval, truth, wall)
                 if end_ns > start_ns and interval.state in _AWAY:

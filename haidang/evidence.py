@@ -19,7 +19,6 @@ from alerting.incidents import OWN, Incidents
 from alerting.records import Incident, Owner
 from availability.evidence import AFTER_NS, BATTERY_NS, Evidence, Kind, Said, power_or_line
 from collectors.load import is_end
-from collectors.plan import primary
 from config import Configuration, Target
 from haidang.clock import Clock
 from haidang.model import CheckId, State
@@ -205,7 +204,7 @@ class Gathering:
             seen.update(above)
             level = list(dict.fromkeys(above))
             for name in level:
-                state = self._sources.state(primary(targets[name]))
+                state = self._sources.state(targets[name].primary)
                 lines.append(f"on the way: {name} ({targets[name].address}) is {state or State.UNKNOWN}")
         if self._sources.trace is not None and target.address:
             lines = [*(await self._sources.trace(target.address)), *lines]

@@ -21,7 +21,6 @@ from availability.promises import Promise, promises
 from availability.spans import Spans
 from availability.timeline import DOWN, Timeline, added_up
 from collectors.losses import BadShare
-from collectors.plan import primary
 from config import Configuration, Target
 from haidang.model import State
 from storage.accounts import ForecastRow
@@ -190,7 +189,7 @@ class Foretelling:
 
     def _outages(self, target: Target, counted: Spans) -> Iterable[Outage]:
         """Yield a target's outages; what is hidden behind something else has that for its common cause."""
-        for one in self._books.intervals(primary(target), self._past.start_ns, self._past.end_ns):
+        for one in self._books.intervals(target.primary, self._past.start_ns, self._past.end_ns):
             if one.state in DOWN and spans.intersection(counted, ((one.start_ns, one.end_ns or self._now_ns),)):
                 end_ns = one.end_ns if one.end_ns is not None and one.end_ns < self._now_ns else None
                 group = one.cause.target if one.state is State.UNREACHABLE and one.cause else ""

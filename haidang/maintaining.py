@@ -15,7 +15,6 @@ from alerting.incidents import Incidents
 from availability import recurrence
 from availability.maintenance import LONGEST_S, covers, occurrences
 from availability.timeline import DOWN
-from collectors.plan import primary
 from config import Configuration
 from haidang.clock import Clock
 from haidang.control import Verb
@@ -233,7 +232,7 @@ class Maintaining:
         target = self._configuration.inventory.targets.get(name)
         if target is None:
             raise ValueError(f"there is no target {name}")
-        return primary(target)
+        return target.primary
 
     def read(self) -> None:
         """Take in what is on record of maintenance."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import socket
 from collections.abc import Callable
+from pathlib import Path
+
+import structlog
 
 from collectors.names import AddressBook
-from collectors.receiver import Keeper
-from config import Configuration
+from collectors.plan import snmp_user
+from collectors.receiver import Keeper, Listening, ReceiverSettings
+from config import Configuration, SecretUnavailable
+from config.schema.receivers import SEVERITIES
 from haidang.clock import Clock
-from haidang.settings import listening, receiver_settings
+from haidang.settings import known_events
 from haidang.telling import Telling
 from storage.database import Database
 from storage.events import EventLog
+
+logger = structlog.get_logger(__name__)
 
 NAMES_S = 300.0
 
@@ -64,3 +73,38 @@ class Receiving:
                     await self._names_changed.wait()
             except TimeoutError:
                 continue
+
+
+def listening(configuration: Configuration) -> Listening:
+    """Say where traps and logs are received."""
+    traps, syslog = configuration.receivers.traps, configuration.receivers.syslog
+    logs = tuple((host, syslog.port) for host in syslog.listen) if syslog else ()
+    return Listening(
+        tuple((host, traps.port) for host in traps.listen) if traps else (),
+        logs if syslog and syslog.udp else (), logs if syslog and syslog.tcp else (),
+    )  # fmt: skip
+
+
+def receiver_settings(configuration: Configuration) -> ReceiverSettings:
+    """Say what is received; secrets are read now, and a user whose secret cannot be read is not heard (loudly)."""
+    users = []
+    for credential in configuration.trap_credentials:
+        try:
+            users.append(snmp_user(credential))
+        except (SecretUnavailable, ValueError) as error:
+            logger.error("traps of this user are not believed", credential=credential.id, reason=str(error))  # noqa: TRY400 no trace
+    receivers = configuration.receivers
+    severity = receivers.syslog.severity if receivers.syslog else "warning"
+    return ReceiverSettings(
+        tuple(users), _engine_id(), most_per_source=receivers.most_per_source, most_in_all=receivers.most_in_all,
+        syslog_severity=SEVERITIES.index(severity), known=known_events(configuration),
+    )  # fmt: skip
+
+
+def _engine_id() -> bytes:
+    """Make our SNMP engine ID (RFC 3411): the same as long as the machine is; the number is that for examples."""
+    try:
+        machine = Path("/etc/machine-id").read_bytes()
+    except OSError:
+        machine = socket.gethostname().encode()
+    return (0x80000000 | 32473).to_bytes(4, "big") + b"\x05" + hashlib.sha256(b"haidang" + machine).digest()[:12]

@@ -23,7 +23,7 @@ from availability.objectives import Verdict
 from availability.promises import promises
 from availability.spans import Span, merged
 from availability.timeline import DOWN
-from collectors.plan import plan, primary, shared_risks
+from collectors.plan import plan, shared_risks
 from config import Configuration, Target
 from haidang.clock import ManualClock
 from haidang.handling import policy
@@ -118,7 +118,7 @@ class _Stage:
         notifier = Notifier(outbox, world, configuration.timezone)
         incidents = Incidents(self._database, self._clock, world, notifier, policy(configuration))
         health = HealthEngine(judge, lambda _check, _fast: None)
-        self._primaries = {name: primary(target) for name, target in configuration.inventory.targets.items()}
+        self._primaries = {name: target.primary for name, target in configuration.inventory.targets.items()}
         first = set(self._primaries.values())
         plans = [one for one in plan(configuration) if happened.observations or one.check in first]
         for one in plans:

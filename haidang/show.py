@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from alerting import records
 from alerting.world import in_language
-from collectors.plan import primary
 from collectors.receiver.catalogue import Catalogue
 from config import Configuration
 from haidang.model import CheckId, Interval, State
@@ -69,7 +68,7 @@ def status(configuration: Configuration, sql: sqlite3.Connection, process: int |
         by_target.setdefault(check.target, []).append(check)
     targets = []
     for name, target in configuration.inventory.targets.items():
-        first = running.get(primary(target))
+        first = running.get(target.primary)
         checks = [_check(check, running.get(check)) for check in by_target[name]]
         state = first.state.value if first else State.UNKNOWN.value
         if state == State.UP and any(check["state"] in _BAD for check in checks):

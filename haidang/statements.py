@@ -11,7 +11,6 @@ from availability.books import Account, Books
 from availability.objectives import Figures
 from availability.periods import Period, last_days, month_named, quarter_named, year_named
 from availability.promises import Promise, promises
-from collectors.plan import primary
 from config import Configuration
 from haidang.show import utc
 from storage.ledger import LedgerReader
@@ -87,7 +86,7 @@ def availability(
         owner = inventory.systems.get(target.system or "")
         percent = owner.objective if owner and month else None
         account = opened.of_target(target, period, Promise("", "target", target.id, percent or 0))
-        check = primary(target)
+        check = target.primary
         targets.append(
             {
                 "target": target.id, "name": target.label(language), "site": target.site, "system": target.system,

@@ -12,7 +12,6 @@ from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
 from availability.risks import OWN_ROUTE
-from collectors.plan import primary
 from config import Configuration, Target
 from config.schema.named import Named
 from haidang.duty import recipient
@@ -92,7 +91,7 @@ class ConfiguredWorld:
     def behind(self, check: CheckId) -> Sequence[CheckId]:
         """See `alerting.world.World.behind`."""
         targets = self._configuration.inventory.targets
-        if check.target not in targets or primary(targets[check.target]) != check:
+        if check.target not in targets or targets[check.target].primary != check:
             return ()
         found: list[CheckId] = []
         waiting = list(self._behind.get(check.target, ()))
@@ -102,7 +101,7 @@ class ConfiguredWorld:
             if name in seen:
                 continue
             seen.add(name)
-            found.append(primary(targets[name]))
+            found.append(targets[name].primary)
             waiting += self._behind.get(name, ())
         return found
 
@@ -110,9 +109,9 @@ class ConfiguredWorld:
         """See `alerting.world.World.above`."""
         targets = self._configuration.inventory.targets
         target = targets.get(check.target)
-        if target is None or primary(target) != check:
+        if target is None or target.primary != check:
             return ()
-        return [primary(targets[name]) for name in target.parents if name in targets]
+        return [targets[name].primary for name in target.parents if name in targets]
 
     def impact(self, checks: Collection[CheckId]) -> Impact:
         """See `alerting.world.World.impact`. A site is cut when nothing of it can be reached."""
@@ -130,12 +129,12 @@ class ConfiguredWorld:
 
     def _is_first(self, check: CheckId) -> bool:
         target = self._configuration.inventory.targets.get(check.target)
-        return target is not None and primary(target) == check
+        return target is not None and target.primary == check
 
     def month(self, check: CheckId, at_ns: int) -> Figures | None:
         """See `alerting.world.World.month`. Only a target's primary check counts toward its objective."""
         target = self._configuration.inventory.targets.get(check.target)
-        if target is None or primary(target) != check:
+        if target is None or target.primary != check:
             return None
         month = month_at(at_ns, self._configuration.timezone)
         promise = Promise("", "target", target.id, self.objective(target.id) or 0)

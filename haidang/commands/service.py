@@ -14,7 +14,7 @@ from haidang.commands.common import ConfigOption, JsonOption, fail, find_config,
 from haidang.daemon import Daemon
 from haidang.doctor import Finding, Health, data_directory, machine, reachable, reachable_url, receivers, secrets
 from haidang.life import AlreadyRunning
-from haidang.settings import listening
+from haidang.receiving import listening
 from storage.database import DatabaseError
 
 

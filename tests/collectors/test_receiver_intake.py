@@ -16,7 +16,8 @@ from collectors.receiver.intake import LARGEST_PACKET, Intake
 from collectors.receiver.settings import ReceiverSettings
 from config import load
 from haidang.clock import ManualClock
-from haidang.settings import known_events, receiver_settings
+from haidang.receiving import receiver_settings
+from haidang.settings import known_events
 from probes.snmp import User, ber, message, oid
 from probes.snmp.ber import VarBind
 from probes.snmp.notifications import INFORM, TRAP_V2

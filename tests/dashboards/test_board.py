@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from availability.check import FAILED
-from collectors.plan import primary
 from config import Configuration, load
 from dashboards.web.model.board import Board, Now
 from haidang.model import CheckId, State, Transition
@@ -53,7 +52,7 @@ def test_the_counts_are_those_of_a_slow_count(
     found: Counter[State] = Counter()
     wan: Counter[State] = Counter()
     for target in board.inventory.targets.values():
-        state = known.get(primary(target), State.UNKNOWN)
+        state = known.get(target.primary, State.UNKNOWN)
         if state is State.UP and any(known.get(CheckId(target.id, probe)) in FAILED for probe in target.probes):
             state = State.DEGRADED
         assert board.target(target).state is state

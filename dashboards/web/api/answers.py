@@ -8,7 +8,6 @@ from typing import Any
 from alerting import records
 from alerting.records import Incident
 from availability.periods import month_at
-from collectors.plan import primary
 from config import Target
 from dashboards.web.api.endpoint import Problem, Values, page
 from dashboards.web.house import House
@@ -171,7 +170,7 @@ def _names(thing: Any) -> dict[str, str]:  # noqa: ANN401 whatever has a label: 
 def _target(board: Board, one: Target) -> dict[str, Any]:
     return {
         "id": one.id, "name": _names(one), "address": one.address, "site": one.site, "system": one.system,
-        "circuit": one.circuit, "role": one.role, "probes": list(one.probes), "primary": str(primary(one)),
+        "circuit": one.circuit, "role": one.role, "probes": list(one.probes), "primary": str(one.primary),
         **_now(board.target(one)),
     }  # fmt: skip
 

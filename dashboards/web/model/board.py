@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from availability.check import FAILED
-from collectors.plan import primary
 from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval, State, Transition
 
@@ -109,7 +108,7 @@ class Board:
         return self._targets[target.id]
 
     def _by_checks(self, target: Target) -> Now:
-        first = self.check(primary(target))
+        first = self.check(target.primary)
         if first.state is State.UP and len(target.probes) > 1:
             for probe in target.probes:
                 other = self.check(CheckId(target.id, probe))

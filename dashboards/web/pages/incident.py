@@ -14,7 +14,6 @@ from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
-from collectors.plan import primary
 from dashboards.web.pages.wall import Row, row
 from dashboards.web.seat import Refused, Seat
 from haidang.model import CheckId, State
@@ -97,7 +96,7 @@ async def _story(seat: Seat) -> Story:
             return None
         target = configuration.inventory.targets.get(incident.check.target)
         month = None
-        if target is not None and primary(target) == incident.check:
+        if target is not None and target.primary == incident.check:
             system = configuration.inventory.systems.get(target.system or "")
             promise = Promise("", "target", target.id, (system.objective or 0) if system else 0)
             period = month_at(now_ns, configuration.timezone)

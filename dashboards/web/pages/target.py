@@ -15,7 +15,6 @@ from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
 from availability.promises import Promise
-from collectors.plan import primary
 from collectors.receiver.catalogue import Catalogue
 from config import Target
 from dashboards.web.model.board import Now
@@ -109,8 +108,8 @@ def _past(seat: Seat, target: Target, sql: sqlite3.Connection) -> Past:
     promise = Promise("", "target", target.id, (system.objective or 0) if system else 0)
     start_ns = min(month.start_ns, now_ns - 24 * when.HOUR_NS)
     return Past(
-        books.of_target(target, month, promise).figures, books.intervals(primary(target), start_ns, now_ns),
-        records.incidents(sql, resolved=True, check=primary(target), limit=10), recorded(sql, target.id, most=15),
+        books.of_target(target, month, promise).figures, books.intervals(target.primary, start_ns, now_ns),
+        records.incidents(sql, resolved=True, check=target.primary, limit=10), recorded(sql, target.id, most=15),
     )  # fmt: skip
 
 
@@ -126,7 +125,7 @@ def _tell(seat: Seat) -> Callable[[Interval], str]:
 
 def _probes(seat: Seat, target: Target) -> list[Probe]:
     words, board = seat.words, seat.house.board
-    first = primary(target)
+    first = target.primary
     settings = {"icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host}
     found = []
     for probe in target.probes:

@@ -48,6 +48,7 @@ def lab(tmp_path: Path) -> Iterator[Path]:
         subprocess.run([*COMMAND, "lab", "down", "--name", NAME], cwd=tmp_path, capture_output=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_lab_comes_up_is_broken_mended_and_goes_without_a_trace(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_lab_that_is_killed_leaves_nothing_behind(tmp_path: Path, request: pyt
     until(lambda: traces() == before, 10, "everything is as before")
 
 
+@pytest.mark.slow
 def test_the_demonstration_without_the_labs_network_says_so_and_goes_on(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("hiding the TUN device needs root: run the tests as root to include this")

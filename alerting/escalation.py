@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ class Escalations:
 
     def of(self, incident: int) -> list[Timer]:
         """Return every plan an incident has begun."""
-        return self._timers("WHERE incident = ? ORDER BY route", incident)
+        return timers(self._database.connection, incident)
 
     def keep(self, timer: Timer, progress: Progress, now_ns: int) -> None:
         """Note how far a plan has come."""
@@ -136,10 +137,19 @@ class Escalations:
         return bool(self.due(now_ns) or self.lists_due(now_ns))
 
     def _timers(self, where: str, *values: int) -> list[Timer]:
-        rows: Iterator[tuple[int, str, int, int, int | None]] = self._database.connection.execute(
-            f"SELECT incident, policy, began_ns, done, due_ns FROM escalation {where}", values
-        )
-        return [
-            Timer(incident, Plan.from_json(json.loads(plan)), Progress(began_ns, done, due_ns))
-            for incident, plan, began_ns, done, due_ns in rows
-        ]
+        return _timers(self._database.connection, where, *values)
+
+
+def timers(sql: sqlite3.Connection, incident: int) -> list[Timer]:
+    """Return every plan an incident has begun, through any connection to ``haidang.db``."""
+    return _timers(sql, "WHERE incident = ? ORDER BY route", incident)
+
+
+def _timers(sql: sqlite3.Connection, where: str, *values: int) -> list[Timer]:
+    rows: Iterator[tuple[int, str, int, int, int | None]] = sql.execute(
+        f"SELECT incident, policy, began_ns, done, due_ns FROM escalation {where}", values
+    )
+    return [
+        Timer(incident, Plan.from_json(json.loads(plan)), Progress(began_ns, done, due_ns))
+        for incident, plan, began_ns, done, due_ns in rows
+    ]

@@ -116,15 +116,27 @@ def chosen(routes: Iterable[Route], facts: Facts, clockwork: Clockwork) -> list[
 
 def fits(route: Route, facts: Facts, clockwork: Clockwork) -> bool:
     """Tell whether an incident takes a route."""
+    return not misfit(route, facts, clockwork)
+
+
+def misfit(route: Route, facts: Facts, clockwork: Clockwork) -> str:
+    """Return the first condition of a route that an incident does not meet; empty when it takes the route."""
+    if route.systems and not route.systems & facts.systems:
+        return f"it is for systems {_list(route.systems)}; this is of {_list(facts.systems)}"
+    if route.sites and not route.sites & facts.sites:
+        return f"it is for sites {_list(route.sites)}; this is at {_list(facts.sites)}"
+    if route.owners and facts.owner not in route.owners:
+        return f"it is for faults of {_list(route.owners)}; this is of {facts.owner}"
+    if facts.severity.rank < route.severity.rank:
+        return f"it is for {route.severity} and worse; this is {facts.severity}"
     holiday = on_the_wall(facts.at_ns, clockwork.zone).date() in clockwork.holidays
-    return (
-        (not route.systems or bool(route.systems & facts.systems))
-        and (not route.sites or bool(route.sites & facts.sites))
-        and (not route.owners or facts.owner in route.owners)
-        and facts.severity.rank >= route.severity.rank
-        and (route.holidays == "any" or holiday == (route.holidays == "only"))
-        and within(route.hours, facts.at_ns, clockwork.zone)
-    )
+    if route.holidays != "any" and holiday != (route.holidays == "only"):
+        return "it is for holidays only" if route.holidays == "only" else "it is not for holidays"
+    return "" if within(route.hours, facts.at_ns, clockwork.zone) else "it is for other hours"
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 @dataclass(frozen=True, slots=True)

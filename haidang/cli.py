@@ -30,6 +30,7 @@ COMMANDS = {
     "circuits": "network:circuits",
     "status": "reading:status",
     "incidents": "incidents:app",
+    "why": "why:why",
     "ack": "incidents:ack",
     "rules": "rules:app",
     "events": "reading:events",

@@ -67,17 +67,7 @@ class Duty:
         """See `alerting.notifier.Router.plans`."""
         if not self._routes:
             return ()
-        targets = self._targets(incident, members)
-        inventory = self._configuration.inventory
-        sites: set[str] = set()
-        for site in {target.site for target in targets if target.site}:
-            above: str | None = site
-            while above is not None and above not in sites:
-                sites.add(above)
-                above = inventory.sites[above].parent
-        systems = frozenset(target.system for target in targets if target.system)
-        facts = Facts(systems, frozenset(sites), incident.severity, incident.owner.value, at_ns)
-        return chosen(self._routes, facts, self._clockwork)
+        return chosen(self._routes, facts(self._configuration, incident, members, at_ns), self._clockwork)
 
     def people(self, names: Sequence[str], at_ns: int) -> Sequence[Recipient]:
         """See `alerting.notifier.Router.people`. A rota with nobody on duty is said in the log."""
@@ -85,21 +75,7 @@ class Duty:
 
     def silenced_until_ns(self, incident: Incident, members: Sequence[CheckId], at_ns: int) -> int | None:
         """See `alerting.notifier.Router.silenced_until_ns`: silent while everything is that fails."""
-        active = [
-            one for one in self._silences if one.start_ns <= at_ns < one.end_ns and one.cancelled_ns is None
-        ]  # fmt: skip
-        targets = self._targets(incident, members) if active else []
-        ends = [
-            max((one.end_ns for one in active if covers(inventory, one.kind, one.name, target)), default=None)
-            for inventory in (self._configuration.inventory,) for target in targets
-        ]  # fmt: skip
-        known = [end_ns for end_ns in ends if end_ns is not None]
-        return min(known) if known and len(known) == len(ends) else None
-
-    def _targets(self, incident: Incident, members: Sequence[CheckId]) -> list[Any]:
-        inventory = self._configuration.inventory.targets
-        names = dict.fromkeys(check.target for check in (incident.check, *members))
-        return [inventory[name] for name in names if name in inventory]
+        return silent_until_ns(self._configuration, self._silences, concerned(incident, members), at_ns)
 
     def verbs(self) -> dict[str, Verb]:
         """Return what can be asked for over the control socket."""
@@ -154,6 +130,41 @@ class Duty:
         self._book.cancel_silence(_number(request), _by(request), self._clock.utc_ns())
         self.read()
         return {}
+
+
+def concerned(incident: Incident, members: Sequence[CheckId]) -> list[str]:
+    """Return the targets that an incident is about."""
+    return list(dict.fromkeys(check.target for check in (incident.check, *members)))
+
+
+def facts(configuration: Configuration, incident: Incident, members: Sequence[CheckId], at_ns: int) -> Facts:
+    """Return what routes are chosen by; sites come with all those above them."""
+    inventory = configuration.inventory
+    targets = [inventory.targets[name] for name in concerned(incident, members) if name in inventory.targets]
+    sites: set[str] = set()
+    for site in {target.site for target in targets if target.site}:
+        above: str | None = site
+        while above is not None and above not in sites:
+            sites.add(above)
+            above = inventory.sites[above].parent
+    systems = frozenset(target.system for target in targets if target.system)
+    return Facts(systems, frozenset(sites), incident.severity, incident.owner.value, at_ns)
+
+
+def silent_until_ns(
+    configuration: Configuration, rows: Iterable[SilenceRow], names: Iterable[str], at_ns: int
+) -> int | None:  # fmt: skip
+    """Return until when targets are silent: while every one of them is; ``None`` when one is not."""
+    active = [one for one in rows if one.start_ns <= at_ns < one.end_ns and one.cancelled_ns is None]
+    inventory = configuration.inventory
+    if not active:
+        return None
+    ends = [
+        max((one.end_ns for one in active if covers(inventory, one.kind, one.name, target)), default=None)
+        for target in (inventory.targets[name] for name in names if name in inventory.targets)
+    ]  # fmt: skip
+    known = [end_ns for end_ns in ends if end_ns is not None]
+    return min(known) if known and len(known) == len(ends) else None
 
 
 def routes(configuration: Configuration) -> tuple[Route, ...]:

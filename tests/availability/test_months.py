@@ -28,7 +28,7 @@ def test_the_figures_equal_a_count_of_every_second(story: Story) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2_500, deadline=None)
+@settings(max_examples=1_200, deadline=None)
 @given(stories())
 def test_the_figures_equal_a_count_of_every_second_of_many_months(story: Story) -> None:
     check(story)

@@ -147,7 +147,7 @@ def report(folder: Path, judge: Judge, postbox_doubles: int) -> None:
     (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
 
 
-@pytest.mark.parametrize("kills", [pytest.param(5, id="few"), pytest.param(20, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [pytest.param(5, id="few"), pytest.param(10, id="many", marks=pytest.mark.slow)])
 def test_a_killed_daemon_loses_nothing_it_acknowledged_and_tells_nothing_twice(
     space: Namespace, tmp_path: Path, kills: int
 ) -> None:

@@ -129,7 +129,7 @@ def test_a_drill_prints_the_verdict_as_its_last_line(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "data" / "haidang.db").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_in_real_time_with_real_packets_the_verdict_is_the_same(tmp_path: Path) -> None:
     require("ip", "iproute2")
     if missing() is not None and os.environ.get("CI") != "true":

@@ -14,6 +14,7 @@ NOW = 1_790_000_000_000_000_000
 IF_HC_IN_OCTETS = oid.encode("1.3.6.1.2.1.31.1.1.1.6")
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_five_thousand_getbulks_of_25_counters_take_less_than_a_cpu_second() -> None:
     model = CLASSES["switch"]()

@@ -30,6 +30,13 @@ class Incident:
     hidden: frozenset[str]
 
 
+_OWNER = (
+    "SELECT one.owner FROM incident AS mine JOIN incident AS one ON one.id IN (mine.id, mine.merged_into) "
+    "WHERE mine.id = interval.incident AND one.owner <> 'unknown' ORDER BY one.id = mine.id DESC LIMIT 1"
+)
+"""Whose fault an interval's incident is, or the one that it goes on in, as people and devices have said up to now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """An interval of downtime with everything a dispute needs."""
@@ -92,7 +99,8 @@ class Records:
     def downtime(self, check: CheckId, start_ns: int, end_ns: int) -> list[Stretch]:
         """Return the intervals of downtime of a check that touch a period, in order."""
         rows = self._sql.execute(
-            "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, owner, incident, evidence "
+            "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, "
+            f"CASE owner WHEN '' THEN coalesce(({_OWNER}), '') ELSE owner END, incident, evidence "
             "FROM interval WHERE target = ? AND probe = ? AND retracted_ns IS NULL "
             "AND state IN ('down', 'unreachable') "
             "AND start_ns < ? AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns",
@@ -141,6 +149,13 @@ class Records:
                     "AND (end_ns IS NULL OR end_ns > ?3) ORDER BY target, probe, start_ns, id"
                 ),
                 (known_ns, until, start_ns),
+            ),
+            (
+                (
+                    "SELECT id, owner, owner_by FROM incident WHERE owner <> 'unknown' AND started_ns < ?1 "
+                    "AND coalesce(ended_ns, resolved_ns, ?1) > ?2 ORDER BY id"
+                ),
+                (until, start_ns),
             ),
             ("SELECT * FROM maintenance ORDER BY id", ()),
             ("SELECT * FROM maintenance_cancel ORDER BY maintenance", ()),

@@ -132,7 +132,7 @@ def tables(report: Report, words: Words) -> list[Table]:
                 typed("excluded", "duration", lambda row: row.excluded_s),
                 text("cause", lambda row: known("causes", row.cause), 1.7),
                 text("cause_name", lambda row: name(row.cause_name), 1.7),
-                text("owner", lambda row: row.owner),
+                text("owner", lambda row: known("owners", row.owner) if row.owner else ""),
                 text("reason", lambda row: row.reason),
                 text("evidence", lambda row: row.evidence),
                 typed("incident", "whole", lambda row: row.incident, 0.9),

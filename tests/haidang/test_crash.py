@@ -25,7 +25,7 @@ CONFIG = """\
 haidang: 1
 data_dir: ./data
 probing: {icmp: {cadence: 1s, echoes: 5, timeout: 300ms}}
-confirmation: {failures: 1, span: 0s, fast_cadence: 1s, clear_span: 0s, clear_samples: 1}
+confirmation: {failures: 1, span: 0s, fast_cadence: 1s, clear_span: 0s, clear_samples: 1, flap_changes: 60}
 contacts: [{id: oncall, email: oncall@example.org}]
 alerting:
   to: [oncall]

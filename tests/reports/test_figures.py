@@ -220,3 +220,29 @@ def test_differences_name_the_row_and_both_values(tmp_path: Path) -> None:
     found = {one.where: (one.before, one.after) for one in differences(before, reported(configuration))}
     assert found["circuits[line-a].measured.down_s"] == ("0.0", "600.0")
     assert not differences(before, before)
+
+
+def test_whose_fault_an_outage_was_is_what_people_said_of_its_incident_or_of_the_one_it_went_on_in(
+    tmp_path: Path,
+) -> None:
+    down = [
+        ("a", at("2026-10-05T00:00"), at("2026-10-05T10:00")), ("b", at("2026-10-06T00:00"), at("2026-10-06T10:00")),
+    ]  # fmt: skip
+    configuration = october(tmp_path, down)
+    before = reported(configuration)
+    assert [one.owner for one in before.outages] == ["", ""]
+    with closing(database(configuration)) as opened, opened.transaction() as sql:
+        for number, target, owner, merged in (
+            (1, "a", "carrier", None), (2, "c", "power", None), (3, "b", "unknown", 2),
+        ):  # fmt: skip
+            sql.execute(
+                "INSERT INTO incident (id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, "
+                "resolved_ns, owner, owner_by, merged_into) VALUES (?, ?, 'icmp', '{}', '', ?, ?, ?, ?, ?, 'An', ?)",
+                (number, target, *[at("2026-10-05T00:00") * S] * 4, owner, merged),
+            )
+            sql.execute(
+                "UPDATE interval SET incident = ? WHERE target = ? AND state = 'down'", (number, target)
+            )  # fmt: skip
+    after = reported(configuration)
+    assert [(one.carrier, one.owner) for one in after.outages] == [("VNPT", "carrier"), ("Viettel", "power")]
+    assert before.seal.inputs != after.seal.inputs, "what was said is part of what is sealed"

@@ -22,6 +22,7 @@ from availability.pace import Pace
 from availability.risks import FEWEST, OWN_ROUTE, RiskGroup, SharedRisks
 from availability.rule import Rule
 from availability.silence import Silence
+from availability.unsteady import Unsteady
 from haidang.model import CheckId, FieldValue, Observation, State, Status, Transition
 
 
@@ -39,7 +40,7 @@ class HealthEngine:
         self._pace = Pace(hurry)
         self._checks: dict[CheckId, Check] = {}
         self._pending: dict[CheckId, Check] = {}
-        self._flapping: dict[CheckId, Check] = {}
+        self._unsteady = Unsteady(self._say, self._pace)
         self._silence = Silence(self._checks.get)
         self._risks = SharedRisks()
 
@@ -107,7 +108,7 @@ class HealthEngine:
         for check in checks:
             self._checks.pop(check, None)
             self._pending.pop(check, None)
-            self._flapping.pop(check, None)
+            self._unsteady.forget(check)
 
     def state(self, check: CheckId) -> State | None:
         """Return the confirmed state; ``None`` before the first verdict."""
@@ -167,8 +168,7 @@ class HealthEngine:
         out: list[Transition] = []
         for check in tuple(self._pending.values()):
             self._decide(check, now_ns, out)
-        for check in tuple(self._flapping.values()):
-            self._calm(check, now_ns, out)
+        self._unsteady.tick(now_ns, out)
         for check in self._silence.due(now_ns):
             self._blind(check, check.sample_ns, now_ns, check.reason or "no measurement any more", out)
         out += self._risks.tick(now_ns)
@@ -183,7 +183,7 @@ class HealthEngine:
 
     def _good(self, check: Check, at_ns: int, now_ns: int, out: list[Transition]) -> None:
         if check.bad_count and check.state in WORKING:
-            self._brief(check, check.bad_count, check.bad_since_ns, at_ns, now_ns, out)
+            self._unsteady.brief(check, check.bad_count, check.bad_since_ns, at_ns, now_ns, out)
         check.bad_count = check.bad_since_ns = 0
         self._settle(check)
         check.answered_ns = at_ns
@@ -209,7 +209,7 @@ class HealthEngine:
             check.bad_since_ns = at_ns
         if not check.failed or check.bad_count >= rule.failures:
             if check.good_count and check.state is State.DOWN:
-                self._brief(check, check.good_count, check.good_since_ns, check.bad_since_ns, now_ns, out)
+                self._unsteady.brief(check, check.good_count, check.good_since_ns, check.bad_since_ns, now_ns, out)
             check.good_count = check.good_since_ns = 0
         if check.state is State.DOWN:
             return
@@ -227,52 +227,6 @@ class HealthEngine:
                     parent.waiting[check.id] = check
                     self._pace.ask(parent, now_ns)
             self._decide(check, now_ns, out)
-
-    def _brief(
-        self, check: Check, count: int, start_ns: int, end_ns: int, now_ns: int, out: list[Transition]
-    ) -> None:  # fmt: skip
-        """Remember a stretch in the other state that ended before it was confirmed; enough of them are flapping."""
-        rule, flapping = check.rule, check.flapping
-        if count < rule.failures or end_ns - start_ns < rule.brief_s * 1e9 or check.state is None:
-            return
-        if check.away_above(lambda parent: parent.lost_ns >= start_ns):
-            if check.state in WORKING:  # what it hangs on was away: perhaps that one flaps
-                flapping.hidden(start_ns, end_ns, rule.flap_window_s)
-                self._follow(check, now_ns, out)
-            return
-        if not flapping.brief(start_ns, end_ns, rule.flap_changes, rule.flap_window_s):
-            return
-        self._flapping[check.id] = check
-        usual = check.state
-        other = State.UP if usual is State.DOWN else State.DOWN
-        for began_ns, ended_ns in flapping.take_briefs(check.changed_ns):
-            words = "" if other is State.UP else f"{check.reason or 'no reply'} for {(ended_ns - began_ns) / 1e9:.0f} s"
-            self._say(check, other, began_ns, now_ns, words, None, {}, out)
-            self._say(check, usual, ended_ns, now_ns, check.reason if usual is State.DOWN else "", None, {}, out)
-        for child in check.children:
-            self._follow(child, now_ns, out)
-
-    def _follow(self, check: Check, now_ns: int, out: list[Transition]) -> None:
-        """Write down the stretches in which a check was hidden behind something that proves to flap."""
-        cause = check.flapping_above()
-        if cause is None or check.state not in WORKING:
-            return
-        usual = check.state
-        for began_ns, ended_ns in check.flapping.take_hidden(check.changed_ns):
-            words = f"no reply for {(ended_ns - began_ns) / 1e9:.0f} s"
-            self._say(check, State.UNREACHABLE, began_ns, now_ns, words, cause, {}, out)
-            self._say(check, usual, ended_ns, now_ns, "", None, {}, out)
-        for child in check.children:
-            self._follow(child, now_ns, out)
-
-    def _calm(self, check: Check, now_ns: int, out: list[Transition]) -> None:
-        rule = check.rule
-        if check.flapping.calmed(now_ns, rule.flap_changes, rule.flap_window_s):
-            del self._flapping[check.id]
-            if check.state is not None:
-                reason = f"no longer flapping, {check.state}" + (f": {check.reason}" if check.reason else "")
-                self._say(check, check.state, now_ns, now_ns, reason, None, {}, out)
-            self._pace.set(check)
 
     def _weigh(self, check: Check, now_ns: int, out: list[Transition]) -> None:
         """Make an answering check degraded or well, by what is wrong with it."""
@@ -351,9 +305,7 @@ class HealthEngine:
         elif state is State.UP and previous in FAILED:
             evidence = {"successes": check.good_count, "span_s": (check.sample_ns - at_ns) / 1e9}
         if (previous in WORKING and state is State.DOWN) or (previous is State.DOWN and state is State.UP):
-            rule = check.rule
-            if check.flapping.changed(at_ns, rule.flap_changes, rule.flap_window_s):
-                self._flapping[check.id] = check
+            self._unsteady.changed(check, at_ns)
         check.troubles = ()
         self._say(check, state, at_ns, now_ns, reason, cause, evidence, out)
         if state is State.UP:

@@ -7,6 +7,7 @@ import csv
 import math
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from collections import Counter
@@ -51,8 +52,6 @@ from storage.ledger import LedgerReader
 
 logger = structlog.get_logger(__name__)
 
-BEGIN_NS = 1_794_276_000 * 10**9
-"""When simulated time begins: Tuesday 10 November 2026, 09:00 in Hanoi; no month end is near."""
 _AWAY = (State.DOWN, State.UNREACHABLE)
 
 
@@ -104,7 +103,7 @@ def rehearse_scenario(scenario: Scenario, province: Province, folder: Path, *, s
     """
     cast = choose(scenario, province)
     path = prepare(scenario, province, cast, folder, simulated=True)
-    clock = ManualClock(BEGIN_NS)
+    clock = ManualClock(round(scenario.begins.timestamp()) * 10**9)
     running = RunningProvince(province, clock, tell=lambda _unit, _event: None)
     played: list[tuple[Truth, WallClock]] = []
 
@@ -151,16 +150,30 @@ def run_live(scenario: Scenario, province: Province, folder: Path) -> Played:
     return Played(truth, judge(scenario.scenario, truth, recorded(configuration, truth, WallClock())))
 
 
+_STARTER = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3, inheritable=True); "
+    "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.executable, sys.argv[2:])"
+)
+"""Gives the daemon its pages' socket as systemd would (sd_listen_fds(3))."""
+
+
 @asynccontextmanager
-async def watched(config: Path, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def watched(
+    config: Path, log: Path, pages: socket.socket | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a daemon in this network, in a process of its own that is ended at the end.
 
     Parameters:
         log: where its log goes.
+        pages: a listening socket, perhaps of another network, to serve its pages on.
     """
+    command = [sys.executable, "-P", "-m", "haidang", "run", "--config", str(config)]
+    passed = () if pages is None else (pages.fileno(),)
+    if passed:
+        command = [sys.executable, "-P", "-c", _STARTER, str(*passed), *command]
     with log.open("wb") as sink:
         daemon = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "haidang", "run", "--config", str(config), stdout=sink, stderr=sink,
+            *command, stdout=sink, stderr=sink, pass_fds=passed,
             preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         )  # fmt: skip
     try:

@@ -203,7 +203,9 @@ def test_tenths_of_fahrenheit_and_a_load_with_its_state_of_cyberpower(shipped: L
         },
     )
     assert read_out["temperature Sensor"].value == pytest.approx(22.5)
-    assert (read_out["current Load 1"].value, read_out["current Load 1"].status) == (pytest.approx(8.7), "warning")
+    load = read_out["current Load 1"]
+    assert load.value == pytest.approx(8.7)
+    assert load.status == "warning"
 
 
 @pytest.mark.parametrize("words", ["31 PERCENT", "31%", " 31 % ", "31 percent"])
@@ -231,7 +233,8 @@ def test_first_generation_of_raritan_counts_in_thousandths_and_its_sensors_have_
     assert found["current Inlet 1"].value == pytest.approx(1.25)
     assert found["voltage Inlet 1"].value == pytest.approx(231.5)
     aisle = found["temperature cold aisle"]
-    assert (aisle.value, aisle.status) == (pytest.approx(28.7), "warning")
+    assert aisle.value == pytest.approx(28.7)
+    assert aisle.status == "warning"
 
 
 def test_labelled_texts_of_liebert_are_measured_in_their_unit_and_thresholds_are_no_sensors(shipped: Library) -> None:

@@ -193,6 +193,125 @@ def near(found: float | None, expected: object) -> bool:
     return abs(found - expected) <= max(0.51 if abs(expected) > 20 else 0.06, 0.011 * abs(expected))
 
 
+def test_tenths_of_fahrenheit_and_a_load_with_its_state_of_cyberpower(shipped: Library) -> None:
+    read_out = read(
+        chosen(shipped, "1.3.6.1.4.1.3808.1.1.3"),
+        {
+            "1.3.6.1.4.1.3808.1.1.4.2.1.0": number(725),
+            "1.3.6.1.4.1.3808.1.1.3.2.3.1.1.2.1": number(87),
+            "1.3.6.1.4.1.3808.1.1.3.2.3.1.1.3.1": number(3),
+        },
+    )
+    assert read_out["temperature Sensor"].value == pytest.approx(22.5)
+    load = read_out["current Load 1"]
+    assert load.value == pytest.approx(8.7)
+    assert load.status == "warning"
+
+
+@pytest.mark.parametrize("words", ["31 PERCENT", "31%", " 31 % ", "31 percent"])
+def test_percent_of_a_camera_is_read_with_the_sign_or_the_word(shipped: Library, words: str) -> None:
+    found = read(chosen(shipped, "1.3.6.1.4.1.39165.1"), {"1.3.6.1.4.1.39165.1.11.0": text(words)})
+    assert found["memory Memory"].value == 31
+
+
+def test_first_generation_of_raritan_counts_in_thousandths_and_its_sensors_have_their_own_digits(
+    shipped: Library,
+) -> None:
+    found = read(
+        chosen(shipped, "1.3.6.1.4.1.13742.4"),
+        {
+            "1.3.6.1.4.1.13742.4.1.20.2.1.7.1": number(1250),
+            "1.3.6.1.4.1.13742.4.1.20.2.1.8.1": number(231_500),
+            "1.3.6.1.4.1.13742.4.3.3.1.2.4": number(10),
+            "1.3.6.1.4.1.13742.4.3.3.1.4.4": text("cold aisle"),
+            "1.3.6.1.4.1.13742.4.3.3.1.16.4": number(7),
+            "1.3.6.1.4.1.13742.4.3.3.1.17.4": number(1),
+            "1.3.6.1.4.1.13742.4.3.3.1.40.4": number(5),
+            "1.3.6.1.4.1.13742.4.3.3.1.41.4": number(287),
+        },
+    )
+    assert found["current Inlet 1"].value == pytest.approx(1.25)
+    assert found["voltage Inlet 1"].value == pytest.approx(231.5)
+    aisle = found["temperature cold aisle"]
+    assert aisle.value == pytest.approx(28.7)
+    assert aisle.status == "warning"
+
+
+def test_labelled_texts_of_liebert_are_measured_in_their_unit_and_thresholds_are_no_sensors(shipped: Library) -> None:
+    rows = {
+        "1.2.1.5002": ("Supply Air Temperature", "68.0", "deg F"),
+        "1.2.1.5014": ("High Supply Air Temperature Threshold", "86.0", "deg F"),
+        "1.2.1.5027": ("Supply Humidity", "Unavailable", "% RH"),
+        "1.2.1.5028": ("Return Humidity", "41.5", "% RH"),
+    }
+    columns = (10, 20, 30)
+    table = {
+        f"1.3.6.1.4.1.476.1.42.3.9.20.1.{column}.{index}": text(cell)
+        for index, cells in rows.items()
+        for column, cell in zip(columns, cells, strict=True)
+    }
+    found = read(chosen(shipped, "1.3.6.1.4.1.476.1.42"), table)
+    values = {name: one.value for name, one in found.items() if one.value is not None}
+    assert values == {
+        "temperature Supply Air Temperature 1.2.1.5002": pytest.approx(20.0),
+        "humidity Return Humidity 1.2.1.5028": 41.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("sys_object_id", "device", "sensor", "value"),
+    [
+        ("1.3.6.1.4.1.12356.106.1", {"3.0": 150, "4.0": 600}, "memory Memory", 25.0),
+        ("1.3.6.1.4.1.12356.106.1", {"2.0": 7}, "cpu CPU", 7.0),
+    ],
+)
+def test_fortinet_s_switches_tell_memory_in_kilobytes(
+    shipped: Library, sys_object_id: str, device: dict[str, int], sensor: str, value: float
+) -> None:
+    cells = {f"1.3.6.1.4.1.12356.106.4.1.{name}": number(raw) for name, raw in device.items()}
+    assert read(chosen(shipped, sys_object_id), cells)[sensor].value == value
+
+
+def test_a_small_business_switch_of_cisco_that_measures_no_load_has_none(shipped: Library) -> None:
+    match = chosen(shipped, "1.3.6.1.4.1.9.6.1.1004.10.1")
+    cpu = "1.3.6.1.4.1.9.6.1.101.1.9.0"
+    parts = "1.3.6.1.4.1.9.6.1.101.53.15.1."
+    assert "cpu CPU" not in read(match, {cpu: number(101)})
+    found = read(
+        match, {cpu: number(12), parts + "10.1": number(44), parts + "11.1": number(1), parts + "2.1": number(5)}
+    )
+    assert (found["cpu CPU"].value, found["temperature Unit 1"].value) == (12, 44)
+    assert "psu Unit 1 main power supply" not in found
+
+
+def test_sensors_of_the_second_ste_have_the_units_of_the_first(shipped: Library) -> None:
+    column = "1.3.6.1.4.1.21796.4.9.3.1."
+    found = read(
+        chosen(shipped, "1.3.6.1.4.1.21796.4.9"),
+        {
+            column + "2.1": text("rack 3"),
+            column + "3.1": number(5),
+            column + "5.1": number(315),
+            column + "7.1": number(1),
+            column + "2.2": text("damp"),
+            column + "3.2": number(0),
+            column + "5.2": number(0),
+            column + "7.2": number(4),
+        },
+    )
+    assert (found["temperature rack 3"].value, found["temperature rack 3"].status) == (31.5, "critical")
+    assert found["humidity damp"].value is None
+
+
+def test_ibm_s_older_boards_speak_as_lenovo_s_do(shipped: Library) -> None:
+    base = "1.3.6.1.4.1.2.3.51.3.1."
+    found = read(
+        chosen(shipped, "1.3.6.1.4.1.2.3.51.3"),
+        {base + "1.2.1.2.1": text("Ambient"), base + "1.2.1.3.1": number(23), base + "4.1.0": number(255)},
+    )
+    assert (found["temperature Ambient"].value, found["state System"].status) == (23, "ok")
+
+
 @pytest.mark.skipif(not RECORDINGS, reason="set HAIDANG_RECORDINGS to a folder of .snmprec files and expected.json")
 def test_recorded_devices_are_named_and_measured_as_their_users_expect(shipped: Library) -> None:
     """Compare with what another program's users checked; a state by its status, a number within a percent."""

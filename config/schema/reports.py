@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from config.schema.objectives import Clock
-from config.schema.values import Section, Slug, Text, line, number
+from config.schema.values import Refusal, Section, Slug, Text, line, number
+from config.secrets import Secret, beside_the_file
 
 Format = Literal["pdf", "html", "xlsx", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("pdf", "html", "xlsx", "csv", "json")
@@ -19,6 +20,25 @@ class Credit(Section):
     carrier: Annotated[str, line()] | None = Field(None, description="whose contract; default: every carrier's")
     below: Annotated[float, number(0, 100)] = Field(description="percent of availability of a line in the month")
     percent: Annotated[float, number(0, 100)] = Field(description="of the line's monthly fee; the highest step counts")
+
+
+File = Annotated[str, AfterValidator(beside_the_file)]
+
+
+class Signing(Section):
+    """The key that PDF files are signed with: one PKCS#12 file, or certificate and key in PEM."""
+
+    pkcs12: File | None = Field(None, description="PKCS#12 file (.p12, .pfx) with key, certificate and those above it")
+    certificate: File | None = Field(None, description="PEM file with the certificate and those above it")
+    key: File | None = Field(None, description="PEM file with its private key")
+    password: Secret | None = Field(None, description="of the PKCS#12 file, or of the key")
+    reason: Annotated[str, line(200)] = Field("", description="why it is signed, as PDF readers show it")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Signing:
+        if (self.pkcs12 is None) == (self.certificate is None) or (self.certificate is None) != (self.key is None):
+            raise Refusal("name either a pkcs12 file, or a certificate and its key")
+        return self
 
 
 class Reports(Section):
@@ -36,3 +56,4 @@ class Reports(Section):
     signer: Text | None = Field(None, description="title over the signature, which stays open")
     recipients: tuple[Text, ...] = Field((), description="who gets a copy, as printed at the end")
     credits: tuple[Credit, ...] = Field((), description="what lines below their objective are credited with")
+    sign: Signing | None = Field(None, description="the key that PDF files are signed with; without they are not")

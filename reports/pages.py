@@ -7,7 +7,7 @@ from typing import Any
 
 from reports import charts
 from reports.columns import Column, Table, Value
-from reports.model import Note, Report
+from reports.model import Longer, Note, Promised, Report
 from reports.spreadsheets import FORMULAS
 from reports.tables import tables
 from reports.words import Words
@@ -44,6 +44,9 @@ class _Pages:
             ("incidents", [self._table("times"), self._table("incidents")]),
             ("exclusions", [self._table("exclusions")]),
             ("loads", [self._table("loads")]),
+            ("datacentre", [self._equipment(key) for key in ("power", "climate", "disks", "certificates")]),
+            ("conference", [self._table("rooms")]),
+            ("inventory", [self._table("connections")]),
             ("formulas", self._formulas()),
         ]
         numbered = [
@@ -102,6 +105,8 @@ class _Pages:
 
     def _objectives(self) -> dict[str, Any]:
         blocks: list[Any] = []
+        if self._report.longer:
+            blocks += [_heading(self._words.say("sections.longer")), self._table("longer")]
         for key in ("calendar", "burn", "trend"):
             chart = self._chart(key)
             if chart:
@@ -128,13 +133,19 @@ class _Pages:
         blocks += [_heading(words.say("sections.planned")), self._table("planned")]
         return {"title": words.say("sections.next"), "blocks": blocks}
 
+    def _equipment(self, key: str) -> dict[str, Any]:
+        """Return a table with what it is called, also where it is empty: its sentence alone would not say of what."""
+        made = self._table(key)
+        return made if made["kind"] == "table" else _paragraph(f"{self._words.say(f'sections.{key}')}: {made['text']}")
+
     def _formulas(self) -> list[Any]:
         words, report = self._words, self._report
         seal = report.seal.model_dump()
+        held: list[Promised | Longer] = [*report.promised, *report.longer]
         items = [words.say(f"formulas.{key}") for key in FORMULAS]
         items += [
             f"{words.name(row.objective_name)}: {words.name(row.formula)}; {words.name(row.members_formula)}"
-            for row in report.promised
+            for row in held
         ]
         return [
             _paragraph(words.say("formulas.intro", version=report.formula_version)), _list(items),

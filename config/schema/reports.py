@@ -41,6 +41,26 @@ class Signing(Section):
         return self
 
 
+class Band(Section):
+    """Between which values something has to stay."""
+
+    low: Annotated[float, number(-60, 1000)] = Field(description="the least that is right")
+    high: Annotated[float, number(-60, 1000)] = Field(description="the most that is right")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Band:
+        if self.low > self.high:
+            raise Refusal("low is above high", key="low")
+        return self
+
+
+class Climate(Section):
+    """What the air of the rooms that are measured has to be; as for server rooms in Thông tư 06/2026/TT-BKHCN."""
+
+    temperature: Band = Field(Band(low=20, high=25), description="°C")
+    humidity: Band = Field(Band(low=40, high=55), description="percent, relative")
+
+
 class Reports(Section):
     """The monthly uptime report."""
 
@@ -57,3 +77,4 @@ class Reports(Section):
     recipients: tuple[Text, ...] = Field((), description="who gets a copy, as printed at the end")
     credits: tuple[Credit, ...] = Field((), description="what lines below their objective are credited with")
     sign: Signing | None = Field(None, description="the key that PDF files are signed with; without they are not")
+    climate: Climate = Field(Climate(), description="what rooms' temperature and humidity are held against")

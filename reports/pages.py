@@ -14,6 +14,8 @@ from reports.words import Words
 
 MOST_ROWS = 400
 """Of a printed table; the files for programs have all of them."""
+_ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+"""Numbers of annexes, as Nghị định 30/2020/NĐ-CP has them."""
 _MARKS = {"met": "●", "missed": "■", "open": "○", "undecided": "◊"}
 _IDS = {"promised": "objectives", "times": "incident_times"}
 _BY = {"outages": "down", "incidents": "duration"}
@@ -50,7 +52,12 @@ class _Pages:
             ("formulas", self._formulas()),
         ]
         numbered = [
-            {"title": f"{say('letter.annex', n=number)}. {say(f'sections.{key}')}", "blocks": [b for b in blocks if b]}
+            {
+                "number": say("letter.annex", n=_ROMAN[number]),
+                "title": say(f"sections.{key}"),
+                "with": say("letter.annexed", symbol=report.letterhead.symbol),
+                "blocks": [b for b in blocks if b],
+            }
             for number, (key, blocks) in enumerate(annexes, 1)
         ]
         return {
@@ -157,11 +164,15 @@ class _Pages:
     def _chart(self, key: str) -> dict[str, Any] | None:
         report, words = self._report, self._words
         drawn = charts.pareto(report.causes, words) if key == "pareto" else getattr(charts, key)(report, words)
-        if drawn is None:
+        if not drawn:
             return None
         count = charts.lines_down(report)
         gaps = {"shown": min(count, charts.MOST_LINES), "count": count} if key == "timeline" else {}
-        return {"kind": "chart", "svg": drawn, "caption": words.say(f"charts.{key}", **gaps)}
+        return {
+            "kind": "chart",
+            "svgs": [drawn] if isinstance(drawn, str) else drawn,
+            "caption": words.say(f"charts.{key}", **gaps),
+        }
 
     def _note(self, note: Note) -> str:
         words, gaps = self._words, dict(note.gaps)

@@ -111,7 +111,7 @@ def example(folder: Path) -> Report:
     """Make the example's report in an empty folder."""
     shape = Shape(districts=3, communes=8, rooms=4, cameras=12, devices=10, services=5)
     configuration = configure(folder, shape, EXTRA)
-    write(configuration, month_named("2025-10", HANOI).start_ns // S, PERIOD.end_ns // S + 3600, seed=5)
+    write(configuration, month_named("2025-10", HANOI).start_ns // S, PERIOD.end_ns // S + 3600, seed=3)
     now_ns = PERIOD.end_ns + 3600 * S
     had = asyncio.run(measured(configuration, store(configuration)))
     with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:

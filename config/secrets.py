@@ -25,7 +25,8 @@ class SecretUnavailable(Exception):
     """A secret cannot be read now; the text says which and what to do, never the secret."""
 
 
-def _beside_the_file(path: str, info: ValidationInfo) -> str:
+def beside_the_file(path: str, info: ValidationInfo) -> str:
+    """Check a path: a relative one is relative to the file that says so."""
     if not path or "\0" in path:
         raise Refusal("a path is expected")
     folder = (info.context or {}).get("folder")
@@ -47,7 +48,7 @@ def _credential_name(name: str) -> str:
 class Secret(Section):
     """Where a secret is: exactly one of a file, an environment variable, a systemd credential."""
 
-    file: Annotated[str, AfterValidator(_beside_the_file)] | None = Field(
+    file: Annotated[str, AfterValidator(beside_the_file)] | None = Field(
         None, description="a file; relative paths are relative to the file that says so"
     )
     env: Annotated[str, AfterValidator(_environment_name)] | None = Field(None, description="an environment variable")

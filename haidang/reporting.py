@@ -10,7 +10,6 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,9 +24,10 @@ from availability.periods import month_named
 from config import Configuration
 from haidang.foretelling import Foretelling
 from reports.archive import Archive
+from reports.equipment import Equipment
 from reports.figures import Asked, Chance, as_of, build
 from reports.lines import Progress
-from reports.model import LoadRow, Report
+from reports.model import Report
 from reports.words import Words
 
 logger = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ _NICE = 10
 
 def make(
     configuration: Configuration, sql: sqlite3.Connection, month: str, now_ns: int, known_ns: int,
-    *, kind: str = "", name: str = "", loads: Sequence[LoadRow] = (), progress: Progress = lambda *_: None,
+    *, kind: str = "", name: str = "", equipment: Equipment | None = None, progress: Progress = lambda *_: None,
 ) -> Report:  # fmt: skip
     """Make a month's report with what the forecaster says of the next one.
 
@@ -60,7 +60,7 @@ def make(
     outlook = {
         one.promise.id: Chance(one.miss, one.pooled) for one in foretelling.promises() if one.promise.period == "month"
     }
-    asked = Asked(month, now_ns, known_ns, kind, name, loads, outlook)
+    asked = Asked(month, now_ns, known_ns, kind, name, equipment or Equipment(), outlook)
     return build(configuration, sql, asked, progress)
 
 

@@ -91,6 +91,21 @@ class Archive:
         revisions = self.revisions(month)
         return self._read(revisions[-1]) if revisions else None
 
+    def kept(self, report: Report, name: str) -> bytes | None:
+        """Return a file of a kept revision as it was kept; ``None`` where there is none of that name.
+
+        Raises:
+            NotAReport: it was changed since.
+            OSError: it cannot be read.
+        """
+        folder = self._folder / report.month / f"revision-{report.revision}"
+        if report.about or not (folder / name).is_file():
+            return None
+        text = (folder / name).read_bytes()
+        if f"{hashlib.sha256(text).hexdigest()}  {name}" not in (folder / SUMS).read_text(encoding="utf-8").split("\n"):
+            raise NotAReport(f"{folder / name}: was changed after it was kept")
+        return text
+
     def keep(self, report: Report, files: Mapping[str, bytes]) -> Path:
         """Keep a revision, complete or not at all.
 

@@ -1,6 +1,6 @@
 """The report's charts as SVG, in black, white, hatching and words: for every printer and every eye.
 
-Each returns ``None`` where there is nothing to show: an empty chart is never printed.
+Each returns ``None``, or no picture, where there is nothing to show: an empty chart is never printed.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def pareto(causes: Sequence[Cause], words: Words) -> str | None:
     return _svg(y, out)
 
 
-def burn(report: Report, words: Words) -> str | None:
+def burn(report: Report, words: Words) -> list[str]:
     """Draw the downtime of each objective as it added up, against what the month allows."""
     rows = [row for row in report.promised if row.numbers.budget_s and any(day.counted_s > 0 for day in row.days)]
     return _panels(rows, words, 108, _burn)
@@ -163,7 +163,7 @@ def _burn(row: Promised, words: Words, wide: float) -> list[str]:
     ]  # fmt: skip
 
 
-def trend(report: Report, words: Words) -> str | None:
+def trend(report: Report, words: Words) -> list[str]:
     """Draw each objective's availability over the months, with its bounds."""
     rows = [row for row in report.promised if sum(month.availability_percent is not None for month in row.trend) > 1]
     return _panels(rows, words, 118, _trend)
@@ -220,20 +220,20 @@ def _mark(x: float, y: float, verdict: str | None) -> str:
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{fill}" stroke="#000"/>'
 
 
-def _panels(rows: Sequence[Promised], words: Words, high: float, draw: _Draw) -> str | None:
-    """Draw one panel for each objective, two beside each other."""
-    if not rows:
-        return None
+def _panels(rows: Sequence[Promised], words: Words, high: float, draw: _Draw) -> list[str]:
+    """Draw one panel for each objective, two beside each other; each pair is a picture, so that pages break between."""
     wide = WIDTH / 2 - 10
-    out = []
-    for number, row in enumerate(rows):
-        x, y = (number % 2) * (WIDTH / 2), number // 2 * (high + 14)
-        [title, *more] = textwrap.wrap(_called(row, words), 54)
-        out.append(f'<g transform="translate({x:.1f} {y:.1f})">')
-        out.append(_text(0, 11, title + ("…" if more else ""), size=10.5, bold=True))
-        out += draw(row, words, wide)
-        out.append("</g>")
-    return _svg((len(rows) + 1) // 2 * (high + 14), out)
+    found = []
+    for pair in range(0, len(rows), 2):
+        out = []
+        for place, row in enumerate(rows[pair : pair + 2]):
+            [title, *more] = textwrap.wrap(_called(row, words), 54)
+            out.append(f'<g transform="translate({place * WIDTH / 2:.1f} 0)">')
+            out.append(_text(0, 11, title + ("…" if more else ""), size=10.5, bold=True))
+            out += draw(row, words, wide)
+            out.append("</g>")
+        found.append(_svg(high + 14, out))
+    return found
 
 
 def _called(row: Promised, words: Words) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from reports.model import Numbers, Spread
+from reports.words import Words
 
 Type = Literal["text", "percent", "duration", "number", "whole", "time", "date"]
 Value = str | float | int | datetime | date | None
@@ -67,6 +68,16 @@ def typed(key: str, kind: Type, of: Callable[[Any], Value], width: float = 0) ->
 def figures(of: Callable[[Any], Numbers], widths: Mapping[str, float]) -> list[Field]:
     """Make the columns of availability; those without a width are not printed."""
     return [typed(key, kind, _of_numbers(of, field), widths.get(key, 0)) for key, kind, field in _NUMBERS]
+
+
+def verdict(words: Words, figures_: Numbers) -> str:
+    """Say whether an objective is met."""
+    return words.known("verdicts", figures_.verdict or "none")
+
+
+def numbers(words: Words, of: Callable[[Any], Numbers], **widths: float) -> list[Field]:
+    """Make the columns of availability and its verdict."""
+    return [*figures(of, widths), text("verdict", lambda row: verdict(words, of(row)), widths.get("verdict", 0))]
 
 
 def spreads(width: float) -> list[Field]:

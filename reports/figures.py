@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,14 +21,15 @@ from availability.promises import Promise, formula_of, promises
 from availability.systems import Formula, Rule
 from availability.timeline import Timeline, added_up, within
 from config import Configuration, Target
-from reports import gather, notes, snapshot, story, wording
+from reports import annexes, gather, notes, snapshot, story, wording
+from reports.equipment import Equipment
 from reports.gather import labelled, name_of
 from reports.lines import Lines, Progress
 from reports.model import (
     FORMULA_VERSION,
     Day,
     Letterhead,
-    LoadRow,
+    Longer,
     Month,
     Numbers,
     Promised,
@@ -64,7 +65,7 @@ class Asked:
         now_ns: UTC nanoseconds.
         known_ns: where knowledge ends: now while the daemon runs, else its last sign of life.
         kind, name: ``system``, ``carrier`` or ``site`` to narrow it to one; empty: everything.
-        loads: of the lines, see `reports.load`.
+        equipment: what was measured beside the ledger, see `reports.equipment`.
         outlook: by objective, what the forecaster says of the next month.
     """
 
@@ -73,7 +74,7 @@ class Asked:
     known_ns: int
     kind: str = ""
     name: str = ""
-    loads: Sequence[LoadRow] = ()
+    equipment: Equipment = field(default_factory=Equipment)
     outlook: Mapping[str, Chance] = field(default_factory=dict)
 
 
@@ -115,11 +116,12 @@ class _Building:
             name: target for name, target in self._inventory.targets.items()
             if not asked.kind or covers(self._inventory, asked.kind, asked.name, target)
         }  # fmt: skip
-        self._promises = [
+        mine = [
             one for one in promises(configuration)
-            if one.period == "month"
-            and (not asked.kind or (one.kind, one.name.casefold()) == (asked.kind, asked.name.casefold()))
+            if not asked.kind or (one.kind, one.name.casefold()) == (asked.kind, asked.name.casefold())
         ]  # fmt: skip
+        self._promises = [one for one in mine if one.period == "month"]
+        self._longer = [one for one in mine if one.period != "month"]
 
     def report(self) -> Report:
         period, configuration = self._period, self._configuration
@@ -138,15 +140,24 @@ class _Building:
             one for one in self._records.incidents(period.start_ns, period.end_ns)
             if not self._asked.kind or one.check.target in self._targets or one.hidden & self._targets.keys()
         ]  # fmt: skip
-        loads = [row for row in self._asked.loads if not self._asked.kind or row.target in self._targets]
+        measured = self._asked.equipment
+        loads = [row for row in measured.loads if not self._asked.kind or row.target in self._targets]
+        readings = [row for row in measured.readings if row.id in self._targets]
+        certificates = [row for row in measured.certificates if row.id in self._targets]
+        rooms = list(annexes.rooms(targets, measured))
+        connections = list(annexes.connections(configuration, self._targets.values(), measured))
         following = month_named(_before(self._asked.month, -1), self._zone)
         self._progress("seal", 0, 1)
         seal = Seal(
             inputs=self._records.digest(
-                month_named(_before(self._asked.month, MONTHS - 1), self._zone).start_ns, self._known_ns,
+                min([
+                    month_named(_before(self._asked.month, MONTHS - 1), self._zone).start_ns,
+                    *(one.period_at(self._until_ns, self._zone).start_ns for one in self._longer),
+                ]), self._known_ns,
                 (
                     [(replace(one, hidden=frozenset()), sorted(one.hidden)) for one in incidents],
-                    [row.model_dump_json() for row in loads], sorted(self._asked.outlook.items()),
+                    [row.model_dump_json() for row in (*loads, *readings, *certificates, *rooms, *connections)],
+                    sorted(self._asked.outlook.items()),
                 ),
             ),
             configuration=snapshots.digest(snapshot.described(configuration)),
@@ -160,11 +171,13 @@ class _Building:
                 *notes.of_period(promised, targets, sites, outages, period, self._until_ns), *removed,
                 *notes.objectives(kept, promised),
             ),
-            promised=tuple(promised), sites=tuple(sites), circuits=tuple(circuits), carriers=tuple(carriers),
+            promised=tuple(promised), longer=tuple(self._of_longer()),
+            sites=tuple(sites), circuits=tuple(circuits), carriers=tuple(carriers),
             outages=tuple(outages), incident_sums=gather.incident_sums(incidents, period),
             incidents=tuple(gather.incident_rows(incidents, self._inventory)), causes=tuple(causes),
             exclusions=tuple(gather.exclusions(configuration, self._works, self._records, period, self._targets)),
-            loads=tuple(loads), targets=tuple(targets),
+            loads=tuple(loads), readings=tuple(readings), certificates=tuple(certificates), rooms=tuple(rooms),
+            connections=tuple(connections), targets=tuple(targets),
             planned=tuple(gather.planned(self._inventory, self._works, following, self._targets)), seal=seal,
         )  # fmt: skip
         return sealed(report.model_copy(update={"story": story.told(report)}))
@@ -248,6 +261,28 @@ class _Building:
                 )
             )  # fmt: skip
         return found
+
+    def _of_longer(self) -> Iterator[Longer]:
+        """Hold every promise of a quarter, a year or so many days against the ledger, as of the end of the month."""
+        inventory = self._inventory
+        for number, promise in enumerate(self._longer):
+            self._progress("other periods", number, len(self._longer))
+            # A rolling period ends where it is asked for; a quarter or year is the one in which the month's end lies.
+            at_ns = self._until_ns if promise.period.endswith("d") else self._until_ns - 1
+            period = promise.period_at(max(at_ns, self._period.start_ns), self._zone)
+            account = self._books.of_promise(promise, period)
+            if account is None:
+                continue
+            named = inventory.objectives.get(promise.id)
+            system = inventory.systems.get(promise.name) if promise.kind == "system" else None
+            yield Longer(
+                id=promise.id, about=f"{promise.kind} {promise.name}",
+                name=name_of(inventory, promise.kind, promise.name),
+                objective_name=labelled(named.label) if named else dict.fromkeys(gather.LANGUAGES, promise.id),
+                period=period.name, start=at(period.start_ns), end=at(period.end_ns), view=promise.view,
+                formula=wording.promised(promise), members_formula=wording.members(formula_of(system), account.members),
+                numbers=Numbers.of(account.figures),
+            )  # fmt: skip
 
     def _site_name(self, site: str | None) -> dict[str, str] | None:
         known = self._inventory.sites.get(site or "")

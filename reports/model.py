@@ -101,6 +101,22 @@ class Promised(Part):
     """Outages that ``miss_next`` was learnt from; it is ``None`` with too few."""
 
 
+class Longer(Part):
+    """An objective of another period: the quarter or year that the month ends in, or so many days to its end."""
+
+    id: str
+    about: str
+    name: Label
+    objective_name: Label
+    period: str
+    start: datetime
+    end: datetime
+    view: str
+    formula: Label
+    members_formula: Label
+    numbers: Numbers
+
+
 class SiteRow(Part):
     """A site: all of its targets, whether any of them was there, and the worst of them."""
 
@@ -255,6 +271,77 @@ class LoadRow(Part):
     coverage_percent: float
 
 
+class ReadingRow(Part):
+    """What one sensor said over the period; hours are those in which it said something."""
+
+    group: str
+    """power, climate, disks."""
+    kind: str
+    id: str
+    target: Label
+    sensor: str
+    unit: str
+    lowest: float | None
+    mean: float | None
+    highest: float | None
+    band_low: float | None
+    band_high: float | None
+    outside_percent: float | None
+    """Of hours whose mean was outside the band."""
+    bad_percent: float | None
+    """Of hours in which the device itself was not content."""
+    coverage_percent: float
+
+
+class CertificateRow(Part):
+    """When a service's certificate ends, as it was last seen in the period."""
+
+    id: str
+    target: Label
+    probe: str
+    seen: datetime
+    ends: datetime
+    left_s: float
+    """From the end of the period; negative: it had ended."""
+
+
+class QualityRow(Part):
+    """The way to a target over the period: means of its pings, and the highest loss of one."""
+
+    loss_percent: float | None = None
+    rtt_ms: float | None = None
+    jitter_ms: float | None = None
+    worst_loss_percent: float | None = None
+
+
+class RoomRow(Part):
+    """A conference room or its MCU: availability and the way to it."""
+
+    id: str
+    name: Label
+    site: Label | None
+    numbers: Numbers
+    quality: QualityRow
+
+
+class ConnectionRow(Part):
+    """One end of a channel, as the yearly registration of connections asks for it."""
+
+    circuit: str
+    name: Label
+    system: str
+    carrier: str
+    contract: str
+    a: Label | None
+    b: Label | None
+    mbps: float | None
+    channels: int
+    """Of all channels, how many end at the site of this end."""
+    target: str
+    load_percent: float | None
+    quality: QualityRow
+
+
 class TargetRow(Part):
     """A target by its primary check."""
 
@@ -342,6 +429,7 @@ class Report(Part):
     story: dict[str, tuple[str, ...]] = {}
     notes: tuple[Note, ...]
     promised: tuple[Promised, ...]
+    longer: tuple[Longer, ...] = ()
     sites: tuple[SiteRow, ...]
     circuits: tuple[CircuitRow, ...]
     carriers: tuple[CarrierRow, ...]
@@ -351,6 +439,10 @@ class Report(Part):
     causes: tuple[Cause, ...]
     exclusions: tuple[ExclusionRow, ...]
     loads: tuple[LoadRow, ...]
+    readings: tuple[ReadingRow, ...] = ()
+    certificates: tuple[CertificateRow, ...] = ()
+    rooms: tuple[RoomRow, ...] = ()
+    connections: tuple[ConnectionRow, ...] = ()
     targets: tuple[TargetRow, ...]
     planned: tuple[WorkRow, ...]
     seal: Seal

@@ -7,13 +7,15 @@ from typing import Any
 
 from reports import charts
 from reports.columns import Column, Table, Value
-from reports.model import Note, Report
+from reports.model import Longer, Note, Promised, Report
 from reports.spreadsheets import FORMULAS
 from reports.tables import tables
 from reports.words import Words
 
 MOST_ROWS = 400
 """Of a printed table; the files for programs have all of them."""
+_ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+"""Numbers of annexes, as Nghị định 30/2020/NĐ-CP has them."""
 _MARKS = {"met": "●", "missed": "■", "open": "○", "undecided": "◊"}
 _IDS = {"promised": "objectives", "times": "incident_times"}
 _BY = {"outages": "down", "incidents": "duration"}
@@ -44,10 +46,18 @@ class _Pages:
             ("incidents", [self._table("times"), self._table("incidents")]),
             ("exclusions", [self._table("exclusions")]),
             ("loads", [self._table("loads")]),
+            ("datacentre", [self._equipment(key) for key in ("power", "climate", "disks", "certificates")]),
+            ("conference", [self._table("rooms")]),
+            ("inventory", [self._table("connections")]),
             ("formulas", self._formulas()),
         ]
         numbered = [
-            {"title": f"{say('letter.annex', n=number)}. {say(f'sections.{key}')}", "blocks": [b for b in blocks if b]}
+            {
+                "number": say("letter.annex", n=_ROMAN[number]),
+                "title": say(f"sections.{key}"),
+                "with": say("letter.annexed", symbol=report.letterhead.symbol),
+                "blocks": [b for b in blocks if b],
+            }
             for number, (key, blocks) in enumerate(annexes, 1)
         ]
         return {
@@ -102,6 +112,8 @@ class _Pages:
 
     def _objectives(self) -> dict[str, Any]:
         blocks: list[Any] = []
+        if self._report.longer:
+            blocks += [_heading(self._words.say("sections.longer")), self._table("longer")]
         for key in ("calendar", "burn", "trend"):
             chart = self._chart(key)
             if chart:
@@ -128,13 +140,19 @@ class _Pages:
         blocks += [_heading(words.say("sections.planned")), self._table("planned")]
         return {"title": words.say("sections.next"), "blocks": blocks}
 
+    def _equipment(self, key: str) -> dict[str, Any]:
+        """Return a table with what it is called, also where it is empty: its sentence alone would not say of what."""
+        made = self._table(key)
+        return made if made["kind"] == "table" else _paragraph(f"{self._words.say(f'sections.{key}')}: {made['text']}")
+
     def _formulas(self) -> list[Any]:
         words, report = self._words, self._report
         seal = report.seal.model_dump()
+        held: list[Promised | Longer] = [*report.promised, *report.longer]
         items = [words.say(f"formulas.{key}") for key in FORMULAS]
         items += [
             f"{words.name(row.objective_name)}: {words.name(row.formula)}; {words.name(row.members_formula)}"
-            for row in report.promised
+            for row in held
         ]
         return [
             _paragraph(words.say("formulas.intro", version=report.formula_version)), _list(items),
@@ -146,11 +164,15 @@ class _Pages:
     def _chart(self, key: str) -> dict[str, Any] | None:
         report, words = self._report, self._words
         drawn = charts.pareto(report.causes, words) if key == "pareto" else getattr(charts, key)(report, words)
-        if drawn is None:
+        if not drawn:
             return None
         count = charts.lines_down(report)
         gaps = {"shown": min(count, charts.MOST_LINES), "count": count} if key == "timeline" else {}
-        return {"kind": "chart", "svg": drawn, "caption": words.say(f"charts.{key}", **gaps)}
+        return {
+            "kind": "chart",
+            "svgs": [drawn] if isinstance(drawn, str) else drawn,
+            "caption": words.say(f"charts.{key}", **gaps),
+        }
 
     def _note(self, note: Note) -> str:
         words, gaps = self._words, dict(note.gaps)

@@ -16,6 +16,10 @@ LARGEST = 256 * 1024 * 1024
 _SAID_AT_MOST = 500
 
 
+_LATER = ("longer", "readings", "certificates", "rooms", "connections")
+"""Parts that the first reports had not; where they are empty the seal is as it was, so that old ones stay whole."""
+
+
 class NotAReport(ValueError):
     """A file is no sealed report of a version this program knows; the text says why."""
 
@@ -24,6 +28,9 @@ def digest(report: Report) -> str:
     """Return the SHA-256 of everything in a report except this value itself."""
     data = report.model_dump(mode="json")
     data["seal"].pop("figures")
+    for part in _LATER:
+        if not data[part]:
+            del data[part]
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -25,7 +25,7 @@ _FORMATS: dict[Type, str] = {
 _WIDTHS: dict[Type, int] = {
     "percent": 13, "duration": 12, "number": 10, "whole": 9, "time": 20, "date": 12, "text": 16,
 }  # fmt: skip
-FORMULAS = ("availability", "bounds", "budget", "site", "load", "credit", "percent")
+FORMULAS = ("availability", "bounds", "budget", "site", "load", "credit", "equipment", "percent")
 """What is printed of them, in order."""
 _ROWS = 1_048_575
 """Of a sheet, its head left out (the format's own limit)."""

@@ -14,10 +14,12 @@ from haidang import reporting
 from haidang.commands.common import fail
 from haidang.commands.metrics import ask_store
 from haidang.commands.reading import holder, ledger
+from reports import equipment
+from reports.equipment import Equipment
 from reports.load import loads
-from reports.model import LoadRow, Report
+from reports.model import Report
 from storage.ledger import LedgerReader
-from storage.metrics import StoreError
+from storage.metrics import MetricStore, StoreError
 
 SHOWN = 20
 MonthOption = Annotated[str | None, typer.Option(help="YYYY-MM; last month when nothing is said.")]
@@ -49,24 +51,31 @@ def fresh_report(configuration: Configuration, month: str, kind: str, name: str,
     with ledger(configuration) as sql:
         sql.execute("BEGIN")  # all of it as of one moment, whatever the daemon writes meanwhile
         known_ns = now_ns if running else LedgerReader(sql).alive_ns()
-        say("load", 0, 1)
-        rows = _loads(configuration, period.start_ns, period.end_ns)
+        say("measurements", 0, 1)
+        measured = _measured(configuration, period.start_ns, min(period.end_ns, now_ns))
         made = reporting.make(
-            configuration, sql, month, now_ns, known_ns, kind=kind, name=name, loads=rows, progress=say
+            configuration, sql, month, now_ns, known_ns, kind=kind, name=name, equipment=measured, progress=say
         )  # fmt: skip
     say.done()
     return made
 
 
-def _loads(configuration: Configuration, start_ns: int, end_ns: int) -> list[LoadRow]:
-    """Read the lines' load; without a store that answers the report says that there is none."""
-    if not configuration.inventory.circuits:
-        return []
+def _measured(configuration: Configuration, start_ns: int, end_ns: int) -> Equipment:
+    """Read what the equipment measured; without a store that answers, the report says of each part that it is empty."""
+
+    async def asked(store: MetricStore, _now_ns: int) -> Equipment:
+        return Equipment(
+            await loads(configuration, store, start_ns, end_ns) if configuration.inventory.circuits else (),
+            await equipment.readings(configuration, store, start_ns, end_ns),
+            await equipment.certificates(configuration, store, start_ns, end_ns),
+            await equipment.quality(configuration, store, start_ns, end_ns),
+        )
+
     try:
-        return ask_store(configuration, lambda store, _now: loads(configuration, store, start_ns, end_ns))
+        return ask_store(configuration, asked)
     except StoreError as error:
-        sys.stderr.write(f"load of the lines left out: {error}\n")
-        return []
+        sys.stderr.write(f"load, power, climate, disks, certificates and quality left out: {error}\n")
+        return Equipment()
 
 
 class _Progress:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +12,14 @@ import typer
 
 from config import Configuration
 from config.schema.reports import FORMATS
-from haidang import reporting, show
-from haidang.commands import comparing
+from haidang import reporting
+from haidang.commands import comparing, verifying
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.commands.month import SHOWN, MonthOption, fresh_report
 from reports.archive import SUMS, Archive, rendered, revised, same_figures, sums
 from reports.model import Report
-from reports.seal import LARGEST, NotAReport, differences, read
+from reports.seal import NotAReport, differences
+from reports.signing import CannotSign, Signer
 
 app = typer.Typer(rich_markup_mode=None, help="The monthly uptime report.", invoke_without_command=True)
 
@@ -56,34 +57,24 @@ def report(
     configuration = read_config(config)
     wanted = _formats(formats, configuration)
     spoken = _languages(language, configuration, keep=keep)
-    narrowed = [(kind, name) for kind, name in (("system", system), ("carrier", carrier), ("site", site)) if name]
-    if len(narrowed) > 1:
-        fail("name one of --system, --carrier and --site")
-    kind, name = narrowed[0] if narrowed else ("", "")
+    kind, name = _narrowed(system, carrier, site)
     if (approve is None) != (reason is None):
         fail("--approve and --reason belong together: a revision says who approved it, and why")
     if kind and (keep or approve):
         fail("only the whole report is kept and revised: leave --system, --carrier and --site out")
+    signer = _signer(configuration) if "pdf" in wanted else None  # before the long work: a wrong password is said now
     month = month or reporting.month_before(time.time_ns(), configuration.timezone)
     fresh = fresh_report(configuration, month, kind, name, quiet=as_json)
     archive = Archive(configuration.data_dir)
-    made, changed = fresh, 0
-    if not kind:
-        before = _latest(archive, month)
-        if before is not None:
-            made, changed = before, 0 if same_figures(before, fresh) else len(differences(before, fresh)) or 1
-            if changed and approve and reason:
-                made, changed, keep = revised(before, fresh, approve, reason), 0, True
-            elif changed:
-                _say_changed(before, fresh)
-            elif approve:
-                fail(f"revision {before.revision} of {month} says the same as the ledger: there is nothing to approve")
+    before = None if kind else _latest(archive, month)
+    made, changed = _in_force(before, fresh, approve, reason)
+    keep = keep or made.revision > (before.revision if before else 1)
     if keep and not made.complete:
         fail(f"{month} is not over: only a whole month is kept")
-    files = rendered(made, [*wanted, *(["json"] if keep else [])], spoken)
+    files = _files(archive, made, [*wanted, *(["json"] if keep else [])], spoken, signer)
     places = []
     try:
-        if keep and not (archive.revisions(month) and made == _latest(archive, month)):
+        if keep and made != before:
             places.append(str(archive.keep(made, files)))
         if out is not None or not keep:
             places += _write(out or Path(), files)
@@ -94,12 +85,63 @@ def report(
             {
                 "month": month, "about": made.about, "revision": made.revision, "complete": made.complete,
                 "written": places, "seal": made.seal.model_dump(), "differences": changed,
-                "story": made.story[spoken[0]],
+                "signed_by": signer.fingerprint if signer else None, "story": made.story[spoken[0]],
             }
         )  # fmt: skip
     else:
         typer.echo("\n".join([*made.story[spoken[0]], "", *(f"wrote {place}" for place in places)]))
     raise typer.Exit(1 if changed else 0)
+
+
+def _narrowed(system: str | None, carrier: str | None, site: str | None) -> tuple[str, str]:
+    found = [(kind, name) for kind, name in (("system", system), ("carrier", carrier), ("site", site)) if name]
+    if len(found) > 1:
+        fail("name one of --system, --carrier and --site")
+    return found[0] if found else ("", "")
+
+
+def _signer(configuration: Configuration) -> Signer | None:
+    if configuration.reports.sign is None:
+        return None
+    try:
+        return Signer(configuration.reports.sign)
+    except CannotSign as error:
+        fail(str(error))
+
+
+def _in_force(before: Report | None, fresh: Report, approve: str | None, reason: str | None) -> tuple[Report, int]:
+    """Return what goes out, the kept report where there is one, and how many figures the ledger gives otherwise."""
+    if before is None:
+        if approve:
+            fail(f"no report of {fresh.month} is kept: there is nothing to approve; --keep makes the first")
+        return fresh, 0
+    changed = 0 if same_figures(before, fresh) else len(differences(before, fresh)) or 1
+    if approve and not changed:
+        fail(f"revision {before.revision} of {fresh.month} says the same as the ledger: there is nothing to approve")
+    if changed and approve and reason:
+        return revised(before, fresh, approve, reason), 0
+    if changed:
+        _say_changed(before, fresh)
+    return before, changed
+
+
+def _files(
+    archive: Archive, made: Report, formats: list[str], languages: list[str], signer: Signer | None
+) -> dict[str, bytes]:
+    """Make the files of a report, PDFs signed where there is a key; those that are kept go out as they were kept."""
+    found: dict[str, bytes] = {}
+    try:
+        for form in dict.fromkeys(formats):
+            for name, text in rendered(made, [form], languages).items():
+                kept = archive.kept(made, name)
+                if kept is None and form == "pdf" and signer is not None:
+                    kept = signer.sign(text, datetime.now(UTC))
+                found[name] = text if kept is None else kept
+    except (CannotSign, NotAReport) as error:
+        fail(str(error), status=1)
+    except OSError as error:
+        fail(f"{error.filename}: cannot be read ({(error.strerror or str(error)).lower()})")
+    return found
 
 
 def _formats(asked: list[str] | None, configuration: Configuration) -> list[str]:
@@ -168,75 +210,5 @@ def kept(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         )
 
 
-@app.command()
-def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A report: the sealed JSON, or a document.")],
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say whether a file is what was sealed; of the sealed figures also whether the ledger still gives them.
-
-    A document (PDF, HTML, XLSX, CSV) is held against the checksums beside it and those of the kept reports. Ends with 1
-    when it is another one, or is not known.
-    """
-    try:
-        if file.stat().st_size > LARGEST:
-            fail(f"{file}: is too large for a report", status=1)
-        text = file.read_bytes()
-    except OSError as error:
-        fail(f"{file}: cannot be read ({(error.strerror or str(error)).lower()})")
-    if file.suffix == ".json":
-        found = _verified_figures(file, text, read_config(config))
-    else:
-        found = _verified_document(file, hashlib.sha256(text).hexdigest(), config)
-    if as_json:
-        print_json(found)
-    else:
-        typer.echo("\n".join(clean(line) for line in found["said"]))
-    raise typer.Exit(0 if found["genuine"] else 1)
-
-
-def _verified_figures(file: Path, text: bytes, configuration: Configuration) -> dict[str, Any]:
-    try:
-        sealed = read(text, str(file))
-    except NotAReport as error:
-        return {"file": str(file), "genuine": False, "said": [str(error)]}
-    said = [f"{file}: the seal is whole: report of {sealed.month}, revision {sealed.revision}, {sealed.seal.figures}"]
-    if sealed.approved:
-        said.append(f"approved by {sealed.approved.author}: {sealed.approved.reason}")
-    kind, _, name = sealed.about.partition(" ")
-    if not sealed.complete:
-        return {"file": str(file), "genuine": True, "said": [*said, "it is of a month that was not over"]}
-    fresh = fresh_report(configuration, sealed.month, kind, name, quiet=True)
-    for what in ("inputs", "configuration"):
-        same = getattr(fresh.seal, what) == getattr(sealed.seal, what)
-        said.append(f"{what}: {'the same as then' if same else 'others than then'}")
-    changes = differences(sealed, fresh)
-    if changes:
-        said.append(f"the ledger gives other figures now, {len(changes)} in all:")
-        said += [f"  {one.where}: {one.before} -> {one.after}" for one in changes[:SHOWN]]
-    else:
-        said.append("the ledger still gives every figure in it")
-    return {
-        "file": str(file), "genuine": True, "figures": sealed.seal.figures, "differences": len(changes), "said": said,
-        "at": show.utc(time.time_ns()),
-    }  # fmt: skip
-
-
-def _verified_document(file: Path, sha256: str, config: Path | None) -> dict[str, Any]:
-    known: list[tuple[str, bool]] = []
-    for beside in sorted([*file.parent.glob("*.sha256"), *file.parent.glob(SUMS)]):
-        lines = beside.read_text(encoding="utf-8", errors="replace").splitlines()[:10_000]
-        rows = [line.partition("  ") for line in lines]
-        known += [(str(beside), row[0] == sha256) for row in rows if row[2] == file.name]
-    found = Archive(read_config(config).data_dir).knows(file.name, sha256)
-    if found is not None:
-        known.append(("the kept reports", found))
-    said = [f"{where}: {'the same' if same else 'ANOTHER FILE THAN THE ONE MADE'}" for where, same in known]
-    if not known:
-        said = [f"{file.name}: no checksum of it is known, neither beside it nor among the kept reports"]
-    genuine = bool(known) and all(same for _, same in known)
-    return {"file": str(file), "genuine": genuine, "sha256": sha256, "said": said}
-
-
+app.command()(verifying.verify)
 app.command()(comparing.compare)

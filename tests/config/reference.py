@@ -14,7 +14,7 @@ from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Known, Receivers, Syslog, Traps
-from config.schema.reports import Credit, Reports
+from config.schema.reports import Band, Climate, Credit, Reports, Signing
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
 from config.schema.services import SERVICES
@@ -99,6 +99,9 @@ SECTIONS: dict[str, type[Section]] = {
     "web.tls": Tls,
     "reports": Reports,
     "reports.credits[]": Credit,
+    "reports.sign": Signing,
+    "reports.climate": Climate,
+    "reports.climate.temperature": Band,
     "objectives[]": Objective,
     "objectives[].hours[]": ServiceHours,
     "name": Text,

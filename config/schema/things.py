@@ -13,10 +13,16 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.services import (
     SERVICES,
+    H323Service,
     HttpService,
     ImapService,
     LdapService,
+    MssqlService,
+    MysqlService,
     NtpService,
+    OnvifService,
+    OracleService,
+    PostgresService,
     RtspService,
     SipService,
     SmtpService,
@@ -29,8 +35,9 @@ from config.schema.values import Refusal, Section, Slug, line, note, number, who
 from config.secrets import Secret
 
 ProbeKind = Literal[
-    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "rtsp"
-]
+    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "h323", "rtsp",
+    "onvif", "postgres", "mysql", "mssql", "oracle",
+]  # fmt: skip
 
 
 class Auth(Section):
@@ -171,7 +178,13 @@ class Target(Named):
     ldap: LdapService | None = Field(None, description="a directory")
     ssh: SshService | None = Field(None, description="an SSH server")
     sip: SipService | None = Field(None, description="a conference room or another SIP device")
+    h323: H323Service | None = Field(None, description="a conference room or a gatekeeper of H.323")
     rtsp: RtspService | None = Field(None, description="a camera's stream")
+    onvif: OnvifService | None = Field(None, description="a camera's device service and clock")
+    postgres: PostgresService | None = Field(None, description="a PostgreSQL server")
+    mysql: MysqlService | None = Field(None, description="a MySQL or MariaDB server")
+    mssql: MssqlService | None = Field(None, description="a Microsoft SQL Server")
+    oracle: OracleService | None = Field(None, description="an Oracle listener")
     confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")

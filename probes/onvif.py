@@ -87,9 +87,7 @@ def _judge(attempt: Attempt, said: Mapping[str, str], ours_s: float, max_offset_
     attempt.fields["offset_ms"] = offset_s * 1e3
     if abs(offset_s) > max_offset_s:
         ahead = "ahead of" if offset_s > 0 else "behind"
-        attempt.warnings.append(
-            f"its clock is {abs(offset_s):.0f} s {ahead} this machine's: its pictures show a wrong time"
-        )
+        attempt.warnings.append(f"its clock is {abs(offset_s):.0f} s {ahead} this machine's: one of the two is wrong")
 
 
 def _read(page: Page) -> dict[str, str]:
@@ -107,11 +105,11 @@ def _read(page: Page) -> dict[str, str]:
 
 
 def read(body: bytes) -> dict[str, str]:
-    """Read an answer: ``UTCDateTime/Year`` … ``UTCDateTime/Second``, ``DateTimeType``, ``TZ``; of a fault ``fault``
-    (its codes) and ``reason``.
+    """Read an answer.
 
     Returns:
-        nothing when it is XML, but no such answer.
+        ``UTCDateTime/Year`` to ``UTCDateTime/Second``, ``DateTimeType``, ``TZ``; of a fault ``fault`` (its codes) and
+        ``reason``; nothing when it is XML, but no such answer.
 
     Raises:
         ValueError: it is no XML, or has a document type, which SOAP forbids and with which bombs are made.

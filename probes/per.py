@@ -1,4 +1,4 @@
-"""As much of aligned PER (X.691) as discovering an H.323 gatekeeper needs: reading bits, aligned fields, short lengths."""
+"""As much of aligned PER (X.691) as reading the answers of an H.323 gatekeeper needs."""
 
 from __future__ import annotations
 

@@ -39,6 +39,13 @@ def as_user(name: str) -> list[str]:
     return ["setpriv", f"--reuid={name}", f"--regid={name}", "--clear-groups"] if os.geteuid() == 0 else []
 
 
+async def _begun(kind: str, settings: Settings) -> None:
+    """Wait until a server that listens is through with starting up."""
+    async with asyncio.timeout(10):
+        while (await ask(kind, settings)).status is not Status.UP:  # noqa: ASYNC110 it happens in another program
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[tuple[int, str]]:
     """A server that wants passwords over TCP, with TLS; its port and its authority's file."""
@@ -64,6 +71,7 @@ def postgres() -> Iterator[tuple[int, str]]:
         }  # fmt: skip
         command = [*before, server, "-D", f"{folder}/data", *(f"--{key}={value}" for key, value in settings.items())]
         with program(command, port, folder=folder):
+            asyncio.run(_begun("postgres", PostgresSettings(port=port)))
             yield port, str(folder / "authority.pem")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,31 +113,37 @@ async def test_what_postgresql_refuses_by_its_rules_is_up_and_all_else_down(
     assert seen.reason == ("" if status is Status.UP else f"it refuses sessions: {words} ({code})")
 
 
-async def test_mariadb_is_up_and_does_not_shut_us_out_however_often_we_come(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
+    """A server with its own tables and TLS, that shuts out whoever breaks one handshake off."""
     server = require("mariadbd", "mariadb-server-core")
-    install = require("mariadb-install-db", "mariadb-server-core")
-    data, port = tmp_path / "data", free_port()
+    folder = tmp_path_factory.mktemp("mariadb")
     who = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        [install, "--no-defaults", f"--datadir={data}", *who, "--skip-test-db", "--auth-root-authentication-method=normal",
-         "--innodb-log-file-size=4M", "--skip-log-bin"],
-        check=True, capture_output=True, cwd=tmp_path,
-    )  # fmt: skip
-    certificate = Authority(tmp_path).issue("server.pem", HOST)
+    (folder / "data").mkdir()
+    both = [server, "--no-defaults", f"--datadir={folder}/data", *who, "--innodb-log-file-size=4M"]
+    tables = [Path("/usr/share/mysql") / f"mysql_{name}.sql" for name in ("system_tables", "system_tables_data")]
+    words = "create database mysql;\nuse mysql;\nSET @auth_root_socket=NULL;\n"
+    words += "\n".join(one.read_text() for one in tables)
+    subprocess.run([*both, "--bootstrap"], input=words.encode(), check=True, capture_output=True, cwd=folder)
+    certificate, port = Authority(folder).issue("server.pem", HOST), free_port()
     command = [
-        server, "--no-defaults", f"--datadir={data}", *who, f"--bind-address={HOST}", f"--port={port}",
-        f"--socket={tmp_path}/s", f"--ssl-cert={certificate}", f"--ssl-key={certificate}", "--max-connect-errors=1",
-        f"--pid-file={tmp_path}/pid", "--innodb-log-file-size=4M", "--skip-name-resolve",
+        *both, f"--bind-address={HOST}", f"--port={port}", f"--socket={folder}/s", f"--pid-file={folder}/pid",
+        f"--ssl-cert={certificate}", f"--ssl-key={certificate}", "--max-connect-errors=1",
     ]  # fmt: skip
-    with program(command, port, folder=tmp_path):
-        plain = MysqlSettings(port=port, trust=str(tmp_path / "authority.pem"))
-        for _ in range(5):
-            seen = await ask("mysql", plain)
-            assert (seen.status, seen.reason, seen.fields["error_code"]) == (Status.UP, "", 1045)
-        assert "MariaDB" in str(seen.fields["version"])
-        assert seen.fields["starttls"] is True
-        seen = await ask("mysql", replace(plain, security="starttls"))
-        assert (seen.status, seen.reason, seen.fields["subject"]) == (Status.UP, "", HOST)
+    with program(command, port, folder=folder):
+        yield port, str(folder / "authority.pem")
+
+
+async def test_mariadb_is_up_and_does_not_shut_us_out_however_often_we_come(mariadb: tuple[int, str]) -> None:
+    port, trust = mariadb
+    plain = MysqlSettings(port=port, trust=trust)
+    for _ in range(5):
+        seen = await ask("mysql", plain)
+        assert (seen.status, seen.reason, seen.fields["error_code"]) == (Status.UP, "", 1045)
+    assert "MariaDB" in str(seen.fields["version"])
+    assert seen.fields["starttls"] is True
+    seen = await ask("mysql", replace(plain, security="starttls"))
+    assert (seen.status, seen.reason, seen.fields["subject"]) == (Status.UP, "", HOST)
 
 
 def error(code: int, words: bytes, number: int = 0) -> bytes:

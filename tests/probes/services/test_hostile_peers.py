@@ -134,7 +134,8 @@ async def test_random_bytes_are_no_answer_and_no_crash(which: str) -> None:
         ("ssh", b"220 mail ESMTP\r\n"), ("smtp", b"SSH-2.0-OpenSSH_9\r\n"), ("imap", b"220 mail ESMTP\r\n"),
         ("http", b"SSH-2.0-OpenSSH_9\r\n"), ("tls", b"HTTP/1.1 400 Bad Request\r\n\r\n"), ("ldap", b"+OK POP3\r\n"),
         ("sip", b"HTTP/1.1 200 OK\r\n\r\n"), ("rtsp", b"SIP/2.0 200 OK\r\n\r\n"), ("tls-smtp", b"* OK IMAP4\r\n"),
-        ("h323", b"SSH-2.0-OpenSSH_9\r\n"), ("onvif", b"RTSP/1.0 200 OK\r\n\r\n"), ("postgres", b"SSH-2.0-OpenSSH_9\r\n"),
+        ("h323", b"SSH-2.0-OpenSSH_9\r\n"), ("onvif", b"RTSP/1.0 200 OK\r\n\r\n"),
+        ("postgres", b"SSH-2.0-OpenSSH_9\r\n"),
         ("mysql", b"220 mail ESMTP\r\n"), ("mssql", b"SSH-2.0-OpenSSH_9\r\n"), ("oracle", b"HTTP/1.1 400 No\r\n\r\n"),
     ],
 )  # fmt: skip

@@ -50,8 +50,10 @@ TALKS: dict[str, tuple[Callable[..., object], Settings, bytes]] = {
     "onvif": (onvif, OnvifSettings(), b"HTTP/1.1 200 OK\r\nContent-Length: 513\r\n\r\n" + camera_says(2026)),
     "postgres": (
         postgres, PostgresSettings(),
+        (
         b"N\0\0\0\x0cSwarn\0\0\0R\0\0\0\x08\0\0\0\0S\0\0\0\x16server_version\x0015\0"
-        b"E\0\0\0\x21SFATAL\0C57P03\0Mstarting up\0\0",
+        b"E\0\0\0\x21SFATAL\0C57P03\0Mstarting up\0\0"
+        ),
     ),
     "mysql": (mysql, MysqlSettings(), mysql_greets("10.11.0-MariaDB") + b"\x0c\0\0\2\xff\x15\4#28000denied"),
     "mssql": (mssql, MssqlSettings(), prelogin({0: bytes.fromhex("100003e80000"), 1: b"\1"}, 4)),

@@ -24,6 +24,7 @@ from probes.sip import SipSettings, sip
 from probes.ssh import SshSettings, ssh
 from probes.tcp import TcpSettings, tcp
 from probes.tls import TlsSettings, tls
+from probes.zone import ZoneSettings, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ PROBES: Mapping[str, Kind] = {
     "tcp": Kind(tcp, TcpSettings),
     "tls": Kind(tls, TlsSettings, "x509_cert"),
     "http": Kind(http, HttpSettings, "http_response"),
+    "zone": Kind(zone, ZoneSettings, "dns_query"),
     "ntp": Kind(ntp, NtpSettings, "ntp_query"),
     "smtp": Kind(smtp, MailSettings),
     "imap": Kind(imap, MailSettings),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
-from config.schema.network import HostName, Port
+from config.schema.network import DnsName, HostName, Port
 from config.schema.settings import DAY_S, before_the_next
 from config.schema.values import Boolean, Refusal, Section, line, note, number, seconds, whole
 from config.secrets import Secret
@@ -108,6 +108,17 @@ class HttpService(Tls):
         if self.body and self.method != "POST":
             raise Refusal(f"only POST has a body, the method is {self.method}", key="body")
         return self
+
+
+class ZoneService(Service):
+    """A zone of DNS, asked at one of its name servers or at a resolver."""
+
+    name: DnsName = Field(description="of the zone")
+    dnssec: Literal["none", "signatures", "resolver"] = Field(
+        "none", description="signatures: those of its SOA must hold by its keys; resolver: the target must have "
+        "validated it",
+    )  # fmt: skip
+    same_serial: Boolean = Field(True, description="whether all name servers of the zone must have the same serial")
 
 
 class NtpService(Service):
@@ -223,9 +234,9 @@ class OracleService(Service):
 
 
 SERVICES: Mapping[str, type[Service]] = {
-    "tcp": TcpService, "tls": TlsService, "http": HttpService, "ntp": NtpService, "smtp": SmtpService,
-    "imap": ImapService, "ldap": LdapService, "ssh": SshService, "sip": SipService, "h323": H323Service,
-    "rtsp": RtspService, "onvif": OnvifService, "postgres": PostgresService, "mysql": MysqlService,
+    "tcp": TcpService, "tls": TlsService, "http": HttpService, "zone": ZoneService, "ntp": NtpService,
+    "smtp": SmtpService, "imap": ImapService, "ldap": LdapService, "ssh": SshService, "sip": SipService,
+    "h323": H323Service, "rtsp": RtspService, "onvif": OnvifService, "postgres": PostgresService, "mysql": MysqlService,
     "mssql": MssqlService, "oracle": OracleService,
 }  # fmt: skip
 """The section of each probe."""

@@ -29,14 +29,15 @@ from config.schema.services import (
     SshService,
     TcpService,
     TlsService,
+    ZoneService,
 )
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
 ProbeKind = Literal[
-    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "h323", "rtsp",
-    "onvif", "postgres", "mysql", "mssql", "oracle",
+    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "zone", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "h323",
+    "rtsp", "onvif", "postgres", "mysql", "mssql", "oracle",
 ]  # fmt: skip
 
 
@@ -172,6 +173,7 @@ class Target(Named):
     tcp: TcpService | None = Field(None, description="a TCP port that must be open")
     tls: TlsService | None = Field(None, description="TLS and its certificates")
     http: HttpService | None = Field(None, description="a page")
+    zone: ZoneService | None = Field(None, description="a zone of DNS: signatures and name servers")
     ntp: NtpService | None = Field(None, description="a time server")
     smtp: SmtpService | None = Field(None, description="a mail server")
     imap: ImapService | None = Field(None, description="a mailbox server")

@@ -33,6 +33,7 @@ from probes.sip import SipSettings
 from probes.ssh import SshSettings
 from probes.tcp import TcpSettings
 from probes.tls import TlsSettings
+from probes.zone import ZoneSettings
 
 Target = Annotated[str, typer.Argument(help="Address or host name.", show_default=False)]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="0: the protocol's own.")]
@@ -133,6 +134,22 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         fail(f"{text} is no header: write 'NAME: VALUE'")
     return name.strip(), value.strip()
+
+
+def zone(
+    target: Target,
+    name: Annotated[str, typer.Option(help="Of the zone.", show_default=False)],
+    port: Port = 0,
+    dnssec: Annotated[
+        str, typer.Option(help="none; signatures: must hold by the zone's keys; resolver: it must have validated.")
+    ] = "none",
+    same_serial: Annotated[bool, typer.Option(help="Whether all its name servers must have one serial.")] = True,
+    timeout: Timeout = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a zone of DNS: its signatures, and that its name servers all have the same version."""
+    settings = ZoneSettings(port=port, timeout_s=timeout, name=name, dnssec=dnssec, same_serial=same_serial)
+    _do("zone", target, settings, as_json=as_json)
 
 
 def ntp(
@@ -372,7 +389,7 @@ def oracle(
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
-    "tcp": tcp, "tls": tls, "http": http, "ntp": ntp, "smtp": smtp, "imap": imap, "ldap": ldap, "ssh": ssh,
-    "sip": sip, "h323": h323, "rtsp": rtsp, "onvif": onvif, "postgres": postgres, "mysql": mysql, "mssql": mssql,
-    "oracle": oracle,
+    "tcp": tcp, "tls": tls, "http": http, "zone": zone, "ntp": ntp, "smtp": smtp, "imap": imap, "ldap": ldap,
+    "ssh": ssh, "sip": sip, "h323": h323, "rtsp": rtsp, "onvif": onvif, "postgres": postgres, "mysql": mysql,
+    "mssql": mssql, "oracle": oracle,
 }  # fmt: skip

@@ -116,7 +116,8 @@ def read(body: bytes) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     path: list[str] = []
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # Whatever encoding it declares: its numbers are ASCII, and a name of a codec is not for it to choose.
+    parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
 
     def doctype(*_: object) -> None:

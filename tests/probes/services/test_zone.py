@@ -18,8 +18,11 @@ import pytest
 from haidang.clock import SystemClock
 from haidang.model import Observation, Status
 from probes.attempt import FAULT, Down
+from probes.dns import query
+from probes.icmp import IcmpEngine, ping
 from probes.kinds import probe
 from probes.zone import Server, ZoneSettings, judge
+from tests.support.exporter import exporter_says
 from tests.support.parts import require
 from tests.support.peers import HOST, free_port, program
 
@@ -140,3 +143,33 @@ async def test_a_silent_server_is_down_at_the_deadline(tmp_path: Path) -> None:
         seen = await probe("zone", SystemClock(), "dns", HOST, settings)
     assert seen.reason == "no answer within 0.2 s, while waiting for the SOA of bac.test"
     assert seen.duration_ms < 250
+
+
+async def test_dns_and_icmp_agree_with_the_blackbox_exporter(port: int, tmp_path: Path) -> None:
+    exporter = require("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
+    dns_module = "{{prober: dns, timeout: 1s, dns: {{preferred_ip_protocol: ip4, query_name: {}, query_type: SOA{}}}}}"
+    questions = {"bac": "bac.test", "gone": "gone.bac.test", "elsewhere": "elsewhere.test"}
+    lines = [
+        f"  {key}: {dns_module.format(name, ', valid_rcodes: [NOERROR, NXDOMAIN]')}" for key, name in questions.items()
+    ]
+    lines.append("  ping: {prober: icmp, timeout: 3s, icmp: {preferred_ip_protocol: ip4}}")
+    (tmp_path / "blackbox.yml").write_text("modules:\n" + "\n".join(lines) + "\n")
+    web = free_port()
+    command = [exporter, f"--config.file={tmp_path}/blackbox.yml", f"--web.listen-address={HOST}:{web}"]
+    with program(command, web, folder=tmp_path):
+        for number, expected in ((port, {"bac": 1, "gone": 1, "elsewhere": 0}), (free_port(), {"bac": 0})):
+            for key, up in expected.items():
+                theirs = exporter_says(web, key, f"{HOST}:{number}")
+                ours = await query(SystemClock(), "dns", HOST, name=questions[key], port=number)
+                assert (theirs["probe_success"], ours.status is Status.UP) == (up, bool(up)), (key, ours.reason)
+                if up:
+                    took = theirs['probe_dns_duration_seconds{phase="request"}'] * 1e3
+                    assert abs(float(ours.fields["query_time_ms"]) - took) < 50
+        theirs = exporter_says(web, "ping", HOST)
+    engine = IcmpEngine()
+    try:
+        pinged = await ping(engine, SystemClock(), HOST, count=1)
+    finally:
+        engine.close()
+    assert (theirs["probe_success"], pinged.status) == (1, Status.UP)
+    assert abs(float(pinged.fields["rtt_median_ms"]) - theirs['probe_icmp_duration_seconds{phase="rtt"}'] * 1e3) < 50

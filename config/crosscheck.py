@@ -207,6 +207,8 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
         service = getattr(target, name)
         for key, message in service.problems() if service is not None else ():
             yield item.error([name, key], message)
+    if "zone" in kinds and "zone" not in item.raw:
+        yield item.error(["probes"], "the probe zone needs to know the zone: add zone: {name: …}")
     if "tcp" in kinds and "tcp" not in item.raw:
         yield item.error(["probes"], "the probe tcp needs to know the port: add tcp: {port: N}")
 

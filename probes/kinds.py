@@ -9,15 +9,22 @@ from typing import Any
 from haidang.clock import Clock
 from haidang.model import Observation
 from probes.attempt import Attempt, Settings, observe
+from probes.h323 import H323Settings, h323
 from probes.http import HttpSettings, http
 from probes.ldap import LdapSettings, ldap
 from probes.mail import MailSettings, imap, smtp
+from probes.mssql import MssqlSettings, mssql
+from probes.mysql import MysqlSettings, mysql
 from probes.ntp import NtpSettings, ntp
+from probes.onvif import OnvifSettings, onvif
+from probes.oracle import OracleSettings, oracle
+from probes.postgres import PostgresSettings, postgres
 from probes.rtsp import RtspSettings, rtsp
 from probes.sip import SipSettings, sip
 from probes.ssh import SshSettings, ssh
 from probes.tcp import TcpSettings, tcp
 from probes.tls import TlsSettings, tls
+from probes.zone import ZoneSettings, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,20 @@ PROBES: Mapping[str, Kind] = {
     "tcp": Kind(tcp, TcpSettings),
     "tls": Kind(tls, TlsSettings, "x509_cert"),
     "http": Kind(http, HttpSettings, "http_response"),
+    "zone": Kind(zone, ZoneSettings, "dns_query"),
     "ntp": Kind(ntp, NtpSettings, "ntp_query"),
     "smtp": Kind(smtp, MailSettings),
     "imap": Kind(imap, MailSettings),
     "ldap": Kind(ldap, LdapSettings),
     "ssh": Kind(ssh, SshSettings),
     "sip": Kind(sip, SipSettings),
+    "h323": Kind(h323, H323Settings),
     "rtsp": Kind(rtsp, RtspSettings),
+    "onvif": Kind(onvif, OnvifSettings),
+    "postgres": Kind(postgres, PostgresSettings),
+    "mysql": Kind(mysql, MysqlSettings),
+    "mssql": Kind(mssql, MssqlSettings),
+    "oracle": Kind(oracle, OracleSettings),
 }
 
 

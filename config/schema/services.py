@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
-from config.schema.network import HostName, Port
+from config.schema.network import DnsName, HostName, Port
 from config.schema.settings import DAY_S, before_the_next
 from config.schema.values import Boolean, Refusal, Section, line, note, number, seconds, whole
 from config.secrets import Secret
@@ -110,6 +110,17 @@ class HttpService(Tls):
         return self
 
 
+class ZoneService(Service):
+    """A zone of DNS, asked at one of its name servers or at a resolver."""
+
+    name: DnsName = Field(description="of the zone")
+    dnssec: Literal["none", "signatures", "resolver"] = Field(
+        "none", description="signatures: those of its SOA must hold by its keys; resolver: the target must have "
+        "validated it",
+    )  # fmt: skip
+    same_serial: Boolean = Field(True, description="whether all name servers of the zone must have the same serial")
+
+
 class NtpService(Service):
     """A time server."""
 
@@ -168,8 +179,64 @@ class RtspService(Service):
     password: Secret | None = Field(None, description="of that account")
 
 
+class H323Service(Service):
+    """A conference room, an MCU or a gatekeeper that speaks H.323."""
+
+    protocol: Literal["q931", "ras"] = Field(
+        "q931", description="q931: a room is sent a status enquiry; ras: a gatekeeper is discovered"
+    )  # fmt: skip
+    answer: Boolean = Field(
+        True, description="q931: whether it must answer, not only take the connection; false where it passes "
+        "enquiries over",
+    )  # fmt: skip
+    gatekeeper: Annotated[str, note(128)] = Field("", description="ras: the identifier it must have; default: any")
+
+    @model_validator(mode="after")
+    def _one_protocol(self) -> H323Service:
+        if self.gatekeeper and self.protocol != "ras":
+            raise Refusal("only ras finds a gatekeeper, the protocol here is q931", key="gatekeeper")
+        return self
+
+
+class OnvifService(Tls):
+    """A camera, or what else speaks ONVIF."""
+
+    path: Annotated[str, note(500)] = Field("/onvif/device_service", description="of the device service")
+    security: Literal["none", "tls"] = Field("none", description="tls: HTTPS, port 443")
+    max_offset_s: Annotated[float, seconds(0.5, DAY_S)] = Field(
+        5.0, alias="max_offset", description="degraded when its clock is further from this machine's"
+    )
+
+
+class PostgresService(Tls):
+    """A PostgreSQL server."""
+
+    security: Literal["none", "starttls"] = Field("none", description="starttls: TLS must be there")
+    username: Annotated[str, line(63)] = Field("haidang", description="who is said to come; nobody logs in")
+    database: Annotated[str, note(63)] = Field("", description="which one is asked for; default: of the user's name")
+
+
+class MysqlService(Tls):
+    """A MySQL or MariaDB server."""
+
+    security: Literal["none", "starttls"] = Field("none", description="starttls: TLS must be there")
+    username: Annotated[str, line(80)] = Field("haidang", description="who is said to come; the server refuses it")
+
+
+class MssqlService(Service):
+    """A Microsoft SQL Server."""
+
+
+class OracleService(Service):
+    """An Oracle listener."""
+
+    service: Annotated[str, note(200)] = Field("", description="name of a service it must know; default: it alone")
+
+
 SERVICES: Mapping[str, type[Service]] = {
-    "tcp": TcpService, "tls": TlsService, "http": HttpService, "ntp": NtpService, "smtp": SmtpService,
-    "imap": ImapService, "ldap": LdapService, "ssh": SshService, "sip": SipService, "rtsp": RtspService,
+    "tcp": TcpService, "tls": TlsService, "http": HttpService, "zone": ZoneService, "ntp": NtpService,
+    "smtp": SmtpService, "imap": ImapService, "ldap": LdapService, "ssh": SshService, "sip": SipService,
+    "h323": H323Service, "rtsp": RtspService, "onvif": OnvifService, "postgres": PostgresService, "mysql": MysqlService,
+    "mssql": MssqlService, "oracle": OracleService,
 }  # fmt: skip
 """The section of each probe."""

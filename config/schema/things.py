@@ -13,24 +13,32 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.services import (
     SERVICES,
+    H323Service,
     HttpService,
     ImapService,
     LdapService,
+    MssqlService,
+    MysqlService,
     NtpService,
+    OnvifService,
+    OracleService,
+    PostgresService,
     RtspService,
     SipService,
     SmtpService,
     SshService,
     TcpService,
     TlsService,
+    ZoneService,
 )
 from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
 ProbeKind = Literal[
-    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "rtsp"
-]
+    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "zone", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "h323",
+    "rtsp", "onvif", "postgres", "mysql", "mssql", "oracle",
+]  # fmt: skip
 
 
 class Auth(Section):
@@ -165,13 +173,20 @@ class Target(Named):
     tcp: TcpService | None = Field(None, description="a TCP port that must be open")
     tls: TlsService | None = Field(None, description="TLS and its certificates")
     http: HttpService | None = Field(None, description="a page")
+    zone: ZoneService | None = Field(None, description="a zone of DNS: signatures and name servers")
     ntp: NtpService | None = Field(None, description="a time server")
     smtp: SmtpService | None = Field(None, description="a mail server")
     imap: ImapService | None = Field(None, description="a mailbox server")
     ldap: LdapService | None = Field(None, description="a directory")
     ssh: SshService | None = Field(None, description="an SSH server")
     sip: SipService | None = Field(None, description="a conference room or another SIP device")
+    h323: H323Service | None = Field(None, description="a conference room or a gatekeeper of H.323")
     rtsp: RtspService | None = Field(None, description="a camera's stream")
+    onvif: OnvifService | None = Field(None, description="a camera's device service and clock")
+    postgres: PostgresService | None = Field(None, description="a PostgreSQL server")
+    mysql: MysqlService | None = Field(None, description="a MySQL or MariaDB server")
+    mssql: MssqlService | None = Field(None, description="a Microsoft SQL Server")
+    oracle: OracleService | None = Field(None, description="an Oracle listener")
     confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")

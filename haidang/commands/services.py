@@ -14,18 +14,26 @@ from haidang.commands.common import JsonOption, fail
 from haidang.commands.observations import run, show
 from probes.attempt import Settings
 from probes.certificates import WARN_DAYS
+from probes.h323 import H323Settings
 from probes.http import EXPECTED as HTTP_EXPECTED
 from probes.http import HttpSettings
 from probes.kinds import probe
 from probes.ldap import LdapSettings
 from probes.mail import MailSettings
+from probes.mssql import MssqlSettings
+from probes.mysql import MysqlSettings
 from probes.ntp import NtpSettings
+from probes.onvif import PATH as ONVIF_PATH
+from probes.onvif import OnvifSettings
+from probes.oracle import OracleSettings
+from probes.postgres import PostgresSettings
 from probes.rtsp import RtspSettings
 from probes.sip import EXPECTED as SIP_EXPECTED
 from probes.sip import SipSettings
 from probes.ssh import SshSettings
 from probes.tcp import TcpSettings
 from probes.tls import TlsSettings
+from probes.zone import ZoneSettings
 
 Target = Annotated[str, typer.Argument(help="Address or host name.", show_default=False)]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="0: the protocol's own.")]
@@ -126,6 +134,22 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip():
         fail(f"{text} is no header: write 'NAME: VALUE'")
     return name.strip(), value.strip()
+
+
+def zone(
+    target: Target,
+    name: Annotated[str, typer.Option(help="Of the zone.", show_default=False)],
+    port: Port = 0,
+    dnssec: Annotated[
+        str, typer.Option(help="none; signatures: must hold by the zone's keys; resolver: it must have validated.")
+    ] = "none",
+    same_serial: Annotated[bool, typer.Option(help="Whether all its name servers must have one serial.")] = True,
+    timeout: Timeout = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a zone of DNS: its signatures, and that its name servers all have the same version."""
+    settings = ZoneSettings(port=port, timeout_s=timeout, name=name, dnssec=dnssec, same_serial=same_serial)
+    _do("zone", target, settings, as_json=as_json)
 
 
 def ntp(
@@ -259,7 +283,113 @@ def rtsp(
     _do("rtsp", target, settings, as_json=as_json)
 
 
+def h323(
+    target: Target,
+    port: Port = 0,
+    protocol: Annotated[str, typer.Option(help="q931: a room's status; ras: discover a gatekeeper.")] = "q931",
+    answer: Annotated[bool, typer.Option(help="Whether a room must answer, not only take the connection.")] = True,
+    gatekeeper: Annotated[str, typer.Option(help="The identifier a gatekeeper must have.")] = "",
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Enquire a room's status over Q.931, or discover a gatekeeper over RAS; nothing rings."""
+    settings = H323Settings(
+        port=port, timeout_s=timeout, dscp=dscp, protocol=protocol, answer=answer, gatekeeper=gatekeeper
+    )
+    _do("h323", target, settings, as_json=as_json)
+
+
+def onvif(
+    target: Target,
+    port: Port = 0,
+    path: Annotated[str, typer.Option(help="Of the device service.")] = ONVIF_PATH,
+    security: Annotated[str, typer.Option(help="none or tls.")] = "none",
+    max_offset: Annotated[float, typer.Option(min=0, help="Warn when its clock is so many seconds off.")] = 5.0,
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a camera for its time (GetSystemDateAndTime)."""
+    settings = OnvifSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, path=path, security=security, max_offset_s=max_offset,
+    )  # fmt: skip
+    _do("onvif", target, settings, as_json=as_json)
+
+
+Login = Annotated[str, typer.Option("--user", help="Who is said to come; there is no password, nobody logs in.")]
+DatabaseSecurity = Annotated[str, typer.Option(help="none, or starttls: TLS must be there.")]
+
+
+def postgres(
+    target: Target,
+    port: Port = 0,
+    security: DatabaseSecurity = "none",
+    user: Login = "haidang",
+    database: Annotated[str, typer.Option(help="Which one to ask for; default: of the user's name.")] = "",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak to a PostgreSQL server up to where a password would follow."""
+    settings = PostgresSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, security=security, username=user, database=database,
+    )  # fmt: skip
+    _do("postgres", target, settings, as_json=as_json)
+
+
+def mysql(
+    target: Target,
+    port: Port = 0,
+    security: DatabaseSecurity = "none",
+    user: Login = "haidang",
+    server_name: ServerName = "",
+    verify: Verify = True,
+    trust: Trust = "",
+    warn_days: WarnDays = WARN_DAYS,
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak to a MySQL or MariaDB server until it refuses a login without a password."""
+    settings = MysqlSettings(
+        port=port, timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust,
+        warn_days=warn_days, security=security, username=user,
+    )  # fmt: skip
+    _do("mysql", target, settings, as_json=as_json)
+
+
+def mssql(
+    target: Target, port: Port = 0, timeout: Timeout = 5.0, dscp: Dscp = 0, as_json: JsonOption = False
+) -> None:  # fmt: skip
+    """Ask a Microsoft SQL Server for its version (PRELOGIN)."""
+    _do("mssql", target, MssqlSettings(port=port, timeout_s=timeout, dscp=dscp), as_json=as_json)
+
+
+def oracle(
+    target: Target,
+    port: Port = 0,
+    service: Annotated[str, typer.Option(help="Name of a service it must know; default: the listener alone.")] = "",
+    timeout: Timeout = 5.0,
+    dscp: Dscp = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask an Oracle listener, as tnsping does."""
+    _do("oracle", target, OracleSettings(port=port, timeout_s=timeout, dscp=dscp, service=service), as_json=as_json)
+
+
 COMMANDS: Mapping[str, Callable[..., None]] = {
-    "tcp": tcp, "tls": tls, "http": http, "ntp": ntp, "smtp": smtp, "imap": imap, "ldap": ldap, "ssh": ssh,
-    "sip": sip, "rtsp": rtsp,
+    "tcp": tcp, "tls": tls, "http": http, "zone": zone, "ntp": ntp, "smtp": smtp, "imap": imap, "ldap": ldap,
+    "ssh": ssh, "sip": sip, "h323": h323, "rtsp": rtsp, "onvif": onvif, "postgres": postgres, "mysql": mysql,
+    "mssql": mssql, "oracle": oracle,
 }  # fmt: skip

@@ -13,10 +13,16 @@ import pytest
 from haidang.clock import SystemClock
 from haidang.model import Observation, Status
 from probes.attempt import FAULT, Settings
+from probes.h323 import H323Settings
 from probes.http import HttpSettings
 from probes.kinds import PROBES, probe
 from probes.ldap import LdapSettings
 from probes.mail import MailSettings
+from probes.mssql import MssqlSettings
+from probes.mysql import MysqlSettings
+from probes.onvif import OnvifSettings
+from probes.oracle import OracleSettings
+from probes.postgres import PostgresSettings
 from probes.rtsp import RtspSettings
 from probes.sip import SipSettings
 from probes.ssh import SshSettings
@@ -40,6 +46,13 @@ OVER_TCP: dict[str, tuple[str, Settings]] = {
     "ssh": ("ssh", SshSettings()),
     "sip": ("sip", SipSettings(transport="tcp")),
     "rtsp": ("rtsp", RtspSettings(path="/live")),
+    "h323": ("h323", H323Settings()),
+    "onvif": ("onvif", OnvifSettings()),
+    "postgres": ("postgres", PostgresSettings()),
+    "postgres-tls": ("postgres", PostgresSettings(security="starttls")),
+    "mysql": ("mysql", MysqlSettings()),
+    "mssql": ("mssql", MssqlSettings()),
+    "oracle": ("oracle", OracleSettings()),
 }
 EVERY = pytest.mark.parametrize("which", OVER_TCP)
 
@@ -121,6 +134,9 @@ async def test_random_bytes_are_no_answer_and_no_crash(which: str) -> None:
         ("ssh", b"220 mail ESMTP\r\n"), ("smtp", b"SSH-2.0-OpenSSH_9\r\n"), ("imap", b"220 mail ESMTP\r\n"),
         ("http", b"SSH-2.0-OpenSSH_9\r\n"), ("tls", b"HTTP/1.1 400 Bad Request\r\n\r\n"), ("ldap", b"+OK POP3\r\n"),
         ("sip", b"HTTP/1.1 200 OK\r\n\r\n"), ("rtsp", b"SIP/2.0 200 OK\r\n\r\n"), ("tls-smtp", b"* OK IMAP4\r\n"),
+        ("h323", b"SSH-2.0-OpenSSH_9\r\n"), ("onvif", b"RTSP/1.0 200 OK\r\n\r\n"),
+        ("postgres", b"SSH-2.0-OpenSSH_9\r\n"),
+        ("mysql", b"220 mail ESMTP\r\n"), ("mssql", b"SSH-2.0-OpenSSH_9\r\n"), ("oracle", b"HTTP/1.1 400 No\r\n\r\n"),
     ],
 )  # fmt: skip
 async def test_another_protocol_is_told_apart(which: str, said: bytes) -> None:
@@ -182,4 +198,4 @@ async def test_the_code_point_is_on_the_connection_from_its_first_packet_on() ->
 
 
 def test_every_probe_over_tcp_is_tried_here() -> None:
-    assert {kind for kind, _ in OVER_TCP.values()} == PROBES.keys() - {"ntp"}
+    assert {kind for kind, _ in OVER_TCP.values()} == PROBES.keys() - {"ntp", "zone"}

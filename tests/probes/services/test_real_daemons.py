@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from haidang.model import Observation, Status
 from probes.attempt import FAULT, Settings
 from probes.kinds import probe
 from probes.ldap import LdapSettings
+from probes.mail import MailSettings
 from probes.ntp import NtpSettings
 from probes.ssh import SshSettings
 from probes.tls import TlsSettings
@@ -105,3 +108,48 @@ async def test_chrony_gives_the_time_of_this_machine(tmp_path: Path) -> None:
     assert (seen.status, seen.reason) == (Status.UP, "")
     assert seen.fields["stratum"] == 5
     assert abs(float(seen.fields["offset_ms"])) < 50
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that a daemon's own users may enter; pytest's are for root alone."""
+    with tempfile.TemporaryDirectory(prefix="haidang-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_dovecot_is_spoken_to_in_clear_and_over_tls(open_folder: Path) -> None:
+    tmp_path = open_folder
+    dovecot = require("dovecot", "dovecot-imapd")
+    port, safe = free_port(), free_port()
+    certificate = Authority(tmp_path).issue("imap.pem", HOST)
+    (tmp_path / "dovecot.conf").write_text(
+        f"protocols = imap\nbase_dir = {tmp_path}/run\nstate_dir = {tmp_path}/run\n"
+        f"log_path = /dev/stderr\nlisten = {HOST}\n"
+        f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}\nssl_dh =\n"
+        "first_valid_uid = 0\n"
+        f"service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {port}\n  }}\n"
+        f"  inet_listener imaps {{\n    port = {safe}\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\n"
+        "passdb {\n  driver = static\n  args = password=x\n}\nuserdb {\n  driver = static\n  args = uid=0 gid=0\n}\n"
+    )
+    with program([dovecot, "-F", "-c", str(tmp_path / "dovecot.conf")], port, folder=tmp_path):
+        plain = MailSettings(port=port, trust=str(tmp_path / "authority.pem"))
+        for settings in (plain, replace(plain, security="starttls"), replace(plain, port=safe, security="tls")):
+            seen = await ask("imap", settings)
+            assert (seen.status, seen.reason) == (Status.UP, "")
+        assert "Dovecot" in str(seen.fields["banner"])
+
+
+async def test_opensmtpd_is_spoken_to_up_to_where_a_letter_would_begin(tmp_path: Path) -> None:
+    smtpd = require("smtpd", "opensmtpd")
+    port = free_port()
+    (tmp_path / "smtpd.conf").write_text(
+        f"listen on {HOST} port {port} hostname mail.test\n"
+        'action "drop" maildir\nmatch from local for local action "drop"\n'
+    )
+    with program([smtpd, "-d", "-f", str(tmp_path / "smtpd.conf")], port, folder=tmp_path):
+        seen = await ask("smtp", MailSettings(port=port))
+        assert (seen.status, seen.reason, seen.fields["starttls"]) == (Status.UP, "", False)
+        assert "OpenSMTPD" in str(seen.fields["banner"])
+        seen = await ask("smtp", MailSettings(port=port, security="starttls"))
+        assert (seen.status, seen.reason) == (Status.DOWN, "it does not offer STARTTLS")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from probes.kinds import probe
 from probes.tcp import TcpSettings
 from probes.tls import TlsSettings
 from tests.support.certificates import Authority
+from tests.support.exporter import exporter_says
 from tests.support.parts import require
 from tests.support.peers import HOST, free_port, program
 
@@ -211,18 +211,6 @@ async def test_old_versions_and_short_keys_are_warnings(web: Web) -> None:
     assert seen.status is Status.UP
     assert "its key has 1024 bits, fewer than 2048" in seen.warning
     assert "it still takes TLS 1.1, which is not safe" in seen.warning
-
-
-def exporter_says(port: int, module: str, target: str) -> dict[str, float]:
-    """Have the exporter probe something, and read the numbers without labels."""
-    with urllib.request.urlopen(f"http://{HOST}:{port}/probe?module={module}&target={target}", timeout=20) as answer:
-        lines = answer.read().decode().splitlines()
-    found = {}
-    for line in lines:
-        if line and not line.startswith("#"):
-            name, _, value = line.rpartition(" ")
-            found[name] = float(value)
-    return found
 
 
 async def test_verdicts_and_phases_agree_with_the_blackbox_exporter(web: Web, tmp_path: Path) -> None:

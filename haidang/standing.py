@@ -94,9 +94,7 @@ def points(configuration: Configuration, sql: sqlite3.Connection, now_ns: int, h
         *_systems(configuration, standings(configuration, sql, now_ns), now_ns),
         *_targets(configuration, board, now_ns),
         *_sites(configuration, board, now_ns),
-        Point(
-            series("haidang_incidents", {"host": host}), now_ns, {"open": len(incidents), "unacknowledged": waiting}
-        ),
+        Point(series("haidang_incidents", {"host": host}), now_ns, {"open": len(incidents), "unacknowledged": waiting}),
     ]
 
 

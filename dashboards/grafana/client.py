@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 Client = Literal["grafana-client", "grafana-api"]
 TIMEOUT_S = 10.0
+_OTHER = " does not answer as Grafana does: is a proxy or another page in front of it?"
 
 
 class GrafanaError(Exception):
@@ -86,7 +87,7 @@ class Grafana:
         except Exception as error:  # noqa: BLE001 each library has exceptions of its own, and lets its HTTP library's through
             raise self._translated(error, path) from error
         if isinstance(answer, str):
-            raise GrafanaError(f"{self.url} does not answer as Grafana does: is a proxy or another page in front of it?")
+            raise GrafanaError(f"{self.url}{_OTHER}")
         return answer
 
     def _translated(self, error: Exception, path: str) -> GrafanaError:
@@ -99,12 +100,15 @@ class Grafana:
             if "Timeout" in name or "timed out" in str(error):
                 return Away(f"{self.url}: no answer within {self._timeout_s:g} s")
             if isinstance(error, ValueError):
-                return GrafanaError(f"{self.url}: the answer is not JSON: is that Grafana's address?")
+                return GrafanaError(f"{self.url}{_OTHER}")
             return Away(f"{self.url} does not answer: {str(error)[:200] or name}")
         if status == 401:
-            return Refused(f"{self.url} does not know the token: make a service account with a token in Grafana (role Editor)")
+            return Refused(
+                f"{self.url} does not know the token: make a service account with a token in Grafana (role Editor)"
+            )
         if status == 403:
-            return Refused(f"the token may not do this ({path}): {said}")
+            cure = "; give an Admin's token, or --datasource UID of one that is there" if "datasources" in path else ""
+            return Refused(f"the token may not do this ({path}): {said}{cure}")
         if status == 404 and not body:
             return GrafanaError(f"{self.url}/api is not there: is that Grafana's address, with the path it is under?")
         if status == 404:

@@ -128,7 +128,9 @@ class Pusher:
         theirs, meta = there["dashboard"], there.get("meta") or {}
         diff = _diff({name: value for name, value in theirs.items() if name not in _GRAFANAS}, dict(document))
         if meta.get("provisioned"):
-            return Result("dashboard", uid, "conflict", "it comes from a file (provisioned): export again instead", diff)
+            return Result(
+                "dashboard", uid, "conflict", "it comes from a file (provisioned): export again instead", diff
+            )
         message = self._message(uid)
         moved = meta.get("folderUid") not in (FOLDER, None)
         if message == mark:
@@ -192,7 +194,9 @@ def annotate(grafana: Grafana, notes: Iterable[Note], *, dry: bool = False) -> M
         return counts
     start_ms, end_ms = min(one.start_ms for one in wanted), max(one.end_ms for one in wanted)
     path = f"/annotations?tags=haidang&type=annotation&limit=10000&from={start_ms}&to={end_ms + 1}"
-    there = {tag: row for row in grafana.call("GET", path) for tag in row.get("tags") or () if tag.startswith("haidang-")}
+    there = {
+        tag: row for row in grafana.call("GET", path) for tag in row.get("tags") or () if tag.startswith("haidang-")
+    }
     for note in wanted:
         body = {
             "time": note.start_ms, "timeEnd": note.end_ms, "text": note.text, "tags": ["haidang", note.kind, note.key]

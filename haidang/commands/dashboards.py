@@ -38,7 +38,7 @@ from storage.metrics import InfluxSettings, StoreError
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Dashboards for Grafana.")
 
 MOST_DIFF = 60
-"""Lines of a difference that are shown; all of them with --json."""
+"""Lines of a difference that are shown of a conflict; all of them with --diff."""
 TOKEN = "HAIDANG_GRAFANA_TOKEN"  # noqa: S105 the name of a variable, not a token
 
 LanguageOption = Annotated[
@@ -110,7 +110,8 @@ def push(
         bool, typer.Option("--overwrite", help="Write over what somebody else has changed, too.")
     ] = False,
     annotations: Annotated[
-        int, typer.Option("--annotations", metavar="DAYS", min=0, max=366, help="Of incidents and maintenance; 0: none.")
+        int,
+        typer.Option("--annotations", metavar="DAYS", min=0, max=366, help="Of incidents and maintenance; 0: none."),
     ] = 31,
     client: Annotated[
         str | None, typer.Option("--client", help="grafana-client or grafana-api; else the one that is installed.")
@@ -151,7 +152,12 @@ def push(
 def _show(results: list[Result], counts: dict[str, int], *, as_json: bool, diff: bool, error: str = "") -> None:
     if as_json:
         print_json(
-            {"written": not diff, "results": [asdict(one) for one in results], "annotations": counts, "error": error or None}
+            {
+                "written": not diff,
+                "results": [asdict(one) for one in results],
+                "annotations": counts,
+                "error": error or None,
+            }
         )
         return
     if results:
@@ -161,10 +167,11 @@ def _show(results: list[Result], counts: dict[str, int], *, as_json: bool, diff:
         if one.diff and (diff or one.outcome == "conflict"):
             typer.echo("")
             typer.echo(f"{one.what} {one.uid}:")
-            for line in one.diff[:MOST_DIFF]:
+            most = len(one.diff) if diff else MOST_DIFF
+            for line in one.diff[:most]:
                 typer.echo(clean(line))
-            if len(one.diff) > MOST_DIFF:
-                typer.echo(f"… and {len(one.diff) - MOST_DIFF} lines more: --json shows all")
+            if len(one.diff) > most:
+                typer.echo(f"… and {len(one.diff) - most} lines more: --diff shows all")
     if counts:
         typer.echo("annotations: " + ", ".join(f"{number} {what}" for what, number in counts.items()))
     if error:
@@ -183,7 +190,10 @@ def _token(file: Path | None) -> str:
     try:
         return secret.read()
     except SecretUnavailable as error:
-        fail(f"Grafana's token: {error}", f"make a service account in Grafana (role Editor), and set {TOKEN} or --token-file")
+        fail(
+            f"Grafana's token: {error}",
+            f"make a service account in Grafana (role Editor), and set {TOKEN} or --token-file",
+        )
 
 
 def _client(name: str | None) -> Client | None:
@@ -252,5 +262,3 @@ def _secret(secret: Secret | None, *, in_files: bool) -> str:
 
 def _name(secret: Secret) -> str:
     return secret.env or "HAIDANG_STORE_SECRET"
-
-

@@ -42,6 +42,7 @@ COMMANDS = {
     "user": "users:app",
     "report": "report:app",
     "dashboards": "dashboards:app",
+    "top": "top:top",
     "oncall": "oncall:app",
     "silence": "alarms:silence",
     "notify": "alarms:notify",

@@ -141,8 +141,11 @@ def status_table(configuration: Configuration, rows: Iterable[Row], width: int) 
     widest = [
         max([cell_len(head), *(cell_len(str(row[number])) for row in cells)]) for number, head in enumerate(heads)
     ]
+    for number in (3, 5, 6):  # what no row has needs no column
+        if not any(str(row[number]) for row in cells):
+            widest[number] = 0
     room = width - sum(widest[number] for number in fixed) - (len(heads) - 1)
-    lengths = shares([widest[number] for number in shared], (12, 6, 12, 8), room)
+    lengths = shares([widest[number] for number in shared], (12, 11, 9, 8), room)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0), collapse_padding=True)
     for number, head in enumerate(heads):
         most = widest[number] if number in fixed else lengths[shared.index(number)]

@@ -107,7 +107,8 @@ def _systems(configuration: Configuration, found: dict[str, Standing], now_ns: i
         figures = one.figures
         known: dict[str, float | None] = {
             "up": float(one.up),
-            "availability_percent": figures.availability_percent, "objective_percent": figures.objective_percent or None,
+            "availability_percent": figures.availability_percent,
+            "objective_percent": figures.objective_percent or None,
             "budget_s": figures.budget_s, "budget_left_s": figures.budget_left_s,
             "down_s": figures.down_s, "unknown_s": figures.unknown_s,
             "miss_percent": None if one.miss is None else 100 * one.miss,

@@ -125,7 +125,8 @@ BOARDS: tuple[Board, ...] = (
                 12, 8, "ms",
             ),
             Panel(
-                "carrier_loss", "lines", (_ping("percent_packet_loss", ("carrier",), circuit="$circuit", carrier="$carrier"),),
+                "carrier_loss", "lines",
+                (_ping("percent_packet_loss", ("carrier",), circuit="$circuit", carrier="$carrier"),),
                 12, 8, "percent", _LOSS,
             ),
             Panel(

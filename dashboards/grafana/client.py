@@ -1,6 +1,6 @@
 """Speaking to Grafana, by ``grafana-client`` or by the older ``grafana-api``: whichever the customer has installed.
 
-Both give the same four calls on the same paths; everything else here is ours, and goes by UIDs. Source: Grafana's HTTP API.
+Both give the same four calls on the same paths; everything else here is ours, by UIDs. Source: Grafana's HTTP API.
 
 Errors::
 
@@ -139,5 +139,6 @@ def _opened(
         except ModuleNotFoundError:
             continue
     raise GrafanaError(
-        f"{' and '.join(wanted)}: not installed; pip install 'haidang[grafana]', or write files: haidang dashboards export"
+        f"{' and '.join(wanted)}: not installed; pip install 'haidang[grafana]', "
+        "or write files: haidang dashboards export"
     )

@@ -27,7 +27,7 @@ class Language(Protocol):
         ...
 
     def values(self, variable: Variable) -> dict[str, object]:
-        """Write where a variable's values are looked for, as Grafana keeps it: ``query`` and ``definition``."""
+        """Write where a variable's values are looked for, as Grafana keeps it."""
         ...
 
     def column(self, query: Query, field: str, first: str) -> str:
@@ -76,7 +76,7 @@ class InfluxQl:
     def values(self, variable: Variable) -> dict[str, object]:
         """See `Language.values`."""
         text = f'SHOW TAG VALUES FROM "{variable.measurement}" WITH KEY = "{variable.tag}"'
-        return {"query": text, "definition": text}
+        return {"query": text}
 
     def column(self, query: Query, field: str, first: str) -> str:  # noqa: ARG002 other languages need them
         """See `Language.column`."""
@@ -133,7 +133,7 @@ class Flux:
             f'schema.tagValues(bucket: v.defaultBucket, tag: "{variable.tag}", '
             f'predicate: (r) => r._measurement == "{variable.measurement}", start: v.timeRangeStart)'
         )
-        return {"query": {"query": text, "refId": "values"}, "definition": text}
+        return {"query": {"query": text, "refId": "values"}}
 
     def column(self, query: Query, field: str, first: str) -> str:  # noqa: ARG002 other languages need them
         """See `Language.column`."""
@@ -187,7 +187,7 @@ class MetricsQl:
         """See `Language.values`."""
         name = f"{variable.measurement}_{variable.field}"
         text = f'label_values({name}{{db="{self._database}"}}, {variable.tag})'
-        return {"query": {"query": text, "refId": "values"}, "definition": text}
+        return {"query": {"query": text, "refId": "values"}}
 
     def column(self, query: Query, field: str, first: str) -> str:
         """See `Language.column`."""

@@ -1,7 +1,7 @@
-"""Bringing the dashboards into a Grafana that people use: what is not ours, or no longer, is never written over in silence.
+"""Bringing the dashboards into a Grafana that people use: what others changed is never lost in silence.
 
-How a dashboard is known to be as we left it: each version has a message, and ours has the hash of what we wrote. When the
-newest version's message is ours nobody has changed it since. That holds whatever Grafana makes of the JSON when it keeps it.
+How a dashboard is known to be as we left it: each version has a message, and ours has the hash of what we wrote.
+When the newest version's message is ours nobody has changed it since, whatever Grafana makes of the JSON.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Pusher:
                     self._grafana.call("POST", "/folders", {"uid": FOLDER, "title": title})
                 except Conflict as error:
                     raise GrafanaError(
-                        f'there is a folder "{title}" with another UID than {FOLDER}: rename it, or choose --folder ({error})'
+                        f'there is a folder "{title}" with another UID than {FOLDER}: '
+                        f"rename it, or choose --folder ({error})"
                     ) from error
             return Result("folder", FOLDER, "created")
         return Result("folder", FOLDER, "unchanged")
@@ -180,7 +181,7 @@ class Note:
     text: str
 
 
-def annotate(grafana: Grafana, notes: Iterable[Note], *, dry: bool = False) -> Mapping[Outcome, int]:
+def annotate(grafana: Grafana, notes: Iterable[Note], *, dry: bool = False) -> Mapping[str, int]:
     """Bring annotations in: those that are missing are made, those that are otherwise by now are changed.
 
     Annotations are the one thing in Grafana without a UID; they are found again by their tags.
@@ -188,7 +189,7 @@ def annotate(grafana: Grafana, notes: Iterable[Note], *, dry: bool = False) -> M
     Raises:
         GrafanaError: it cannot be.
     """
-    counts: dict[Outcome, int] = {"created": 0, "updated": 0, "unchanged": 0}
+    counts = {"created": 0, "updated": 0, "unchanged": 0}
     wanted = list(notes)
     if not wanted:
         return counts
@@ -227,5 +228,5 @@ def _why(error: Conflict) -> str:
 
 def _diff(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what is different, in the order of a file."""
-    texts = [json.dumps(one, ensure_ascii=False, indent=1, sort_keys=True).splitlines() for one in (theirs, ours)]
-    return tuple(difflib.unified_diff(*texts, "in Grafana", "ours", lineterm="", n=2))
+    old, new = (json.dumps(one, ensure_ascii=False, indent=1, sort_keys=True).splitlines() for one in (theirs, ours))
+    return tuple(difflib.unified_diff(old, new, "in Grafana", "ours", lineterm="", n=2))

@@ -136,8 +136,8 @@ def push(
         results.append(pusher.folder(folder or words(chosen)["folder"]))
         if datasource is None:
             results.append(pusher.source(asked, UID))
-        for document in documents(asked, chosen, configuration.inventory.systems, datasource or UID):
-            results.append(pusher.dashboard(document))
+        written = documents(asked, chosen, configuration.inventory.systems, datasource or UID)
+        results += map(pusher.dashboard, written)
         if annotations and (configuration.data_dir / "haidang.db").exists():
             with ledger(configuration) as sql:
                 found = list(notes(sql, chosen, time.time_ns(), annotations))
@@ -197,12 +197,10 @@ def _token(file: Path | None) -> str:
 
 
 def _client(name: str | None) -> Client | None:
-    for one in get_args(Client):
-        if name == one:
-            return one  # type: ignore[no-any-return]  # one of the literal's values
-    if name is None:
-        return None
-    fail(f"--client: {name} is none of {', '.join(get_args(Client))}")
+    found: Client | None = next((one for one in get_args(Client) if one == name), None)
+    if found is None and name is not None:
+        fail(f"--client: {name} is none of {', '.join(get_args(Client))}")
+    return found
 
 
 def _store(configuration: Configuration, kind: str | None, url: str | None, *, in_files: bool) -> Store:
@@ -217,7 +215,7 @@ def _store(configuration: Configuration, kind: str | None, url: str | None, *, i
         fail(f"--store: {kind} is none of {', '.join(KINDS)}")
     if wanted is None and configuration.storage.kind == "embedded":
         fail(
-            "Grafana cannot read the embedded store: set storage: {kind: influxdb, influxdb: {url: …}} in the configuration,",
+            "Grafana cannot read the embedded store: set storage: {kind: influxdb, influxdb: {url: …}},",
             f"or name the store that Grafana will ask with --store ({', '.join(KINDS)}) and --store-url",
         )
     found = wanted or _detected(configuration)

@@ -27,8 +27,10 @@ from storage.database import DatabaseError, open_reader
 EVERY_S = 2.0
 RESIZED_S = 0.25
 """Within this a terminal of another size is noticed."""
-_KEYS = {"\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down", "\x1b[5~": "page-up", "\x1b[6~": "page-down",
-         "\x1b[H": "home", "\x1b[F": "end", "\x1b": "escape", "\r": "enter", "\n": "enter", "\x7f": "erase", "\b": "erase"}  # fmt: skip
+_KEYS = {
+    "\x1b[A": "up", "\x1b[B": "down", "\x1bOA": "up", "\x1bOB": "down", "\x1b[5~": "page-up", "\x1b[6~": "page-down",
+    "\x1b[H": "home", "\x1b[F": "end", "\x1b": "escape", "\r": "enter", "\n": "enter", "\x7f": "erase", "\b": "erase",
+}  # fmt: skip
 _CHROME = 5
 """Lines that are not rows: summary, incidents, heads, keys, and one below."""
 

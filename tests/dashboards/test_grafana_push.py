@@ -1,4 +1,4 @@
-"""Dashboards are brought into a Grafana that others use, too: twice is as once, and nobody's work is lost in silence."""
+"""Dashboards are brought into a Grafana that others use: twice is as once, nobody's work is lost in silence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-from click.testing import Result
+from typer.testing import CliRunner, Result
 
 from haidang.cli import app
 from haidang.clock import SystemClock

@@ -1,4 +1,4 @@
-"""What a terminal shows: ``haidang status`` in 80 columns, and ``haidang top`` with its keys in a real pseudo-terminal."""
+"""What a terminal shows: ``haidang status`` in 80 columns, ``haidang top`` in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A province whose first 30 routers are up and whose others are down, with names of 60 letters."""
     folder = tmp_path_factory.mktemp("province")
     targets = "".join(
-        f"  - {{id: router-{number:03}, name: '{NAME.format(number)}', address: 192.0.2.1, site: commune-{number:03}}}\n"
+        f"  - {{id: router-{number:03}, name: '{NAME.format(number)}', "
+        f"address: 192.0.2.1, site: commune-{number:03}}}\n"
         for number in range(SITES)
     )
     sites = "".join(f"  - {{id: commune-{number:03}, name: Xã {number}}}\n" for number in range(SITES))
@@ -55,7 +56,9 @@ class Terminal:
         self._main, inner = pty.openpty()
         self.seen = ""
         self.resize(columns, lines)
-        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
         self.process = subprocess.Popen(
             [*COMMAND, *words], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
             env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1"},

@@ -155,7 +155,7 @@ def get(url: str, **query: str | list[str]) -> Any:
 
 
 def chosen(text: str, document: dict[str, Any]) -> str:
-    """Put the variables' first choices in, as Grafana does: all is the ``allValue``, one is quoted for an expression."""
+    """Put the variables' first choices in, as Grafana does: ``allValue``, or one quoted for an expression."""
     for variable in document["templating"]["list"]:
         [value] = variable["current"]["value"]
         pattern = variable["allValue"] if value == "$__all" else re.escape(value)

@@ -144,7 +144,8 @@ class Grafana:
                 return 412, {"status": "version-mismatch", "message": words}
             same = (
                 other for other, rows in self.versions.items()
-                if other != uid and (rows[-1]["folder"], rows[-1]["data"]["title"]) == (body["folderUid"], data["title"])
+                if other != uid and rows[-1]["folder"] == body["folderUid"]
+                and rows[-1]["data"]["title"] == data["title"]
             )  # fmt: skip
             if self.unique_titles and next(same, None):
                 words = "A dashboard with the same name in the folder already exists"

@@ -89,3 +89,49 @@ def test_each_metricsql_query_has_an_answer(board: Board, victoria: Server, reco
             **{"match[]": match[1]},
         )  # fmt: skip
         assert answer["data"], variable["query"]
+
+
+TELEGRAFS = {
+    # What dashboards for Telegraf's ping plugin ask, by tag url and host.
+    "ping loss": 'SELECT mean("percent_packet_loss") FROM "ping" WHERE "url" =~ /^.*$/ AND $timeFilter '
+    'GROUP BY time($__interval), "url" fill(null)',
+    "ping reachable": 'SELECT 100 - mean("percent_packet_loss") FROM "ping" WHERE "url" =~ /^.+$/ AND $timeFilter '
+    "GROUP BY time(1m) fill(null)",
+    "ping mean": 'SELECT mean("average_response_ms") FROM "ping" WHERE $timeFilter '
+    'GROUP BY time($__interval), "url" fill(null)',
+    "ping worst": 'SELECT max("maximum_response_ms"), min("minimum_response_ms") FROM "ping" '
+    'WHERE "host" =~ /^.+$/ AND $timeFilter GROUP BY time($__interval), "url" fill(null)',
+    "ping packets": 'SELECT sum("packets_transmitted"), sum("packets_received") FROM "ping" WHERE $timeFilter '
+    'GROUP BY time($__interval), "host"',
+    "ping devices": 'SELECT count("last") FROM (SELECT last("percent_packet_loss") FROM "ping" WHERE $timeFilter '
+    'GROUP BY "url")',
+    "ping result": 'SELECT last("result_code") FROM "ping" WHERE $timeFilter GROUP BY "url"',
+    # What dashboards for its SNMP plugin ask of the table "interface" of its manual: hostname is sysName.
+    "interface in": 'SELECT non_negative_derivative(mean("ifHCInOctets"), 1s) * 8 FROM "interface" '
+    'WHERE "hostname" =~ /^.+$/ AND "ifDescr" =~ /^.+$/ AND $timeFilter '
+    'GROUP BY time(5m), "hostname", "ifDescr" fill(null)',
+    "interface out": 'SELECT non_negative_derivative(mean("ifHCOutOctets"), 1s) * 8 AS "Out" FROM "interface" '
+    'WHERE "agent_host" =~ /^.+$/ AND "ifName" =~ /^.+$/ AND $timeFilter '
+    'GROUP BY time(5m), "agent_host", "ifName" fill(null)',
+    "interface errors": 'SELECT derivative(mean("ifInErrors"), 1s), derivative(mean("ifOutErrors"), 1s), '
+    'derivative(mean("ifInDiscards"), 1s), derivative(mean("ifOutDiscards"), 1s) FROM "interface" WHERE $timeFilter '
+    'GROUP BY time(5m), "hostname", "ifDescr"',
+    "interface state": 'SELECT last("ifOperStatus"), last("ifAdminStatus"), last("ifSpeed") FROM "interface" '
+    'WHERE $timeFilter GROUP BY "hostname", "ifName"',
+    "interface alias": 'SELECT last("ifOperStatus") FROM "interface" WHERE "ifAlias" =~ /^.+$/ AND $timeFilter '
+    'GROUP BY "agent_host", "ifAlias"',
+}
+TAGS = {"ping": {"url", "host"}, "interface": {"agent_host", "hostname", "host", "ifName", "ifDescr", "ifAlias"}}
+
+
+@pytest.mark.parametrize("name", TELEGRAFS)
+def test_dashboards_made_for_telegraf_show_our_measurements_unchanged(
+    name: str, influx: Server, recorded: Recorded
+) -> None:
+    assert influx_rows(influx, TELEGRAFS[name], recorded, "60s")
+
+
+@pytest.mark.parametrize(("measurement", "tag"), [(one, tag) for one, tags in TAGS.items() for tag in sorted(tags)])
+def test_their_variables_find_our_tags(measurement: str, tag: str, influx: Server) -> None:
+    answer = get(f"{influx.url}/query", db="haidang", q=f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}"')
+    assert answer["results"][0]["series"][0]["values"]

@@ -58,8 +58,11 @@ def mistyped(value: Any, kind: Any, path: str) -> list[str]:
     """Name what is not of the type that the models give it: their reader checks no types by itself."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        found = [mistyped(value, one, path) for one in arguments]
+        kinds = [one for one in arguments if (one is types.NoneType) == (value is None)] or list(arguments)
+        found = [mistyped(value, one, path) for one in kinds]
         return [] if any(not one for one in found) else min(found, key=len)
+    if kind is types.NoneType:
+        return [] if value is None else [f"{path}: {value!r} is not null"]
     if origin is typing.Literal:
         return [] if value in arguments else [f"{path}: {value!r} is none of {arguments}"]
     if origin is list:
@@ -76,10 +79,15 @@ def mistyped(value: Any, kind: Any, path: str) -> list[str]:
             if isinstance(value, int | float) and not isinstance(value, bool)
             else [f"{path}: {value!r} is no number"]
         )
+    if kind is str and isinstance(value, enum.Enum):
+        value = value.value
     if kind in (int, bool, str):
         return [] if type(value) is kind else [f"{path}: {value!r} is no {kind.__name__}"]
-    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
-        return []
+    if isinstance(value, dict) and hasattr(kind, "from_json"):  # some parts the reader leaves as they are
+        value = kind.from_json(value)
+    if not hasattr(value, "__dict__"):
+        known = kind in (object, typing.Any) or not isinstance(kind, type)
+        return [] if known else [f"{path}: {value!r} is no {kind.__name__}"]
     return [
         one for name, hint in typing.get_type_hints(type(value)).items() if hasattr(value, name)
         for one in mistyped(getattr(value, name), hint, f"{path}.{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import sqlite3
 import sys
 import termios
 import time
@@ -110,19 +111,23 @@ def top(
     Where the output is no terminal, one look is printed and the command ends.
     """
     configuration = read_config(config)
-    if as_json:
-        print_json(_look(configuration))
-        return
-    console = Console()
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        _once(configuration)
-        return
-    with _keys() as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:
-        _watch(configuration, console, live, keyboard, every)
+    try:
+        found = _look(configuration)  # what cannot be read is said before the screen is taken
+        if as_json:
+            print_json(found)
+        elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _once(configuration, found)
+        else:
+            console = Console()
+            with _keys() as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:
+                _watch(configuration, console, live, keyboard, every)
+    except DatabaseError as error:
+        fail(str(error))
+    except sqlite3.Error as error:
+        fail(f"{configuration.data_dir / 'haidang.db'}: cannot be read ({error})")
 
 
-def _once(configuration: Configuration) -> None:
-    found = _look(configuration)
+def _once(configuration: Configuration, found: dict[str, Any]) -> None:
     console = Console(soft_wrap=False)
     if not console.is_terminal:
         console.width = int(os.environ.get("COLUMNS") or 80)
@@ -169,13 +174,14 @@ def _screen(configuration: Configuration, found: dict[str, Any], view: View, pag
 
 
 def _look(configuration: Configuration) -> dict[str, Any]:
-    """Read how everything is; a failure ends the command with its words."""
+    """Read how everything is.
+
+    Raises:
+        DatabaseError, sqlite3.Error: the ledger cannot be read.
+    """
     process = holder(configuration)
-    try:
-        with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
-            return show.status(configuration, sql, process, time.time_ns())
-    except DatabaseError as error:
-        fail(str(error))
+    with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
+        return show.status(configuration, sql, process, time.time_ns())
 
 
 def _parsed(typed: str) -> Iterator[str]:

@@ -171,6 +171,18 @@ def test_where_there_is_no_terminal_top_looks_once(config: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_without_a_ledger_top_says_so_before_it_takes_the_screen(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text("haidang: 1\ndata_dir: data\ntargets: [{id: a, address: 192.0.2.1}]\n", encoding="utf-8")
+    opened = Terminal("top", "-c", str(path))
+    try:
+        assert "haidang.db" in opened.until(r"haidang\.db")
+        assert opened.end() == 2
+        assert "\x1b[?1049h" not in opened.seen
+    finally:
+        opened.close()
+
+
 def test_keys_never_lead_out_of_the_rows() -> None:
     found = {
         "targets": [

@@ -151,6 +151,7 @@ def test_top_scrolls_filters_and_leaves_the_terminal_as_it_was(screen: Terminal)
     assert "\x1b[?1049l" in screen.seen  # back from the second screen
 
 
+@pytest.mark.slow
 def test_top_takes_the_size_that_its_terminal_gets(screen: Terminal) -> None:
     screen.until(r"1-19 of 179")
     screen.seen = ""
@@ -161,6 +162,7 @@ def test_top_takes_the_size_that_its_terminal_gets(screen: Terminal) -> None:
     assert screen.end() == 0
 
 
+@pytest.mark.slow
 def test_where_there_is_no_terminal_top_looks_once(config: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "top", "-c", str(config)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,

@@ -14,7 +14,7 @@ from dashboards.grafana.boards import BOARDS
 from dashboards.grafana.document import Writer
 from dashboards.grafana.model import Board
 from dashboards.grafana.sources import Store
-from tests.support.dashboards import Recorded, chosen, flush, get, influx_rows, record, victoria_rows, write
+from tests.support.dashboards import Recorded, chosen, get, influx_rows, record, settled, victoria_rows, write
 from tests.support.stores import Server, influxdb, victoriametrics
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def influx(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def victoria(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for server in filled(victoriametrics, recorded, tmp_path_factory):
-        flush(server)  # what was written a moment ago is not searched yet
+        settled(server, recorded)
         yield server
 
 

@@ -33,6 +33,7 @@ from storage.accounts import Accounts, ForecastRow
 from storage.database import Database
 from storage.influx.store import InfluxStore
 from storage.metrics import InfluxSettings, InMemoryStore
+from tests.support.daemon import until
 from tests.support.lab_services import opened
 from tests.support.stores import Server
 
@@ -192,7 +193,15 @@ def victoria_rows(server: Server, target: dict[str, Any], text: str, recorded: R
     return found
 
 
-def flush(server: Server) -> None:
-    """Have a VictoriaMetrics make searchable what was written a moment ago."""
+def settled(server: Server, recorded: Recorded) -> None:
+    """Wait until a VictoriaMetrics finds everything that was written: it shows new names after a second or two."""
+    wanted = len({(point.series, name) for point in recorded.points for name in point.fields})
     with urllib.request.urlopen(f"{server.url}/internal/force_flush", timeout=30) as answer:
         answer.read()
+
+    def all_there() -> bool:
+        text = f'count(last_over_time({{db="{DATABASE}"}}[3d]))'
+        found = get(f"{server.url}/api/v1/query", query=text, time=str(recorded.end_s), nocache="1")["data"]["result"]
+        return bool(found) and int(found[0]["value"][1]) >= wanted
+
+    until(all_there, 30, f"{wanted} series in VictoriaMetrics")

@@ -148,6 +148,8 @@ def points(found: Iterable[Load], now_ns: int) -> list[Point]:
                     fields[f"{name}_p95_percent"] = round(share, 3)
         if fields:
             fields["coverage_percent"] = round(load.coverage_percent, 2)
+            if load.mbps:
+                fields["capacity_bps"] = load.mbps * 1e6
             tags = {"circuit": load.circuit, "target": load.target, "ifName": load.interface}
             made.append(Point(series("circuit_load", tags), now_ns, fields))
     return made

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 
 from collectors.services import ServiceSettings
 from collectors.snmp import FASTEST_S, SnmpSettings
@@ -12,7 +13,7 @@ from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
 from config import Configuration, SecretUnavailable, Target
 from config.schema.services import RtspService, Service
 from config.schema.settings import Confirmation
-from config.schema.things import Credential, ProbeKind
+from config.schema.things import Credential, ProbeKind, Site
 from haidang.model import CheckId
 from probes.kinds import PROBES
 from probes.snmp import Access, User
@@ -132,12 +133,27 @@ def service_settings(probe: str, service: Service, folder: Path) -> ServiceSetti
     return ServiceSettings(probe, PROBES[probe].settings(**given))
 
 
+def area(sites: Mapping[str, Site], site: str | None) -> str | None:
+    """Return the site just below the topmost one above a site: its district, however many levels there are.
+
+    A topmost site is its own area; ``None`` for no site.
+    """
+    below = None
+    while site is not None and (parent := sites[site].parent) is not None:
+        below, site = site, parent
+    return below or site
+
+
 def _checks(configuration: Configuration, target: Target) -> Iterator[CheckPlan]:
     fast_s = target.confirmation.fast_cadence_s
     targets = configuration.inventory.targets
     first = target.primary
     tags = {"target": target.id, "role": target.role, "site": target.site, "system": target.system}
-    tags["circuit"] = target.circuit
+    circuit = configuration.inventory.circuits.get(target.circuit or "")
+    tags |= {
+        "circuit": target.circuit, "carrier": circuit.carrier if circuit else None,
+        "area": area(configuration.inventory.sites, target.site), "host": gethostname(),
+    }  # fmt: skip
     for probe in target.probes:
         check = CheckId(target.id, probe)
         needs: tuple[CheckId, ...] = ()

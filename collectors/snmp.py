@@ -69,6 +69,7 @@ class SnmpWatch(TaskWatch):
         self._session: tuple[str, Session] | None = None
         self._readings: dict[int, Reading] = {}
         self._lines: dict[tuple[str, str, str, str], Series] = {}
+        self._hostname = ""
         self.dropped_rates = 0
 
     def use(self, profiles: Library) -> None:
@@ -126,6 +127,9 @@ class SnmpWatch(TaskWatch):
     def _points(self, result: PollResult, slot_ns: int) -> list[Point]:
         points = []
         now = readings(result)
+        if result.identity.sys_name and result.identity.sys_name != self._hostname:
+            self._hostname = result.identity.sys_name
+            self._lines.clear()
         taken: set[Series] = set()
         for interface in result.interfaces:
             line = self._line("interface", interface.name, interface.alias or "", interface.descr or "")
@@ -169,6 +173,7 @@ class SnmpWatch(TaskWatch):
                 self._lines.clear()
             if measurement == "interface":
                 tags = {"ifName": name, "ifAlias": alias, "ifDescr": descr, "agent_host": self._name}
+                tags["hostname"] = self._hostname  # as Telegraf's manual names sysName, and its dashboards ask for it
             elif measurement == "sensor":
                 tags = {"sensor": name, "kind": alias, "unit": descr}
             else:

@@ -41,6 +41,8 @@ COMMANDS = {
     "replay": "replay:replay_file",
     "user": "users:app",
     "report": "report:app",
+    "dashboards": "dashboards:app",
+    "top": "top:top",
     "oncall": "oncall:app",
     "silence": "alarms:silence",
     "notify": "alarms:notify",

@@ -42,6 +42,8 @@ from haidang.pipeline import Pipeline
 from haidang.receiving import Receiving
 from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import store_settings
+from haidang.standing import EVERY_S as STANDING_S
+from haidang.standing import StandingMetrics
 from haidang.vitals import vitals
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
@@ -137,6 +139,7 @@ class Daemon:
             keep("heartbeat", self._heartbeat.run),
             keep_every("self", SELF_S, self._measure_self),
             keep_every("selfwatch", EVERY_S, self._look_at_self),
+            keep_every("standing", STANDING_S, self._standing.look),
         ]
         if self._web is not None:
             loops += [keep("web", self._web.run), keep_every("web-look", 1.0, self._web.look)]
@@ -162,6 +165,7 @@ class Daemon:
         self._heartbeat = Heartbeat(lambda: self._unwell)
         self._heartbeat.settings = configuration.alerting.heartbeat
         self._store = self._parts.store(store_settings(configuration), clock)
+        self._standing = StandingMetrics(configuration, clock, self._store.add, socket.gethostname())
         self._maintaining = Maintaining(
             configuration, database, clock, self._ledger, self._incidents, self._sender.wake
         )  # fmt: skip
@@ -257,6 +261,7 @@ class Daemon:
         self._alarm.use(fresh)
         self._heartbeat.settings = fresh.alerting.heartbeat
         self._desk.use(fresh)
+        self._standing.configuration = fresh
         self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
         self._ledger.watch(changes.added, self._clock.utc_ns())

@@ -72,7 +72,8 @@ Script = Callable[[Postbox], Coroutine[None, None, None]]
 
 
 def rehearse(
-    config: Path, network: Network, clock: ManualClock, script: Script, *, speed: float = math.inf
+    config: Path, network: Network, clock: ManualClock, script: Script, *, speed: float = math.inf,
+    store: Callable[[StoreSettings, Clock], MetricStore] = _store,
 ) -> Postbox:  # fmt: skip
     """Live through a script.
 
@@ -82,6 +83,7 @@ def rehearse(
         clock: simulated time; moved on.
         script: what happens.
         speed: at most so many times as fast as real time.
+        store: opens the metric store; by default one that keeps the newest `POINTS` points in memory.
 
     Returns:
         what was mailed; the rest is in the configuration's data directory.
@@ -94,7 +96,7 @@ def rehearse(
         database=_throw_away,
         icmp=lambda: SimulatedPinger(network, clock),
         snmp=lambda: SnmpEngine(open_link=links(network, clock)),
-        store=_store,
+        store=store,
         channels=lambda _configuration: {"mail": postbox},
         web=False,
         trace=None,

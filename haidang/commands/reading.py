@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from config import Configuration
 from haidang import show
 from haidang.commands.common import (
+    WIDEST,
     ConfigOption,
     JsonOption,
     clean,
@@ -29,6 +34,10 @@ from haidang.settings import store_settings
 from storage.database import DatabaseError, open_reader
 from storage.ledger import LedgerReader
 from storage.metrics import StoreError, offline_status
+
+MOST_NUMBERS = 8
+"""Open incidents that the summary names."""
+_WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
 
@@ -76,27 +85,97 @@ def status(
 
 
 def _show_status(configuration: Configuration, found: dict[str, Any], *, everything: bool) -> None:
-    zone = configuration.timezone
+    for line in summary_lines(configuration, found):
+        typer.echo(line)
+    rows = list(worst_first(found, everything=everything))
+    if rows:
+        console = Console(soft_wrap=False)
+        if not console.is_terminal:
+            console.width = WIDEST  # a file or a pipe has no edge
+        console.print(status_table(configuration, rows, console.width))
+
+
+def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:
+    """Say in a line or two how everything is."""
+    lines = []
     if not found["daemon"]["running"]:
         seen = found["daemon"]["last_sign_of_life"]
-        when = show.local(_ns(seen), zone) if seen else "never"
-        typer.echo(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
+        when = show.local(_ns(seen), configuration.timezone) if seen else "never"
+        lines.append(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
     counts = [f"{count} {state}" for state, count in found["summary"].items() if count]
     unknown = sum(check["state"] == "unknown" for target in found["targets"] for check in target["checks"])
-    typer.echo((", ".join(counts) or "no targets") + (f"; {unknown} checks unknown" if unknown else ""))
+    lines.append((", ".join(counts) or "no targets") + (f"; {unknown} checks unknown" if unknown else ""))
+    if found["incidents"]:
+        numbers = [f"#{number}" for number in found["incidents"]]
+        more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""
+        lines.append("open incidents: " + ", ".join(numbers[:MOST_NUMBERS]) + more)
+    return lines
+
+
+Row = tuple[dict[str, Any], dict[str, Any]]
+"""A target and one of its checks, as `show.status` tells of them."""
+
+
+def worst_first(found: dict[str, Any], *, everything: bool) -> Iterator[Row]:
+    """Yield the checks that are not up, or all of them, the worst first; among equals as configured."""
+    order = {state: number for number, state in enumerate(_WORST)}
     rows = [
-        (
-            coloured(check["state"]), target["name"], check["probe"], target["site"] or "",
-            show.since(_ns(check["since"]), zone, time.time_ns()), check["reason"] or "", check["cause"] or "",
-        )
-        for target in found["targets"]
-        for check in target["checks"]
+        (target, check) for target in found["targets"] for check in target["checks"]
         if everything or check["state"] != "up"
     ]  # fmt: skip
-    if rows:
-        print_table(("state", "target", "check", "site", "since", "reason", "hidden behind"), rows)
-    if found["incidents"]:
-        typer.echo("open incidents: " + ", ".join(f"#{number}" for number in found["incidents"]))
+    yield from sorted(rows, key=lambda row: order.get(row[1]["state"], 0))
+
+
+def status_table(configuration: Configuration, rows: Iterable[Row], width: int) -> Table:
+    """Make a table of checks that fits a width: one line for each, what is too long ends with …."""
+    zone, now_ns = configuration.timezone, time.time_ns()
+    cells = [
+        (
+            coloured(check["state"]), target["name"], check["probe"], target["site"] or "",
+            show.since(_ns(check["since"]), zone, now_ns), check["reason"] or "", check["cause"] or "",
+        )
+        for target, check in rows
+    ]  # fmt: skip
+    heads = ("state", "target", "check", "site", "since", "reason", "hidden behind")
+    fixed, shared = (0, 2, 4), (1, 3, 5, 6)
+    widest = [
+        max([cell_len(head), *(cell_len(str(row[number])) for row in cells)]) for number, head in enumerate(heads)
+    ]
+    for number in (3, 5, 6):  # what no row has needs no column
+        if not any(str(row[number]) for row in cells):
+            widest[number] = 0
+    room = width - sum(widest[number] for number in fixed) - (len(heads) - 1)
+    lengths = shares([widest[number] for number in shared], (12, 11, 9, 8), room)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0), collapse_padding=True)
+    for number, head in enumerate(heads):
+        most = widest[number] if number in fixed else lengths[shared.index(number)]
+        if most > 0:
+            table.add_column(head, width=most, no_wrap=True, overflow="ellipsis")
+    kept = [number for number in range(len(heads)) if number in fixed or lengths[shared.index(number)] > 0]
+    for row in cells:
+        table.add_row(
+            *(cell if isinstance(cell, Text) else Text(clean(str(cell))) for cell in (row[number] for number in kept))
+        )
+    return table
+
+
+def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Share the room of a line among columns: each gets its least, what is left goes where most is cut off.
+
+    A column whose least has no room is left out, the last first.
+    """
+    given = [min(want, at_least) for want, at_least in zip(wanted, least, strict=True)]
+    for number in reversed(range(1, len(given))):
+        if sum(given) > room:
+            given[number] = 0
+    left = room - sum(given)
+    while left > 0:
+        number = max(range(len(given)), key=lambda one: wanted[one] - given[one] if given[one] else 0)
+        if not given[number] or wanted[number] <= given[number]:
+            break
+        given[number] += 1
+        left -= 1
+    return given
 
 
 def events(

@@ -119,7 +119,7 @@ async def test_load_is_a_metric(tmp_path: Path) -> None:
     )  # fmt: skip
     assert point.fields == {
         "in_p95_bps": 90e6, "out_p95_bps": 10e6, "in_p95_percent": 90.0, "out_p95_percent": 10.0,
-        "coverage_percent": 0.6,
+        "coverage_percent": 0.6, "capacity_bps": 100e6,
     }  # fmt: skip
 
 

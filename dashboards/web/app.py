@@ -19,7 +19,20 @@ from dashboards.web import api, metrics
 from dashboards.web.house import House
 from dashboards.web.live import TooMany
 from dashboards.web.model.desk import DeskBusy
-from dashboards.web.pages import acknowledging, incident, monitor, places, planning, search, signing, target, wall
+from dashboards.web.pages import (
+    acknowledging,
+    archive,
+    duty,
+    incident,
+    monitor,
+    outlook,
+    places,
+    planning,
+    search,
+    signing,
+    target,
+    wall,
+)  # fmt: skip
 from dashboards.web.pages import calendar as availability
 from dashboards.web.seat import Refused, Seat, SignIn
 from storage.database import DatabaseError
@@ -74,6 +87,8 @@ def application(house: House) -> ASGIApp:
         page("/target/{id}", target.page), page("/site/{id}", places.site), page("/circuit/{id}", places.circuit),
         page("/system/{id}", places.system),
         page("/calendar", availability.page), page("/maintenance", planning.page, "GET", "POST"),
+        page("/forecast", outlook.page), page("/oncall", duty.page, "GET", "POST"),
+        page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
         page("/login", signing.login, "GET", "POST"), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),

@@ -27,10 +27,13 @@ OPEN = (
     "error",
     "nav",
     "trouble",
+    "owners",
+    "severities",
 )
 """Groups whose keys come from data."""
 PUT_TOGETHER = {
-    "acknowledge.invalid", "calendar.days", "login.taken", "login.link", "maintenance.planned",
+    "acknowledge.invalid", "forecast.no", "forecast.yes",
+    "calendar.days", "login.taken", "login.link", "maintenance.planned",
     "maintenance.cancelled", "theme.dark", "theme.light",
 }  # fmt: skip
 """Said by a key that is put together where it is said."""

@@ -39,11 +39,12 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s}}
+alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
 contacts:
-  - {{id: an, name: "{hostile}"}}
-  - {{id: binh, name: Trần Thị Bình}}
+  - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}
+  - {{id: binh, name: Trần Thị Bình, ways: [{{channel: quietly, address: x}}]}}
 rotas:
-  - {{id: duty, name: Trực mạng, layers: [{{people: [an, binh], start: "2026-01-05T08:00"}}]}}
+  - {{id: duty, name: Trực mạng, layers: [{{people: [an, binh], from: "2026-01-05T08:00"}}]}}
 systems:
   - {{id: wan, name: {{vi: Mạng WAN, en: WAN}}, objective: 99.9}}
 sites:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import httpx2
@@ -119,3 +120,16 @@ def test_a_token_of_nobody_opens_nothing(browser: httpx2.Client) -> None:
     answer = browser.get("/api/v1/sites", headers={"authorization": "Bearer nonsense"})
     assert answer.status_code == 401
     assert "haidang user token" in answer.json()["detail"]
+
+
+def test_maintenance_and_reports_are_told_and_a_kept_file_is_sent_as_it_was_kept(browser: httpx2.Client) -> None:
+    assert set(browser.get("/api/v1/maintenance").json()) == {"items", "next", "total"}
+    [kept] = browser.get("/api/v1/reports").json()["items"]
+    assert (kept["month"], kept["revision"]) == ("2026-10", 1)
+    file = next(one for one in kept["files"] if one["name"].endswith(".pdf"))
+    taken = browser.get(file["path"])
+    assert hashlib.sha256(taken.content).hexdigest() == file["sha256"]
+    for path in ("2026-10/1/secret.txt", "2026-10/9/report-2026-10.json", "2026-10/1/SHA256SUMS"):
+        answer = browser.get(f"/api/v1/reports/{path}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"

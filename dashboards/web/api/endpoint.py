@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dashboards.web.house import House
@@ -88,15 +89,15 @@ class Endpoint:
     Parameters:
         path: under ``/api/v1``.
         what: in a sentence.
-        answer: gets the house and the checked parameters, returns what is written as JSON.
-        schema: of the answer: the name of a component, or of the component in ``items`` of a page.
+        answer: gets the house and the checked parameters, returns what is written as JSON, or a file to send.
+        schema: of the answer: the name of a component (empty: a file), or of the component in ``items`` of a page.
         parameters: what it takes.
         paged: whether it answers with a page of items.
     """
 
     path: str
     what: str
-    answer: Callable[[House, Values], Awaitable[dict[str, Any]]]
+    answer: Callable[[House, Values], Awaitable[dict[str, Any] | Path]]
     schema: str
     parameters: tuple[Parameter, ...] = ()
     paged: bool = False

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dashboards.web.access.book import User
@@ -78,6 +79,26 @@ ENDPOINTS = (
             Parameter("system", "only this one and its targets", ID),
         ),
     ),
+    Endpoint(
+        "/maintenance",
+        "Planned and past work, in the order of its numbers",
+        answers.maintenance,
+        "Maintenance",
+        (LIMIT, AFTER),
+        paged=True,
+    ),
+    Endpoint("/reports", "Kept reports, the newest first", answers.reports, "Report", paged=True),
+    Endpoint(
+        "/reports/{month}/{revision}/{name}",
+        "One file of a kept report",
+        answers.report,
+        "",
+        (
+            Parameter("month", "of the report", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, "path"),
+            Parameter("revision", "of the month's report", {"type": "integer", "minimum": 1, "maximum": 99999}, "path"),
+            Parameter("name", "of the file", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, "path"),
+        ),
+    ),
 )
 
 
@@ -114,7 +135,8 @@ def _handler(house: House, endpoint: Endpoint) -> Callable[[Request], Awaitable[
                     f"{unknown[0][:50]} is not a parameter; {', '.join(sorted(known)) or 'none'} are",
                 )
             values = {one.name: one.read(given[one.place].get(one.name)) for one in endpoint.parameters}
-            return _json(request, await endpoint.answer(house, values))
+            found = await endpoint.answer(house, values)
+            return FileResponse(found, filename=found.name) if isinstance(found, Path) else _json(request, found)
         except Problem as problem:
             return _problem(problem)
         except (DeskBusy, DatabaseError):

@@ -120,7 +120,8 @@ def costs(
         start_ns, end_ns: when, UTC nanoseconds.
 
     Raises:
-        ValueError: it is not to come, or there is no target on it.
+        ValueError: it is not to come, there is no target on it, or it lies wholly after the periods that run now:
+            it would cost them nothing, and say so of the wrong month.
     """
     if not now_ns <= start_ns < end_ns:
         raise ValueError("what-if is about work to come: it begins after now and ends after it begins")
@@ -128,14 +129,21 @@ def costs(
     hit = [target for target in inventory.targets.values() if covers(inventory, kind, name, target)]
     if not hit:
         raise ValueError(f"there is no target on {kind}:{name}")
-    found = []
+    found, later = [], 0
     for promise in promises(configuration):
         if not any(covers(inventory, promise.kind, promise.name, target) for target in hit):
+            continue
+        if start_ns >= promise.period_at(now_ns, configuration.timezone).end_ns > now_ns:
+            later += 1
             continue
         before, after = foretelling.promise(promise), foretelling.promise(promise, ((start_ns, end_ns),))
         if before is not None and after is not None:
             left_s = before.figures.budget_left_s or 0.0
             found.append(Cost(promise, before.period, left_s, after.cost_s, before.miss, after.miss))
+    if later and not found:
+        raise ValueError(
+            "this lies after the period that runs now: ask again in the month it is in, when its budget runs"
+        )
     return found
 
 

@@ -58,7 +58,7 @@ def test_every_path_answers_with_what_it_describes(browser: httpx2.Client, opena
     assert openapi["openapi"].startswith("3.1")
     for path, methods in openapi["paths"].items():
         operation = methods["get"]
-        real = path.replace("{id}", "loop").replace("{number}", "1")
+        real = path.format(id="loop", number=1, month="2026-10", revision=9, name="none.pdf")
         answer = browser.get(f"/api/v1{real}")
         described = operation["responses"][str(answer.status_code)]
         if answer.status_code == 404:

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -37,7 +39,6 @@ PAGES = (
     "/calendar?of=site:centre&month=2026-01",
     "/maintenance",
     "/forecast",
-    "/forecast?kind=system&name=wan&start=2099-01-01T22:00&end=2099-01-01T23:00",
     "/oncall",
     "/oncall?month=2026-12",
     "/reports",
@@ -340,7 +341,11 @@ def test_who_is_on_duty_is_shown_and_a_stand_in_is_added_and_called_off(browser:
 
 
 def test_the_price_of_planned_work_is_worked_out_and_what_is_past_or_nowhere_is_refused(browser: httpx2.Client) -> None:
-    asked = "/forecast?kind=system&name=wan&start=2099-01-01T22:00&end=2099-01-01T23:00"
-    assert "Ngân sách gián đoạn còn lại chịu được" in browser.get(asked).text
+    soon = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(minutes=2)
+    asked = f"/forecast?kind=system&name=wan&start={soon:%Y-%m-%dT%H:%M}&end=2099-01-01T23:00"
+    assert "Không đủ. Ít nhất một mục tiêu sẽ bị trượt." in browser.get(asked).text
+    later = browser.get("/forecast?kind=system&name=wan&start=2099-01-01T22:00&end=2099-01-01T23:00")
+    assert later.status_code == 400
+    assert "after the period" in later.text
     assert browser.get(asked.replace("2099", "2001")).status_code == 400
     assert browser.get(asked.replace("=wan", "=nowhere")).status_code == 400

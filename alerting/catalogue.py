@@ -83,7 +83,9 @@ class Catalogue(Sentences):
     def percent(self, value: float, digits: int = 3) -> str:
         """Write a percentage, cut and not rounded: 99.9996 never becomes 100."""
         scale = 10**digits
-        text = f"{math.floor(value * scale + 1e-6) / scale:.{digits}f}".rstrip("0").rstrip(".")
+        text = f"{math.floor(value * scale + 1e-6) / scale:.{digits}f}"
+        if digits:  # without a fraction the noughts at the end are the number's own: 100, 20
+            text = text.rstrip("0").rstrip(".")
         return f"{text.replace('.', self.say('decimal_mark'))}%"
 
     def _local(self, at_ns: int) -> datetime:

@@ -100,7 +100,13 @@ def application(house: House) -> ASGIApp:
 
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if request.url.path.startswith("/api/"):
+            detail = "only GET is answered here" if status == 405 else "see /api/v1/openapi.json"
+            return api.problem(api.Problem(status, HTTPStatus(status).phrase, detail), headers)
+        answer = _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
+        answer.headers.update(headers)
+        return answer
 
     return Around(Starlette(routes=routes, exception_handlers={HTTPException: unknown}))
 

@@ -93,7 +93,6 @@ def test_pages_follow_each_other_without_a_gap(browser: httpx2.Client) -> None:
         "limit=-1",
         "state=well",
         "site=%27--",
-        "after=nobody",
         "nonsense=1",
         "system=" + "x" * 300,
     ],
@@ -133,3 +132,17 @@ def test_maintenance_and_reports_are_told_and_a_kept_file_is_sent_as_it_was_kept
         answer = browser.get(f"/api/v1/reports/{path}")
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE"])
+def test_what_only_reads_says_so_to_whoever_wants_to_change_something(browser: httpx2.Client, method: str) -> None:
+    answer = browser.request(method, "/api/v1/systems")
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "GET" in answer.headers["allow"]
+
+
+def test_a_page_after_something_that_is_gone_is_not_found(browser: httpx2.Client) -> None:
+    answer = browser.get("/api/v1/targets?after=nobody")
+    assert answer.status_code == 404
+    assert "without after" in answer.json()["detail"]

@@ -114,7 +114,7 @@ def page(items: list[dict[str, Any]], key: str, values: Values) -> dict[str, Any
     if values["after"] is not None:
         names = [str(item[key]) for item in items]
         if values["after"] not in names:
-            raise Problem(400, "Invalid parameter", "after must be the next of a page before")
+            raise Problem(404, "Not found", "there is nothing called so to go on after: begin anew, without after")
         start = names.index(values["after"]) + 1
     chosen = items[start : start + values["limit"]]
     more = start + values["limit"] < len(items)

@@ -134,7 +134,7 @@ def _operation(one: Endpoint) -> dict[str, Any]:
         schema = _object(items={"type": "array", "items": schema}, next=MAYBE_TEXT, total=WHOLE)
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     if not one.schema:
-        content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+        content = {"*/*": {"schema": {}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     answers: dict[str, Any] = {
         "200": {"description": "what was asked for", "content": content},
@@ -144,7 +144,10 @@ def _operation(one: Endpoint) -> dict[str, Any]:
     }
     if one.parameters:
         answers["400"] = {"description": "a parameter is not right", "content": problem}
-    if any(parameter.place == "path" for parameter in one.parameters) or one.schema == "Availability":
+    if (
+        any(parameter.place == "path" or parameter.name == "after" for parameter in one.parameters)
+        or one.schema == "Availability"
+    ):
         answers["404"] = {"description": "there is no such thing", "content": problem}
     return {
         "summary": one.what, "operationId": one.answer.__name__, "responses": answers,

@@ -79,7 +79,7 @@ class Parameter:
 
 ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
 LIMIT = Parameter("limit", "at most so many items", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100})
-AFTER = Parameter("after", "the value of next of the page before", {"type": "string"})
+AFTER = Parameter("after", "the value of next of the page before", {"type": "string", "maxLength": 200})
 
 
 @dataclass(frozen=True, slots=True)

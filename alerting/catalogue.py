@@ -1,23 +1,19 @@
-"""The words of a language: sentences with named gaps, hints by probe and reason, how times and numbers are written.
-
-Catalogues are data (``catalogues/*.yaml``), so that a translator needs no Python.
-"""
+"""The words of a language: sentences with named gaps, hints by probe and reason, how times and numbers are written."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ruamel.yaml import YAML
+from haidang.catalogue import LANGUAGES, Sentences
 
-LANGUAGES = ("vi", "en")
+__all__ = ["LANGUAGES", "Catalogue"]
 
 
-class Catalogue:
+class Catalogue(Sentences):
     """One language.
 
     Parameters:
@@ -26,29 +22,16 @@ class Catalogue:
     """
 
     def __init__(self, language: str, zone: ZoneInfo) -> None:
-        self.language = language if language in LANGUAGES else "en"
+        super().__init__("alerting", language)
         self._zone = zone
-        file = resources.files("alerting") / "catalogues" / f"{self.language}.yaml"
-        self._data: Mapping[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-
-    def say(self, key: str, **gaps: object) -> str:
-        """Return a sentence by its dotted key, its gaps filled.
-
-        Raises:
-            KeyError: there is no such sentence, or a gap has no value.
-        """
-        found: Any = self._data
-        for part in key.split("."):
-            found = found[part]
-        return str(found).format(**gaps)
 
     def level(self, level: str) -> str:
         """Return an administrative level as people call it; one that the language has no word for as it is."""
-        return str(self._data["levels"].get(level, level))
+        return self.known("levels", level)
 
     def of_probe(self, probe: str, key: str) -> str:
         """Return how a probe's check is called (``check``), its failure shouted (``down``) or told (``sentence``)."""
-        probes = self._data["probes"]
+        probes = self.data["probes"]
         return str(probes.get(probe.partition(":")[0], probes["other"])[key])
 
     def hints(self, probe: str, reason: str, gaps: Mapping[str, str]) -> list[str]:
@@ -56,8 +39,8 @@ class Catalogue:
 
         A hint that speaks of something not known (a gap whose value is empty) is left out.
         """
-        blocks: Sequence[Mapping[str, Any]] = self._data["hints"].get(
-            probe.partition(":")[0], self._data["hints"]["other"]
+        blocks: Sequence[Mapping[str, Any]] = self.data["hints"].get(
+            probe.partition(":")[0], self.data["hints"]["other"]
         )
         for block in blocks:
             words = block.get("when")
@@ -100,7 +83,9 @@ class Catalogue:
     def percent(self, value: float, digits: int = 3) -> str:
         """Write a percentage, cut and not rounded: 99.9996 never becomes 100."""
         scale = 10**digits
-        text = f"{math.floor(value * scale + 1e-6) / scale:.{digits}f}".rstrip("0").rstrip(".")
+        text = f"{math.floor(value * scale + 1e-6) / scale:.{digits}f}"
+        if digits:  # without a fraction the noughts at the end are the number's own: 100, 20
+            text = text.rstrip("0").rstrip(".")
         return f"{text.replace('.', self.say('decimal_mark'))}%"
 
     def _local(self, at_ns: int) -> datetime:

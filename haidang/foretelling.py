@@ -15,6 +15,7 @@ from availability import spans
 from availability.books import Account, Books
 from availability.burn import Burn, burns, lost_at_ns
 from availability.forecast import DAY_S, Forecaster, Outage, Record
+from availability.maintenance import covers
 from availability.objectives import Figures
 from availability.periods import Period
 from availability.promises import Promise, promises
@@ -82,6 +83,68 @@ def rows_now(configuration: Configuration, now_ns: int) -> list[ForecastRow]:
         foretelling = Foretelling(configuration, Books(configuration, sql, now_ns, now_ns), now_ns)
         found = [*foretelling.promises(), *foretelling.targets()]
     return [row for one in found if (row := one.row()) is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What planned work would take of a promise's budget if it counted.
+
+    Parameters:
+        promise, period: which.
+        left_s: of the budget before it, seconds.
+        costs_s: what it takes.
+        miss, miss_after: probability of missing the objective without and with it; ``None``: too little history.
+    """
+
+    promise: Promise
+    period: Period
+    left_s: float
+    costs_s: float
+    miss: float | None
+    miss_after: float | None
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the budget has room for it."""
+        return self.left_s >= self.costs_s
+
+
+def costs(
+    configuration: Configuration, foretelling: Foretelling, kind: str, name: str, start_ns: int, end_ns: int,
+    now_ns: int,
+) -> list[Cost]:  # fmt: skip
+    """Say what planned work would cost each promise it touches.
+
+    Parameters:
+        kind, name: what it is on, as with maintenance.
+        start_ns, end_ns: when, UTC nanoseconds.
+
+    Raises:
+        ValueError: it is not to come, there is no target on it, or it lies wholly after the periods that run now:
+            it would cost them nothing, and say so of the wrong month.
+    """
+    if not now_ns <= start_ns < end_ns:
+        raise ValueError("what-if is about work to come: it begins after now and ends after it begins")
+    inventory = configuration.inventory
+    hit = [target for target in inventory.targets.values() if covers(inventory, kind, name, target)]
+    if not hit:
+        raise ValueError(f"there is no target on {kind}:{name}")
+    found, later = [], 0
+    for promise in promises(configuration):
+        if not any(covers(inventory, promise.kind, promise.name, target) for target in hit):
+            continue
+        if start_ns >= promise.period_at(now_ns, configuration.timezone).end_ns > now_ns:
+            later += 1
+            continue
+        before, after = foretelling.promise(promise), foretelling.promise(promise, ((start_ns, end_ns),))
+        if before is not None and after is not None:
+            left_s = before.figures.budget_left_s or 0.0
+            found.append(Cost(promise, before.period, left_s, after.cost_s, before.miss, after.miss))
+    if later and not found:
+        raise ValueError(
+            "this lies after the period that runs now: ask again in the month it is in, when its budget runs"
+        )
+    return found
 
 
 class Foretelling:

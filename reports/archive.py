@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -55,6 +56,15 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in sorted(files.items())).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of a revision; its size in bytes, and the hash it had when it was kept."""
+
+    name: str
+    sha256: str
+    size: int
+
+
 class Archive:
     """The kept reports.
 
@@ -80,6 +90,20 @@ class Archive:
             return []
         found = {int(match[1]): one for one in folder.iterdir() if (match := _REVISION.fullmatch(one.name))}
         return [found[number] for number in sorted(found)]
+
+    def files(self, folder: Path) -> list[Kept]:
+        """Return the files of a revision by its own list; one that is gone has the size 0.
+
+        Raises:
+            OSError: the list cannot be read.
+        """
+        found = []
+        for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+            sha256, _, name = line.partition("  ")
+            if name and "/" not in name:
+                path = folder / name
+                found.append(Kept(name, sha256, path.stat().st_size if path.is_file() else 0))
+        return found
 
     def latest(self, month: str) -> Report | None:
         """Return a month's newest revision.

@@ -1,24 +1,17 @@
-"""The words of a report in one language, and how its times, numbers and durations are written.
-
-Catalogues are data (``catalogues/*.yaml``), so that a translator needs no Python.
-"""
+"""The words of a report in one language, and how its times, numbers and durations are written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from functools import cache
-from importlib import resources
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from ruamel.yaml import YAML
-
+from haidang.catalogue import Sentences
 from reports.model import Label
 
 
-class Words:
+class Words(Sentences):
     """One language.
 
     Parameters:
@@ -27,24 +20,8 @@ class Words:
     """
 
     def __init__(self, language: str, zone: ZoneInfo) -> None:
-        self.language = language
+        super().__init__("reports", language)
         self.zone = zone
-        self._data = _catalogue(language)
-
-    def say(self, key: str, **gaps: object) -> str:
-        """Return a text by its dotted key, its gaps filled.
-
-        Raises:
-            KeyError: there is no such text, or a gap has no value.
-        """
-        found: Any = self._data
-        for part in key.split("."):
-            found = found[part]
-        return str(found).format(**gaps) if gaps else str(found)
-
-    def known(self, section: str, key: str) -> str:
-        """Return the word for a key, or the key where the language has none."""
-        return str(self._data[section].get(key, key))
 
     def name(self, label: Label | None) -> str:
         """Return a name in this language."""
@@ -108,14 +85,4 @@ def plain(language: str) -> Callable[..., str]:
 
 def plain_list(language: str, key: str) -> list[str]:
     """Return a list of words by its dotted key."""
-    found: Any = _catalogue(language)
-    for part in key.split("."):
-        found = found[part]
-    return [str(one) for one in found]
-
-
-@cache
-def _catalogue(language: str) -> Mapping[str, Any]:
-    file = resources.files("reports") / "catalogues" / f"{language}.yaml"
-    found: Mapping[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    return found
+    return [str(one) for one in Sentences("reports", language).at(key)]

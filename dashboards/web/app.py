@@ -19,7 +19,20 @@ from dashboards.web import api, metrics
 from dashboards.web.house import House
 from dashboards.web.live import TooMany
 from dashboards.web.model.desk import DeskBusy
-from dashboards.web.pages import acknowledging, incident, monitor, places, planning, search, signing, target, wall
+from dashboards.web.pages import (
+    acknowledging,
+    archive,
+    duty,
+    incident,
+    monitor,
+    outlook,
+    places,
+    planning,
+    search,
+    signing,
+    target,
+    wall,
+)  # fmt: skip
 from dashboards.web.pages import calendar as availability
 from dashboards.web.seat import Refused, Seat, SignIn
 from storage.database import DatabaseError
@@ -74,6 +87,8 @@ def application(house: House) -> ASGIApp:
         page("/target/{id}", target.page), page("/site/{id}", places.site), page("/circuit/{id}", places.circuit),
         page("/system/{id}", places.system),
         page("/calendar", availability.page), page("/maintenance", planning.page, "GET", "POST"),
+        page("/forecast", outlook.page), page("/oncall", duty.page, "GET", "POST"),
+        page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
         page("/login", signing.login, "GET", "POST"), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),
@@ -85,7 +100,13 @@ def application(house: House) -> ASGIApp:
 
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if request.url.path.startswith("/api/"):
+            detail = "only GET is answered here" if status == 405 else "see /api/v1/openapi.json"
+            return api.problem(api.Problem(status, HTTPStatus(status).phrase, detail), headers)
+        answer = _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
+        answer.headers.update(headers)
+        return answer
 
     return Around(Starlette(routes=routes, exception_handlers={HTTPException: unknown}))
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from ruamel.yaml import YAML
-
-from alerting.catalogue import LANGUAGES, Catalogue
+from alerting.catalogue import Catalogue
 from alerting.world import Words as Names
 from alerting.world import in_language
+from haidang.catalogue import LANGUAGES, Sentences
 
 __all__ = ["LANGUAGES", "Words", "words"]
 
 
-class Words:
+class Words(Sentences):
     """One language.
 
     Parameters:
@@ -27,30 +23,17 @@ class Words:
     """
 
     def __init__(self, language: str, zone: ZoneInfo) -> None:
+        super().__init__("dashboards.web", language)
         self._mail = Catalogue(language, zone)
-        self.language = self._mail.language
         self.zone = zone
-        file = resources.files("dashboards.web") / "catalogues" / f"{self.language}.yaml"
-        self._data: Mapping[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
 
     def __call__(self, key: str, **gaps: object) -> str:
-        """Return a sentence by its dotted key, its gaps filled.
-
-        Raises:
-            KeyError: there is no such sentence, or a gap has no value.
-        """
-        found: Any = self._data
-        for part in key.split("."):
-            found = found[part]
-        return str(found).format(**gaps)
-
-    def of(self, group: str, key: str) -> str:
-        """Return a word of an open group: a role, a level, a probe; what it has no word for as it is."""
-        return str(self._data[group].get(key, key))
+        """See `Sentences.say`: templates call it all the time."""
+        return self.say(key, **gaps)
 
     def day(self, number: int) -> str:
         """Return a day of the week, short; 0 is Monday."""
-        return str(self._data["calendar"]["days"][number])
+        return str(self.at("calendar.days")[number])
 
     def name(self, names: Names, otherwise: str = "") -> str:
         """Return a name in this language."""

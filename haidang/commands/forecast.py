@@ -10,8 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from availability.books import Books
-from availability.maintenance import covers
-from availability.promises import promises
 from collectors.losses import BadShare, losses
 from config import Configuration
 from haidang import calibration, show, statements
@@ -20,7 +18,7 @@ from haidang.commands.metrics import ask_store
 from haidang.commands.reading import holder, ledger
 from haidang.commands.requests import For, From, On, To, bounds
 from haidang.control import ControlError, ask
-from haidang.foretelling import Foretelling, Foretold
+from haidang.foretelling import Foretelling, Foretold, costs
 from storage.accounts import AccountsReader
 from storage.metrics import StoreError
 
@@ -69,30 +67,20 @@ def what_if(
     kind, _, name = on.partition(":")
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     now_ns, running = time.time_ns(), holder(configuration) is not None
-    if not now_ns <= start_ns < end_ns:
-        fail("what-if is about work to come: it begins after now and ends after it begins")
-    inventory = configuration.inventory
-    hit = [target for target in inventory.targets.values() if covers(inventory, kind, name, target)]
-    if not hit:
-        fail(f"there is no target on {on}")
-    rows: list[dict[str, Any]] = []
     with ledger(configuration) as sql:
         foretelling = _foretelling(configuration, sql, now_ns, running=running)
-        for promise in promises(configuration):
-            if not any(covers(inventory, promise.kind, promise.name, target) for target in hit):
-                continue
-            before, after = foretelling.promise(promise), foretelling.promise(promise, ((start_ns, end_ns),))
-            if before is None or after is None:
-                continue
-            left_s = before.figures.budget_left_s or 0.0
-            costs_s = after.cost_s
-            rows.append(
-                {
-                    "objective": promise.id, "period": before.period.name, "budget_left_s": round(left_s, 3),
-                    "costs_s": round(costs_s, 3), "left_after_s": round(left_s - costs_s, 3),
-                    "miss": before.miss, "miss_after": after.miss, "affordable": left_s >= costs_s,
-                }
-            )  # fmt: skip
+        try:
+            found = costs(configuration, foretelling, kind, name, start_ns, end_ns, now_ns)
+        except ValueError as error:
+            fail(str(error))
+    rows: list[dict[str, Any]] = [
+        {
+            "objective": one.promise.id, "period": one.period.name, "budget_left_s": round(one.left_s, 3),
+            "costs_s": round(one.costs_s, 3), "left_after_s": round(one.left_s - one.costs_s, 3), "miss": one.miss,
+            "miss_after": one.miss_after, "affordable": one.affordable,
+        }
+        for one in found
+    ]  # fmt: skip
     if as_json:
         print_json(rows)
     elif not rows:

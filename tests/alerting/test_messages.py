@@ -51,7 +51,7 @@ def leaves(data: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def test_both_catalogues_say_the_same_things_with_the_same_gaps() -> None:
     def gaps(language: str) -> dict[str, list[str]]:
-        data = Catalogue(language, ZONE)._data
+        data = Catalogue(language, ZONE).data
         return {
             path: sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
             for path, text in leaves(data) if ".when" not in path

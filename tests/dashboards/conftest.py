@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from reports.archive import sums
 from tests.support.answerer import Answerer
 from tests.support.daemon import Daemon, ask, until
 
@@ -38,6 +39,12 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s}}
+alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
+contacts:
+  - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}
+  - {{id: binh, name: Trần Thị Bình, ways: [{{channel: quietly, address: x}}]}}
+rotas:
+  - {{id: duty, name: Trực mạng, layers: [{{people: [an, binh], from: "2026-01-05T08:00"}}]}}
 systems:
   - {{id: wan, name: {{vi: Mạng WAN, en: WAN}}, objective: 99.9}}
 sites:
@@ -60,6 +67,17 @@ targets:
     return path
 
 
+def keep_report(data: Path) -> None:
+    """Keep a revision as `reports.archive` does, with one file beside it that is not of the archive."""
+    folder = data / "reports" / "2026-10" / "revision-1"
+    folder.mkdir(parents=True)
+    files = {"report-2026-10-vi.pdf": b"%PDF-1.7 ...", "report-2026-10.json": b"{}"}
+    for name, text in files.items():
+        (folder / name).write_bytes(text)
+    (folder / "SHA256SUMS").write_bytes(sums(files))
+    (folder / "secret.txt").write_text("not of the archive", encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("web")
@@ -75,6 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             20,
             "the name server is up",
         )
+        keep_report(folder / "data")
         yield Site(base, link, config, daemon, server)
         assert daemon.end() == 0
     server.close()

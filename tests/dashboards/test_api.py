@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import httpx2
@@ -57,7 +58,7 @@ def test_every_path_answers_with_what_it_describes(browser: httpx2.Client, opena
     assert openapi["openapi"].startswith("3.1")
     for path, methods in openapi["paths"].items():
         operation = methods["get"]
-        real = path.replace("{id}", "loop").replace("{number}", "1")
+        real = path.format(id="loop", number=1, month="2026-10", revision=9, name="none.pdf")
         answer = browser.get(f"/api/v1{real}")
         described = operation["responses"][str(answer.status_code)]
         if answer.status_code == 404:
@@ -92,7 +93,6 @@ def test_pages_follow_each_other_without_a_gap(browser: httpx2.Client) -> None:
         "limit=-1",
         "state=well",
         "site=%27--",
-        "after=nobody",
         "nonsense=1",
         "system=" + "x" * 300,
     ],
@@ -119,3 +119,30 @@ def test_a_token_of_nobody_opens_nothing(browser: httpx2.Client) -> None:
     answer = browser.get("/api/v1/sites", headers={"authorization": "Bearer nonsense"})
     assert answer.status_code == 401
     assert "haidang user token" in answer.json()["detail"]
+
+
+def test_maintenance_and_reports_are_told_and_a_kept_file_is_sent_as_it_was_kept(browser: httpx2.Client) -> None:
+    assert set(browser.get("/api/v1/maintenance").json()) == {"items", "next", "total"}
+    [kept] = browser.get("/api/v1/reports").json()["items"]
+    assert (kept["month"], kept["revision"]) == ("2026-10", 1)
+    file = next(one for one in kept["files"] if one["name"].endswith(".pdf"))
+    taken = browser.get(file["path"])
+    assert hashlib.sha256(taken.content).hexdigest() == file["sha256"]
+    for path in ("2026-10/1/secret.txt", "2026-10/9/report-2026-10.json", "2026-10/1/SHA256SUMS"):
+        answer = browser.get(f"/api/v1/reports/{path}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE"])
+def test_what_only_reads_says_so_to_whoever_wants_to_change_something(browser: httpx2.Client, method: str) -> None:
+    answer = browser.request(method, "/api/v1/systems")
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "GET" in answer.headers["allow"]
+
+
+def test_a_page_after_something_that_is_gone_is_not_found(browser: httpx2.Client) -> None:
+    answer = browser.get("/api/v1/targets?after=nobody")
+    assert answer.status_code == 404
+    assert "without after" in answer.json()["detail"]

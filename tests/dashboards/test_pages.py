@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -36,6 +38,10 @@ PAGES = (
     "/calendar?of=target:loop",
     "/calendar?of=site:centre&month=2026-01",
     "/maintenance",
+    "/forecast",
+    "/oncall",
+    "/oncall?month=2026-12",
+    "/reports",
     "/search",
     "/search?q=%3Cscript",
     "/self",
@@ -306,3 +312,40 @@ def test_a_link_that_was_changed_is_too_old_or_nobodys_is_refused(site: Site) ->
         assert [phone.get(f"/ack/{token}").status_code for token in (good[:-2] + "AA", old, "x")] == [404, 404, 404]
         refused = phone.post(f"/ack/{good}", content=b"", headers={"content-type": FORM, "origin": site.base})
         assert refused.status_code == 409, "there is no such drill"
+
+
+def test_a_kept_report_is_taken_away_and_nothing_beside_it_is(browser: httpx2.Client, site: Site) -> None:
+    assert "report-2026-10-vi.pdf" in browser.get("/reports").text
+    taken = browser.get("/reports/2026-10/1/report-2026-10-vi.pdf")
+    assert taken.content == b"%PDF-1.7 ..."
+    assert taken.headers["content-disposition"].startswith("attachment")
+    for path in ("2026-10/1/secret.txt", "2026-10/1/..%2f..%2fhaidang.db", "2026-10/2/report-2026-10.json",
+                 "..%2f..%2f/1/web.db", "2026-10/1/SHA256SUMS%00"):  # fmt: skip
+        assert browser.get(f"/reports/{path}").status_code in (400, 404), path
+    with httpx2.Client(base_url=site.base) as stranger:
+        assert stranger.get("/reports/2026-10/1/report-2026-10-vi.pdf").status_code == 303
+
+
+def test_who_is_on_duty_is_shown_and_a_stand_in_is_added_and_called_off(browser: httpx2.Client) -> None:
+    form = form_of(browser, "/oncall")
+    wanted = {"form": form, "do": "add", "rota": "duty", "person": "binh", "start": "2027-01-01T08:00",
+              "end": "2027-01-02T08:00", "reason": HOSTILE}  # fmt: skip
+    assert browser.post("/oncall", data={**wanted, "end": "2026-01-01T08:00"}).status_code == 400
+    assert browser.post("/oncall", data=wanted).status_code == 303
+    page = browser.get("/oncall").text
+    assert "01/01/2027 08:00:00" in page
+    number = re.search(r'name="number" value="(\d+)"', page)
+    assert number
+    assert browser.post("/oncall", data={"form": form, "do": "cancel", "number": number[1]}).status_code == 303
+    assert "01/01/2027 08:00:00" not in browser.get("/oncall").text
+
+
+def test_the_price_of_planned_work_is_worked_out_and_what_is_past_or_nowhere_is_refused(browser: httpx2.Client) -> None:
+    soon = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(minutes=2)
+    asked = f"/forecast?kind=system&name=wan&start={soon:%Y-%m-%dT%H:%M}&end=2099-01-01T23:00"
+    assert "Không đủ. Ít nhất một mục tiêu sẽ bị trượt." in browser.get(asked).text
+    later = browser.get("/forecast?kind=system&name=wan&start=2099-01-01T22:00&end=2099-01-01T23:00")
+    assert later.status_code == 400
+    assert "after the period" in later.text
+    assert browser.get(asked.replace("2099", "2001")).status_code == 400
+    assert browser.get(asked.replace("=wan", "=nowhere")).status_code == 400

@@ -27,10 +27,13 @@ OPEN = (
     "error",
     "nav",
     "trouble",
+    "owners",
+    "severities",
 )
 """Groups whose keys come from data."""
 PUT_TOGETHER = {
-    "acknowledge.invalid", "calendar.days", "login.taken", "login.link", "maintenance.planned",
+    "acknowledge.invalid", "forecast.no", "forecast.yes",
+    "calendar.days", "login.taken", "login.link", "maintenance.planned",
     "maintenance.cancelled", "theme.dark", "theme.light",
 }  # fmt: skip
 """Said by a key that is put together where it is said."""
@@ -74,6 +77,7 @@ def test_numbers_and_times_follow_the_language() -> None:
     assert (vi.bits(12_400_000), en.bits(999)) == ("12,4 Mbit/s", "999 bit/s")
     assert vi.percent(None) == "–"
     assert vi.percent(99.9996) == "99,999%"
+    assert [vi.percent(value, 0) for value in (0, 20, 99.9, 100)] == ["0%", "20%", "99%", "100%"]
     noon = 1_795_575_600 * 10**9
     assert vi.moment(noon, noon + 60 * 10**9) == f"{vi.local(noon):%H:%M}"
     assert vi.moment(noon, noon + 86_400 * 10**9) == f"{vi.local(noon):%H:%M %d/%m}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from alerting import records
@@ -12,12 +13,15 @@ from config import Target
 from dashboards.web.api.endpoint import Problem, Values, page
 from dashboards.web.house import House
 from dashboards.web.model.board import Board, Now
+from dashboards.web.pages.archive import file_of, revisions
 from dashboards.web.pages.wall import system_state
 from haidang.model import CheckId, State
 from haidang.show import utc
 from haidang.statements import availability as stated
 from haidang.statements import named as period_named
 from haidang.statements import told
+from probes.threads import in_thread
+from storage.accounts import AccountsReader
 
 
 async def systems(house: House, _values: Values) -> dict[str, Any]:
@@ -163,6 +167,56 @@ async def availability(house: House, values: Values) -> dict[str, Any]:
     return await house.desk.ask(lambda sql: stated(configuration, sql, asked, now_ns, running=True, system=system))
 
 
+async def maintenance(house: House, values: Values) -> dict[str, Any]:
+    """Planned and past work, in the order of its numbers."""
+    works = await house.desk.ask(lambda sql: AccountsReader(sql).maintenance())
+    items = [
+        {
+            "number": one.number, "kind": one.kind, "name": one.name, "start": utc(one.start_ns),
+            "end": utc(one.end_ns), "rule": one.rule, "timezone": one.zone, "excluded": bool(one.excluded),
+            "reason": one.reason, "author": one.author, "created": utc(one.created_ns),
+            "cancelled_from": utc(one.cancelled_from_ns),
+        }
+        for one in works
+    ]  # fmt: skip
+    return page(items, "number", values)
+
+
+async def reports(house: House, _values: Values) -> dict[str, Any]:
+    """Kept reports, the newest first, each file with where to get it."""
+    try:
+        found = await in_thread(lambda: revisions(house.configuration.data_dir), "archive")
+    except OSError as error:
+        raise Problem(503, "Busy", f"the archive cannot be read: {error.strerror}") from None
+    items = [
+        {
+            "month": one.month,
+            "revision": one.number,
+            "files": [
+                {
+                    "name": file.name, "sha256": file.sha256, "bytes": file.size,
+                    "path": f"/api/v1/reports/{one.month}/{one.number}/{file.name}",
+                }
+                for file in one.files
+            ],
+        }
+        for one in found
+    ]  # fmt: skip
+    return {"items": items, "next": None, "total": len(items)}
+
+
+async def report(house: House, values: Values) -> Path:
+    """One file of a kept report, as it was kept."""
+    data_dir, month, number, name = house.configuration.data_dir, values["month"], values["revision"], values["name"]
+    try:
+        found = await in_thread(lambda: file_of(data_dir, month, number, name), "archive")
+    except OSError as error:
+        raise Problem(503, "Busy", f"the archive cannot be read: {error.strerror}") from None
+    if found is None:
+        raise Problem(404, "Not found", "no such file is kept; /api/v1/reports lists them")
+    return found
+
+
 def _names(thing: Any) -> dict[str, str]:  # noqa: ANN401 whatever has a label: systems, sites, targets
     return {language: thing.label(language) for language in ("vi", "en")}
 
@@ -190,6 +244,7 @@ def _incident(one: Incident) -> dict[str, Any]:
     return {
         "number": one.number, "target": one.check.target, "probe": one.check.probe, "name": dict(one.subject.name),
         "site": dict(one.subject.site), "carrier": one.subject.carrier, "reason": one.reason, "open": one.open,
+        "severity": one.severity.value, "owner": one.owner.value, "acknowledged_by": one.acknowledged_by or None,
         "started": utc(one.started_ns), "confirmed": utc(one.opened_ns), "ended": utc(one.ended_ns),
         "resolved": utc(one.resolved_ns),
     }  # fmt: skip

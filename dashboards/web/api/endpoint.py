@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dashboards.web.house import House
@@ -78,7 +79,7 @@ class Parameter:
 
 ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
 LIMIT = Parameter("limit", "at most so many items", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100})
-AFTER = Parameter("after", "the value of next of the page before", {"type": "string"})
+AFTER = Parameter("after", "the value of next of the page before", {"type": "string", "maxLength": 200})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,15 @@ class Endpoint:
     Parameters:
         path: under ``/api/v1``.
         what: in a sentence.
-        answer: gets the house and the checked parameters, returns what is written as JSON.
-        schema: of the answer: the name of a component, or of the component in ``items`` of a page.
+        answer: gets the house and the checked parameters, returns what is written as JSON, or a file to send.
+        schema: of the answer: the name of a component (empty: a file), or of the component in ``items`` of a page.
         parameters: what it takes.
         paged: whether it answers with a page of items.
     """
 
     path: str
     what: str
-    answer: Callable[[House, Values], Awaitable[dict[str, Any]]]
+    answer: Callable[[House, Values], Awaitable[dict[str, Any] | Path]]
     schema: str
     parameters: tuple[Parameter, ...] = ()
     paged: bool = False
@@ -113,7 +114,7 @@ def page(items: list[dict[str, Any]], key: str, values: Values) -> dict[str, Any
     if values["after"] is not None:
         names = [str(item[key]) for item in items]
         if values["after"] not in names:
-            raise Problem(400, "Invalid parameter", "after must be the next of a page before")
+            raise Problem(404, "Not found", "there is nothing called so to go on after: begin anew, without after")
         start = names.index(values["after"]) + 1
     chosen = items[start : start + values["limit"]]
     more = start + values["limit"] < len(items)

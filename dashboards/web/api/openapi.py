@@ -28,7 +28,8 @@ _TARGET = {
 _CHECK = _object(check=TEXT, target=TEXT, probe=TEXT, **NOW)
 _INCIDENT = {
     "number": WHOLE, "target": TEXT, "probe": TEXT, "name": NAMES, "site": NAMES, "carrier": TEXT, "reason": TEXT,
-    "open": {"type": "boolean"}, "started": TIME, "confirmed": TIME, "ended": MAYBE_TIME, "resolved": MAYBE_TIME,
+    "severity": TEXT, "owner": TEXT, "acknowledged_by": MAYBE_TEXT, "open": {"type": "boolean"},
+    "started": TIME, "confirmed": TIME, "ended": MAYBE_TIME, "resolved": MAYBE_TIME,
 }  # fmt: skip
 SCHEMAS: dict[str, Any] = {
     "System": _object(
@@ -80,6 +81,25 @@ SCHEMAS: dict[str, Any] = {
         systems={"type": "array", "items": OPEN},
         objectives={"type": "array", "items": OPEN},
     ),
+    "Maintenance": _object(
+        number=WHOLE,
+        kind=TEXT,
+        name=TEXT,
+        start=TIME,
+        end=TIME,
+        rule=TEXT,
+        timezone=TEXT,
+        excluded={"type": "boolean"},
+        reason=TEXT,
+        author=TEXT,
+        created=TIME,
+        cancelled_from=MAYBE_TIME,
+    ),
+    "Report": _object(
+        month=TEXT,
+        revision=WHOLE,
+        files={"type": "array", "items": _object(name=TEXT, sha256=TEXT, bytes=WHOLE, path=TEXT)},
+    ),
     "Problem": _object(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
 }
 
@@ -112,16 +132,22 @@ def _operation(one: Endpoint) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": f"#/components/schemas/{one.schema}"}
     if one.paged:
         schema = _object(items={"type": "array", "items": schema}, next=MAYBE_TEXT, total=WHOLE)
+    content: dict[str, Any] = {"application/json": {"schema": schema}}
+    if not one.schema:
+        content = {"*/*": {"schema": {}}}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     answers: dict[str, Any] = {
-        "200": {"description": "what was asked for", "content": {"application/json": {"schema": schema}}},
+        "200": {"description": "what was asked for", "content": content},
         "304": {"description": "the same as the ETag that was sent"},
         "401": {"description": "no token, and nobody signed in", "content": problem},
         "503": {"description": "busy; try again", "content": problem},
     }
     if one.parameters:
         answers["400"] = {"description": "a parameter is not right", "content": problem}
-    if any(parameter.place == "path" for parameter in one.parameters) or one.schema == "Availability":
+    if (
+        any(parameter.place == "path" or parameter.name == "after" for parameter in one.parameters)
+        or one.schema == "Availability"
+    ):
         answers["404"] = {"description": "there is no such thing", "content": problem}
     return {
         "summary": one.what, "operationId": one.answer.__name__, "responses": answers,

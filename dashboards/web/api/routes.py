@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from dashboards.web.access.book import User
@@ -22,6 +23,7 @@ from haidang.model import State
 from storage.database import DatabaseError
 
 _STATE = Parameter("state", "only those in this state", {"type": "string", "enum": [state.value for state in State]})
+_MONTH = {"type": "string", "pattern": "^(19[789]|2[01][0-9])[0-9]-(0[1-9]|1[0-2])$"}
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": 10**12}
 ENDPOINTS = (
     Endpoint(
@@ -74,8 +76,32 @@ ENDPOINTS = (
         answers.availability,
         "Availability",
         (
-            Parameter("month", "default: this one", {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
+            Parameter(
+                "month",
+                "default: this one",
+                {"type": "string", "pattern": "^(19[789]|2[01][0-9])[0-9]-(0[1-9]|1[0-2])$"},
+            ),
             Parameter("system", "only this one and its targets", ID),
+        ),
+    ),
+    Endpoint(
+        "/maintenance",
+        "Planned and past work, in the order of its numbers",
+        answers.maintenance,
+        "Maintenance",
+        (LIMIT, AFTER),
+        paged=True,
+    ),
+    Endpoint("/reports", "Kept reports, the newest first", answers.reports, "Report", paged=True),
+    Endpoint(
+        "/reports/{month}/{revision}/{name}",
+        "One file of a kept report",
+        answers.report,
+        "",
+        (
+            Parameter("month", "of the report", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, "path"),
+            Parameter("revision", "of the month's report", {"type": "integer", "minimum": 1, "maximum": 99999}, "path"),
+            Parameter("name", "of the file", {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}, "path"),
         ),
     ),
 )
@@ -88,7 +114,7 @@ def routes(house: House) -> list[BaseRoute]:
         return _json(request, describe(ENDPOINTS, house.vitals().version))
 
     async def nothing(_request: Request) -> Response:
-        return _problem(Problem(404, "Not found", "there is no such path; see /api/v1/openapi.json"))
+        return problem(Problem(404, "Not found", "there is no such path; see /api/v1/openapi.json"))
 
     found: list[BaseRoute] = [Route("/openapi.json", openapi)]
     found += [Route(one.path, _handler(house, one), methods=["GET"]) for one in ENDPOINTS]
@@ -99,7 +125,7 @@ def _handler(house: House, endpoint: Endpoint) -> Callable[[Request], Awaitable[
     async def answer(request: Request) -> Response:
         try:
             if _who(request, house) is None:
-                return _problem(
+                return problem(
                     Problem(
                         401, "Not signed in", "send Authorization: Bearer TOKEN; make one with haidang user token NAME"
                     ),
@@ -114,11 +140,12 @@ def _handler(house: House, endpoint: Endpoint) -> Callable[[Request], Awaitable[
                     f"{unknown[0][:50]} is not a parameter; {', '.join(sorted(known)) or 'none'} are",
                 )
             values = {one.name: one.read(given[one.place].get(one.name)) for one in endpoint.parameters}
-            return _json(request, await endpoint.answer(house, values))
-        except Problem as problem:
-            return _problem(problem)
+            found = await endpoint.answer(house, values)
+            return FileResponse(found, filename=found.name) if isinstance(found, Path) else _json(request, found)
+        except Problem as found_wrong:
+            return problem(found_wrong)
         except (DeskBusy, DatabaseError):
-            return _problem(Problem(503, "Busy", "the ledger cannot be read now; try again"), {"retry-after": "2"})
+            return problem(Problem(503, "Busy", "the ledger cannot be read now; try again"), {"retry-after": "2"})
 
     return answer
 
@@ -139,9 +166,10 @@ def _json(request: Request, data: dict[str, Any]) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _problem(problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    body = {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
+def problem(found: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Answer with what is wrong (RFC 9457)."""
+    body = {"type": "about:blank", "title": found.title, "status": found.status, "detail": found.detail}
     return Response(
-        json.dumps(body, ensure_ascii=False).encode(), problem.status, {"cache-control": "no-store", **(headers or {})},
+        json.dumps(body, ensure_ascii=False).encode(), found.status, {"cache-control": "no-store", **(headers or {})},
         "application/problem+json",
     )  # fmt: skip

@@ -22,6 +22,7 @@ from availability.spans import Spans
 from availability.timeline import added_up
 from config import Configuration
 from haidang.clock import Clock
+from haidang.foretelling import Foretelling, Foretold
 from probes.threads import in_thread
 from storage.database import open_reader
 
@@ -33,6 +34,8 @@ MOST_WAITING = 64
 SHARE = 0.015
 """How much of one processor the standings of the month may take: what takes long is worked out less often."""
 OLDEST_S = 30.0
+OUTLOOK_S = 300.0
+"""How old the outlook may be: a month's risk does not change by the minute, and thousands of draws make it."""
 MOST_SHOWN = 200
 """Open incidents that the wall is told of; it says how many more there are."""
 
@@ -116,11 +119,14 @@ class Desk:
         self.as_of_ns = 0
         self._not_before = 0.0
         self._watch: sqlite3.Connection | None = None
+        self._outlook: tuple[int, list[Foretold]] | None = None
+        self._outlook_turn = asyncio.Lock()
 
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""
         self.configuration = configuration
         self._not_before = 0.0
+        self._outlook = None
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read in a thread.
@@ -196,6 +202,25 @@ class Desk:
         self.as_of_ns = at_ns
         self._not_before = now + cost_s / SHARE
         return True
+
+    async def foretold(self) -> tuple[int, list[Foretold]]:
+        """Return when the outlook was made, and the outlook of everything that was promised.
+
+        Raises:
+            DeskBusy: too many wait.
+            DatabaseError: the file cannot be read.
+        """
+        async with self._outlook_turn:
+            now_ns = self._clock.utc_ns()
+            if self._outlook is None or not 0 <= now_ns - self._outlook[0] < OUTLOOK_S * 1e9:
+                configuration = self.configuration
+
+                def read(sql: sqlite3.Connection) -> list[Foretold]:
+                    books = Books(configuration, sql, now_ns, now_ns)
+                    return list(Foretelling(configuration, books, now_ns).promises())
+
+                self._outlook = now_ns, await self.ask(read)
+            return self._outlook
 
 
 def standings(configuration: Configuration, sql: sqlite3.Connection, now_ns: int) -> dict[str, Standing]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from alerting import records
-from alerting.records import Delivery, Event, Incident
+from alerting.records import Delivery, Event, Incident, Owner
 from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
@@ -59,7 +59,7 @@ async def page(seat: Seat) -> Response:
     return seat.page(
         "incident.html", number=story.incident.number, live=Markup(_write(seat, story)),  # noqa: S704 from our own template
         can_act=user.may("operator"), acknowledges="incident.ack" in verbs and story.incident.open,
-        notes="incident.note" in verbs, title=_name(seat, story),
+        notes="incident.note" in verbs, owners=list(Owner), owner=story.incident.owner, title=_name(seat, story),
     )  # fmt: skip
 
 
@@ -77,6 +77,8 @@ async def _act(seat: Seat) -> Response:
     try:
         if form.get("do") == "acknowledge":
             seat.house.do("incident.ack", {**said, "until_ns": None})
+        elif form.get("do") == "own":
+            seat.house.do("incident.own", {**said, "owner": form.get("owner", "")[:20]})
         else:
             seat.house.do("incident.note", said)
     except ValueError as error:
@@ -135,12 +137,7 @@ def _write(seat: Seat, story: Story) -> str:
         lasted=words.duration(((end_ns or seat.now_ns) - one.started_ns) / 1e9), events=story.events,
         members_all=len(story.members), devices=list(devices.values()),
         sites=[(inventory.sites[name], state) for name, state in sites.items()], told=story.told, month=story.month,
-        acknowledged=_acknowledged(one, seat.now_ns), acknowledges="incident.ack" in seat.house.verbs,
+        acknowledged=one.acknowledged_by if one.acknowledged(seat.now_ns) else "",
+        acknowledges="incident.ack" in seat.house.verbs,
         show_addresses=user is not None and user.name != "",
     )  # fmt: skip
-
-
-def _acknowledged(one: Incident, now_ns: int) -> str:
-    """Return who looks after an incident; empty: nobody, or incidents know nothing of acknowledgements yet."""
-    who, until_ns = getattr(one, "acknowledged_by", ""), getattr(one, "acknowledged_until_ns", None)
-    return str(who) if who and (until_ns is None or until_ns > now_ns) else ""

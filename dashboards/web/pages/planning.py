@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
 
 from starlette.responses import Response
 
 from availability.maintenance import occurrences
+from dashboards.web.pages.when import moment
 from dashboards.web.seat import Seat
 from storage.accounts import KINDS, AccountsReader, Maintenance
 
@@ -44,14 +44,14 @@ async def _show(seat: Seat, *, may: bool, problem: str = "", filled: dict[str, s
     ]  # fmt: skip
     query = seat.request.query_params
     inventory = seat.house.board.inventory
-    values = {"kind": query.get("kind", "site"), "name": query.get("name", ""), "start": "", "end": "", "reason": ""}
+    values = {key: query.get(key, "")[:200] for key in ("kind", "name", "start", "end", "reason")}
     return seat.page(
         "maintenance.html",
         status=400 if problem else 200,
         may=may,
         problem=problem,
         kinds=KINDS,
-        filled=filled or values,
+        filled=filled or {**values, "kind": values["kind"] or "site"},
         running=[one for one in found if one.start_ns <= now_ns < one.end_ns][:MOST],
         coming=sorted((one for one in found if one.start_ns > now_ns), key=lambda one: one.start_ns)[:MOST],
         over=sorted((one for one in found if one.end_ns <= now_ns), key=lambda one: -one.end_ns)[:MOST],
@@ -91,8 +91,8 @@ async def _change(seat: Seat) -> Response:
             answer = seat.house.do(
                 "maintenance.add",
                 {
-                    "kind": text["kind"], "name": text["name"].strip(), "start_ns": _moment(seat, text["start"]),
-                    "end_ns": _moment(seat, text["end"]), "excluded": form.get("excluded") == "1",
+                    "kind": text["kind"], "name": text["name"].strip(), "start_ns": moment(seat.words, text["start"]),
+                    "end_ns": moment(seat.words, text["end"]), "excluded": form.get("excluded") == "1",
                     "reason": text["reason"], "author": user.name,
                 },
             )  # fmt: skip
@@ -102,17 +102,6 @@ async def _change(seat: Seat) -> Response:
     seat.house.book.note(user.name, seat.address, key, f"maintenance {number}")
     seat.house.hub.changed()
     return seat.see(f"/maintenance?{key}={number}")
-
-
-def _moment(seat: Seat, text: str) -> int:
-    """Read what a browser's date and time field sends, on the wall clock of the configuration."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(seat.words("maintenance.bad_time")) from None
-    if at.tzinfo is not None:
-        raise ValueError(seat.words("maintenance.bad_time"))
-    return round(at.replace(tzinfo=seat.words.zone).timestamp()) * 10**9
 
 
 def _label(seat: Seat, work: Maintenance) -> str:

@@ -137,7 +137,7 @@ def _probes(seat: Seat, target: Target) -> list[Probe]:
             )
             why = words("target.why_primary") + (f" {words('target.why_behind', parent=above)}" if above else "")
         else:
-            why = words("target.why_behind", parent=words.of("probes", first.probe))
+            why = words("target.why_behind", parent=words.known("probes", first.probe))
         every = words.duration(own.cadence_s) if own is not None else "–"
-        found.append(Probe(words.of("probes", probe), board.check(check), every, why))
+        found.append(Probe(words.known("probes", probe), board.check(check), every, why))
     return found

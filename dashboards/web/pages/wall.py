@@ -62,7 +62,7 @@ class Row:
     at: str
     lasted: str
     hidden: int
-    owner: str = ""
+    acknowledged: str = ""
 
 
 async def page(seat: Seat) -> Response:
@@ -199,4 +199,5 @@ def row(seat: Seat, one: records.Incident, hidden: int = 0) -> Row:
         one.number, state, words.name(one.subject.name, one.check.target), words.name(one.subject.site),
         words.moment(one.started_ns, seat.now_ns),
         words("wall.ongoing" if one.open else "wall.was", duration=lasted), hidden,
+        one.acknowledged_by if one.open and one.acknowledged(seat.now_ns) else "",
     )  # fmt: skip

@@ -37,5 +37,20 @@ def hours(start_ns: int, end_ns: int, words: Words, every: int) -> list[tuple[in
     return found
 
 
+def moment(words: Words, text: str) -> int:
+    """Read what a browser's date and time field sends, on the wall clock of the configuration.
+
+    Raises:
+        ValueError: it is none; the words say what one is.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None and 1970 < at.year < 2200:
+            return round(at.replace(tzinfo=words.zone).timestamp()) * 10**9
+    except ValueError:
+        pass
+    raise ValueError(words("maintenance.bad_time"))
+
+
 def _midnight(at_ns: int, words: Words) -> int:
     return round(words.local(at_ns).replace(hour=0, minute=0, second=0).timestamp()) * 10**9

@@ -120,6 +120,7 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
+            netbox=settings.netbox,
             inventory=resolve(things, settings.probing, settings.confirmation),
         )
 

@@ -27,6 +27,8 @@ COMMANDS = {
     "poll": "probing:poll",
     "profile": "profile:profile",
     "inventory": "network:inventory",
+    "import": "importing:import_",
+    "export": "importing:export",
     "circuits": "network:circuits",
     "status": "reading:status",
     "incidents": "incidents:app",

@@ -71,7 +71,8 @@ def kind_title(kind: str, language: str) -> str:
 def kind_of(section: str, role: str) -> Kind:
     """Return the kind an item is listed under."""
     fitting = [one for one in kinds().values() if one.section == section]
-    return next((one for one in fitting if role in one.roles), fitting[-1])
+    other = next((one for one in fitting if not one.roles), Kind(section, section))
+    return next((one for one in fitting if role in one.roles), other)
 
 
 @cache
@@ -108,7 +109,8 @@ def keys(section: str) -> Mapping[str, bool]:
     if section == "targets":
         several = {key for key, many in _fields(LISTS[section], "").items() if many}
         found = {("snmp.credential" if key == "snmp" else key): key in several for key in sorted(table_columns())}
-        return dict(sorted(found.items(), key=lambda one: (one[0] != "id", one[0])))
+        usual = ["id", "name", "name.vi", "name.en", *_book()["columns"]["targets"]]
+        return dict(sorted(found.items(), key=lambda one: (usual.index(one[0]) if one[0] in usual else 99, one[0])))
     return _fields(LISTS[section], "")
 
 

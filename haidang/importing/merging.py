@@ -65,7 +65,8 @@ def compare(written: Written, configuration: Configuration, tables: Tables) -> P
         configuration: the same, checked.
     """
     items: dict[Key, Item] = {(item.kind, item.id): item for item in written.items}
-    records = named(tables.records, lambda section: _names(section, items, tables.records))
+    names = {section: _names(section, items, tables.records) for section in ("systems", "sites", "circuits")}
+    records = named(tables.records, names.__getitem__)
     faults = list(tables.faults)
     changes: list[Change] = []
     unchanged = 0

@@ -13,7 +13,16 @@ from pathlib import Path
 from config import document, table
 from config.errors import ConfigError, Hints, quoted
 from config.schema.things import table_columns
-from config.source import LARGEST_FILE, LARGEST_TABLE, LARGEST_WHOLE, MEBIBYTE, Unreadable, decode, read_bytes, too_large
+from config.source import (
+    LARGEST_FILE,
+    LARGEST_TABLE,
+    LARGEST_WHOLE,
+    MEBIBYTE,
+    Unreadable,
+    decode,
+    read_bytes,
+    too_large,
+)
 from config.tree import List, Mapping, Mark, locate
 
 MOST_FILES = 2000

@@ -76,7 +76,9 @@ def write_xlsx(found: Iterable[Exported], path: Path) -> None:
         OSError: it cannot be written.
     """
     stream = io.BytesIO()
-    with xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    with xlsxwriter.Workbook(
+        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    ) as book:
         bold, text = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "@"})
         for table in found:
             sheet = book.add_worksheet(table.title[:31])

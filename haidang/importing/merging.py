@@ -15,7 +15,8 @@ from config.errors import ConfigError, Hints
 from config.messages import explain
 from config.schema.things import LISTS
 from config.schema.values import Section, Text
-from config.tree import List, Mapping as Tree, Mark
+from config.tree import List, Mark
+from config.tree import Mapping as Tree
 from haidang.importing.headings import LANGUAGES, Kind, kind_of, plain
 from haidang.importing.records import Fault, Record, Tables, Value, named
 

@@ -109,7 +109,9 @@ def _records(sheet: Sheet, kind: Kind, found: Tables, hints: Hints) -> Iterator[
         row, cells = sheet.rows[0]
         place = sheet.place(row, 1)
         shown = ", ".join(quoted(cell.text) for cell in cells[:6] if cell.text)
-        message = f"no row of headings with an id column (Mã, ID) within the first {HEAD_WITHIN} rows; it begins {shown}"
+        message = (
+            f"no row of headings with an id column (Mã, ID) within the first {HEAD_WITHIN} rows; it begins {shown}"
+        )
         found.faults.append(Fault(place, "", message))
         return
     by_column: dict[int, str] = {}
@@ -150,7 +152,9 @@ def _record(
         values[key] = _value(key, cell, many=several[key])
     for column, cell in enumerate(cells, 1):
         if cell.text and column not in by_column and column > max(by_column):
-            message = f"{quoted(cell.text)} stands under no heading: give the column one, or quote cells with separators"
+            message = (
+                f"{quoted(cell.text)} stands under no heading: give the column one, or quote cells with separators"
+            )
             found.faults.append(Fault(sheet.place(number, column), "", message))
             break
     name = values.get("id")

@@ -169,7 +169,7 @@ def _unmerge(rows: list[list[Cell]], ranges: Iterable[tuple[tuple[int, int], tup
     for (top, left), (bottom, right) in ranges:
         if left == right and left < MOST_COLUMNS and bottom < len(rows):
             for row in rows[top + 1 : bottom + 1]:
-                if left < len(row) and left < len(rows[top]):
+                if left < min(len(row), len(rows[top])) and any(cell.text for cell in row):
                     row[left] = rows[top][left]
 
 

@@ -11,6 +11,7 @@ from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.channels import Command, ContactWay, Service, Webhook
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
+from config.schema.netbox import NetBox, NetBoxFilters
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Known, Receivers, Syslog, Traps
@@ -103,6 +104,8 @@ SECTIONS: dict[str, type[Section]] = {
     "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
+    "netbox": NetBox,
+    "netbox.only": NetBoxFilters,
 }
 
 

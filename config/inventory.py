@@ -126,7 +126,7 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, web, reports, netbox: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports, netbox: the settings in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from config import Configuration, ConfigurationInvalid, SecretUnavailable, Written, read_written
+from config import Configuration, SecretUnavailable, Written, read_written
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, find_config, print_json
 from haidang.importing import exporting, netbox, sheets
 from haidang.importing.headings import kinds
@@ -103,10 +103,7 @@ def export(
 def _written(main: Path) -> tuple[Written, Configuration]:
     written = read_written(main)
     if written.configuration is None:
-        try:
-            raise ConfigurationInvalid(written.errors)
-        except ConfigurationInvalid as invalid:
-            fail(*map(str, invalid.errors))
+        fail(*map(str, written.errors))
     return written, written.configuration
 
 

@@ -70,7 +70,7 @@ def write_csv(found: Iterable[Exported], folder: Path) -> list[Path]:
 
 
 def write_xlsx(found: Iterable[Exported], path: Path) -> None:
-    """Write one workbook with a sheet for each kind; every cell is text, so that no program rewrites a contract's number.
+    """Write one workbook, a sheet for each kind; every cell is text: no program rewrites a contract's number.
 
     Raises:
         OSError: it cannot be written.

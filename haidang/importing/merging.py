@@ -22,6 +22,8 @@ from haidang.importing.records import Fault, Record, Tables, Value, named
 
 Key = tuple[str, str]
 """Section and id."""
+Fields = dict[str, tuple[Value, Value]]
+"""By dotted key, what was and what will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ def compare(written: Written, configuration: Configuration, tables: Tables) -> P
     listed = {(record.kind.section, record.id) for record in records}
     # A row whose id could not be read may be any of them: then nothing is said to be missing.
     whole = not any(fault.field == "id" for fault in faults)
+    read = tuple(tables.kinds.values())
     missing = tuple(
-        item for key, item in items.items() if whole and key not in listed and kind_of_item(item) in tables.kinds.values()
+        item for key, item in items.items() if whole and key not in listed and kind_of_item(item) in read
     )  # fmt: skip
     return Plan(tuple(changes), missing, unchanged, tuple(faults), tuple(tables.notes))
 
@@ -150,7 +153,7 @@ def _change(record: Record, item: Item | None, language: str) -> Change:
     return Change(record, item, _really(record, item, different))
 
 
-def _really(record: Record, item: Item | None, different: Mapping[str, tuple[Value, Value]]) -> dict[str, tuple[Value, Value]]:  # fmt: skip
+def _really(record: Record, item: Item | None, different: Mapping[str, tuple[Value, Value]]) -> Fields:
     """Leave out what is only written another way: 100 and 100.0, 60s and 1m, a default written out."""
     if item is None or item.model is None:
         return {key: both for key, both in different.items() if both[1] is not None}
@@ -251,8 +254,8 @@ def at_cells(errors: Iterable[ConfigError], items: Sequence[Item], records: Sequ
     found = []
     for error in errors:
         head, _, key = error.path.partition("].")
-        item = at.get((error.file, f"{head.rstrip(']')}]"))
-        record = by_key.get((item.kind, item.id)) if item else None
+        one = at.get((error.file, f"{head.rstrip(']')}]"))
+        record = by_key.get((one.kind, one.id)) if one else None
         if record is None:
             found.append(Fault(f"{error.file}:{error.line}:{error.column}", error.path, error.message, error.hint))
             continue

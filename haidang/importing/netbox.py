@@ -1,8 +1,9 @@
 """Reads sites, circuits and devices with their addresses out of NetBox, through its REST API.
 
-Shapes: NetBox's REST API reference (https://netboxlabs.com/docs/netbox/integrations/rest-api/): lists are pages of
-``{count, next, previous, results}``; a token of version 1 goes as ``Authorization: Token …``, one of version 2 (``nbt_``,
-since 4.5) as ``Bearer …``. A circuit's end names its site as ``site`` up to 4.1 and as ``termination`` since 4.2; a
+Shapes: NetBox's REST API reference (https://netboxlabs.com/docs/netbox/integrations/rest-api/): lists are pages
+of ``{count, next, previous, results}``; a token of version 1 goes as ``Authorization: Token …``, one of
+version 2
+(``nbt_``, since 4.5) as ``Bearer …``. A circuit's end names its site as ``site`` up to 4.1 and as ``termination`` since 4.2; a
 device's role is ``device_role`` up to 3.5 and ``role`` since.
 """
 
@@ -77,12 +78,11 @@ def read(settings: NetBox, token: str, trust: str | None = None, *, transport: A
 def _all(client: httpx2.Client, url: str, what: str, only: str) -> list[Row]:
     """Read every page of a list."""
     place = f"{url}/api/{what}"
-    asked: str | None = place
+    asked = place
     words: dict[str, Any] | None = {}
     query = [*parse_qsl(only, keep_blank_values=True), ("limit", str(PAGE))]
     rows: list[Row] = []
     for _ in range(MOST_PAGES):
-        assert asked is not None
         data = _page(client, asked, query if words is not None else None)
         results = data.get("results")
         if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
@@ -121,7 +121,8 @@ def _page(client: httpx2.Client, place: str, query: Sequence[tuple[str, str]] | 
         raise NetBoxError(f"{shown}: answers something that is not JSON: is this NetBox? Check netbox.url") from error
     if status in (401, 403):
         raise NetBoxError(
-            f"{shown}: refused ({status}{_detail(content)}): netbox.token must be a valid token with the right to view these"
+            f"{shown}: refused ({status}{_detail(content)}): "
+            "netbox.token must be a valid one with the right to view these"
         )
     if status in (301, 302, 307, 308):
         raise NetBoxError(f"{shown}: moved to {clean(moved, 200)}: write that address under netbox.url")

@@ -142,8 +142,7 @@ def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         for name in book.sheet_names:
             sheet = book.get_sheet_by_name(name)
-            if sheet.total_height > MOST_ROWS:
-                raise SheetError(f"{path}:{name}: more than {MOST_ROWS} rows: split it")
+            _few(path, name, sheet.total_height)
             if sheet.start is None or sheet.total_width > 16_384:
                 continue
             rows = [[_from_value(value) for value in cells[:MOST_COLUMNS]] for cells in
@@ -156,6 +155,11 @@ def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
         if type(error).__name__ == "PanicException":  # the library gave up on what no spreadsheet holds
             raise SheetError(f"{path}: damaged: open it in a spreadsheet and save it again") from error
         raise
+
+
+def _few(path: Path, name: str, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise SheetError(f"{path}:{name}: more than {MOST_ROWS} rows: split it")
 
 
 def _kept(rows: Sequence[Sequence[Cell]], first: int) -> Iterator[tuple[int, tuple[Cell, ...]]]:

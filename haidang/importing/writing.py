@@ -96,7 +96,8 @@ def _nothing_else(
     if again.changes or old != new:
         odd = [change.record.places[""] for change in again.changes[:5]]
         odd += [f"{kind} {name}" for kind, name in sorted(old.keys() ^ new.keys())[:5]]
-        raise ImportRefused([Fault(", ".join(odd) or "the configuration", "", "cannot be written without harm: change it by hand")])  # fmt: skip
+        message = "cannot be written without harm: change it by hand"
+        raise ImportRefused([Fault(", ".join(odd) or "the configuration", "", message)])
 
 
 def write(texts: Mapping[Path, str], read: Mapping[Path, bytes | None]) -> None:
@@ -164,8 +165,7 @@ class _Edits:
         wanted = [path for path in self._new if not self._included(path)]
         main = self._files.get(self._main)
         if wanted or main is not None:
-            main = main or _Document(self._main)
-            assert isinstance(main, _Document)
+            main = main if isinstance(main, _Document) else _Document(self._main)
             for path in wanted:
                 main.include(path.relative_to(self._main.parent).as_posix())
             found[self._main] = main.text()
@@ -193,8 +193,8 @@ class _Edits:
     def _included(self, path: Path) -> bool:
         if os.path.realpath(path) in self._read:
             return True
-        document = self._files.get(self._main) or _Document(self._main)
-        assert isinstance(document, _Document)
+        main = self._files.get(self._main)
+        document = main if isinstance(main, _Document) else _Document(self._main)
         whole = str(path.absolute())
         return any(fnmatch.fnmatch(whole, str(self._main.parent.absolute() / name)) for name in document.includes())
 
@@ -283,10 +283,11 @@ def _yaml_value(value: Value) -> Any:  # noqa: ANN401 what ruamel writes
 
 
 def _plain(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _plain(value) if isinstance(value, dict) else _yaml_value(tuple(value) if isinstance(value, list) else value)
-        for key, value in tree.items()
-    }  # fmt: skip
+    found = {}
+    for key, value in tree.items():
+        said = tuple(value) if isinstance(value, list) else value
+        found[key] = _plain(said) if isinstance(said, dict) else _yaml_value(said)
+    return found
 
 
 class _Table:
@@ -329,10 +330,9 @@ class _Table:
         self._head[place] = "name.vi"
         if "name.en" not in self._head:
             self._head.append("name.en")
-            for other in self._rows[self._at + 1 :]:
-                if any(other):
-                    other += [""] * (len(self._head) - len(other))
-                    other[-1] = other[place]
+            for other in filter(any, self._rows[self._at + 1 :]):
+                other.extend([""] * (len(self._head) - len(other)))
+                other[-1] = other[place]
 
     def drop(self, item: Item) -> None:
         self._rows.remove(self._row(item))

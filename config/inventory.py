@@ -13,6 +13,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.conferences import Conferences
 from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
@@ -126,7 +127,8 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, web, reports, netbox: the settings in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports, conferences,
+        netbox: the settings in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -146,6 +148,7 @@ class Configuration:
     alerting: Alerting
     web: Web
     reports: Reports
+    conferences: Conferences
     netbox: NetBox | None
     inventory: Inventory
 

@@ -120,6 +120,7 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
+            conferences=settings.conferences,
             netbox=settings.netbox,
             inventory=resolve(things, settings.probing, settings.confirmation),
         )
@@ -191,6 +192,7 @@ class _Loading:
             self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
             self._errors += crosscheck.reports(main, self._items, self._hints)
+            self._errors += crosscheck.meetings(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)

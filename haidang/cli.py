@@ -27,6 +27,7 @@ COMMANDS = {
     "poll": "probing:poll",
     "profile": "profile:profile",
     "inventory": "network:inventory",
+    "conferences": "conferences:app",
     "import": "importing:import_",
     "export": "importing:export",
     "circuits": "network:circuits",

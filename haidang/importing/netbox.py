@@ -1,10 +1,9 @@
 """Reads sites, circuits and devices with their addresses out of NetBox, through its REST API.
 
-Shapes: NetBox's REST API reference (https://netboxlabs.com/docs/netbox/integrations/rest-api/): lists are pages
-of ``{count, next, previous, results}``; a token of version 1 goes as ``Authorization: Token …``, one of
-version 2
-(``nbt_``, since 4.5) as ``Bearer …``. A circuit's end names its site as ``site`` up to 4.1 and as ``termination`` since 4.2; a
-device's role is ``device_role`` up to 3.5 and ``role`` since.
+Shapes: NetBox's REST API reference (https://netboxlabs.com/docs/netbox/integrations/rest-api/). Lists are pages of
+``{count, next, previous, results}``. A token of version 1 goes as ``Authorization: Token …``, one of version 2
+(``nbt_``, since 4.5) as ``Bearer …``. A circuit's end names its site as ``site`` up to 4.1, as ``termination`` since
+4.2; a device's role is ``device_role`` up to 3.5 and ``role`` since.
 """
 
 from __future__ import annotations

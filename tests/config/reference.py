@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.channels import Command, ContactWay, Service, Webhook
+from config.schema.conferences import Conferences, Meeting
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.netbox import NetBox, NetBoxFilters
@@ -104,6 +105,8 @@ SECTIONS: dict[str, type[Section]] = {
     "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
+    "conferences": Conferences,
+    "conferences.meetings[]": Meeting,
     "netbox": NetBox,
     "netbox.only": NetBoxFilters,
 }

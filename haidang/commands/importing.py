@@ -15,7 +15,7 @@ from haidang.importing.merging import Change, Plan, compare, kind_of_item
 from haidang.importing.netbox import NetBoxError
 from haidang.importing.records import Fault, Tables, Value, read_tables
 from haidang.importing.sheets import SheetError
-from haidang.importing.writing import ImportRefused, render, write
+from haidang.importing.writing import ImportRefused, more_faults, render, write
 
 MOST_SHOWN = 200
 """Lines of a preview for each of new, changed and missing; --json has all."""
@@ -51,7 +51,8 @@ def import_(
     tables = _from_netbox(configuration) if from_netbox else _from_files(files or [], kind)
     plan = compare(written, configuration, tables)
     if plan.faults:
-        _refuse(plan, plan.faults, remove=remove, as_json=as_json)
+        faults = (*plan.faults, *more_faults(main, written, plan, tables))
+        _refuse(plan, faults, remove=remove, as_json=as_json)
     try:
         texts = render(main, written, plan, tables, remove=remove) if plan.changes or (remove and plan.missing) else {}
         if apply:

@@ -247,7 +247,7 @@ def _faults(change: Change, hints: Hints) -> list[Fault]:
 
 def at_cells(errors: Iterable[ConfigError], items: Sequence[Item], records: Sequence[Record]) -> list[Fault]:
     """Say errors of a whole configuration at the cells they come of; those of nobody's cell where they are."""
-    by_key = {(record.kind.section, record.id): record for record in records}
+    by_key = {(record.kind.section, record.id): record for record in reversed(records)}  # the first of two
     at: dict[tuple[Path, str], Item] = {}
     for item in items:
         at[item.source.path, f"{item.place[0]}[{item.place[1]}]"] = item

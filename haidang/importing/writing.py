@@ -63,19 +63,36 @@ def render(main: Path, written: Written, plan: Plan, tables: Tables, *, remove: 
     Raises:
         ImportRefused: the configuration would be wrong, or a file cannot be changed.
     """
+    texts = _texts(main, written, plan, remove=remove)
+    after = _after(main, texts)
+    if after.configuration is None:
+        raise ImportRefused(_told(after, plan, tables))
+    _nothing_else(written, after, after.configuration, plan, tables, remove=remove)
+    return texts
+
+
+def more_faults(main: Path, written: Written, plan: Plan, tables: Tables) -> list[Fault]:
+    """Find what else is wrong, beside the faults of single cells: so that all is told at once."""
+    told = {fault.place for fault in plan.faults}
+    after = _after(main, _texts(main, written, plan, remove=False))
+    return [fault for fault in _told(after, plan, tables) if fault.place not in told]
+
+
+def _texts(main: Path, written: Written, plan: Plan, *, remove: bool) -> dict[Path, str]:
     edits = _Edits(main, written)
     for change in plan.changes:
         edits.take(change)
     if remove:
         edits.drop(plan.missing)
-    texts = edits.texts()
-    instead = {os.path.realpath(path): text.encode() for path, text in texts.items()}
-    after = read_written(main, instead)
-    records = [change.record for change in plan.changes] + tables.records
-    if after.configuration is None:
-        raise ImportRefused(at_cells(after.errors, after.items, records))
-    _nothing_else(written, after, after.configuration, plan, tables, remove=remove)
-    return texts
+    return edits.texts()
+
+
+def _after(main: Path, texts: Mapping[Path, str]) -> Written:
+    return read_written(main, {os.path.realpath(path): text.encode() for path, text in texts.items()})
+
+
+def _told(after: Written, plan: Plan, tables: Tables) -> list[Fault]:
+    return at_cells(after.errors, after.items, [change.record for change in plan.changes] + tables.records)
 
 
 def _nothing_else(

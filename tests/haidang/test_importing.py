@@ -175,6 +175,8 @@ def test_every_wrong_cell_is_named_with_its_cure(main: Path, tmp_path: Path) -> 
     assert errors["all.xlsx:Cameras:A4"]["hint"] == "may-3"
     assert "given before, at" in errors["all.xlsx:Cameras:A5"]["message"]
     assert "the id is missing" in errors["all.xlsx:Cameras:A6"]["message"]
+    assert errors["all.xlsx:Cameras:C3"]["hint"] == "luc-ngan"
+    assert errors["all.xlsx:Cameras:D3"]["hint"] == "hub"
     assert "formula" in errors["all.xlsx:Cameras:B7"]["message"]
     assert "format the column as text" in errors["dates.xlsx:circuits:B2"]["message"]
     status, said = run(main, path, "--apply")

@@ -234,6 +234,14 @@ def reports(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Con
             yield source.error(place, "the report cannot be mailed: add alerting.mail with from and servers")
 
 
+def meetings(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find meetings of rooms that are not there."""
+    targets = {item.id for item in items if item.kind == "targets"}
+    for place, name in references(source.root, ("conferences", "meetings", "rooms")):
+        if name not in targets:
+            yield source.error(place, f"there is no target {quoted(name)}", hints.nearest(name, targets))
+
+
 def _has_no_mailbox(item: Item) -> bool:
     return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw
 

@@ -13,6 +13,8 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from config.schema.alerting import Alerting
+from config.schema.conferences import Conferences
+from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
@@ -125,7 +127,8 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, web, reports: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports, conferences,
+        netbox: the settings in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -145,6 +148,8 @@ class Configuration:
     alerting: Alerting
     web: Web
     reports: Reports
+    conferences: Conferences
+    netbox: NetBox | None
     inventory: Inventory
 
     def secrets(self) -> Mapping[str, Secret]:
@@ -171,6 +176,8 @@ class Configuration:
             rtsp = target.services.get("rtsp")
             if isinstance(rtsp, RtspService):
                 found[f"targets {target.id} rtsp.password"] = rtsp.password
+        if self.netbox is not None:
+            found["netbox.token"] = self.netbox.token
         return {name: secret for name, secret in found.items() if secret is not None}
 
 

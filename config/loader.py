@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping as Mapping_
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -35,6 +37,38 @@ def load(path: Path) -> Configuration:
     return _Loading(path).result()
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A configuration as it was written, for whoever changes it.
+
+    Parameters:
+        configuration: ``None`` when something is wrong with it.
+        items: every item of the list sections, in the order of the files, with its place.
+        files: every file that was read, the main one first.
+        errors: everything that is wrong.
+    """
+
+    configuration: Configuration | None
+    items: tuple[Item, ...]
+    files: tuple[Path, ...]
+    errors: tuple[ConfigError, ...]
+
+
+def read_written(path: Path, instead: Mapping_[str, bytes] | None = None) -> Written:
+    """Load and check a configuration and keep what was written; nothing is raised.
+
+    Parameters:
+        path: the main file.
+        instead: what is read in place of files, by their real path.
+    """
+    loading = _Loading(path, instead)
+    try:
+        configuration = loading.result()
+    except ConfigurationInvalid as invalid:
+        return Written(None, *loading.written(), invalid.errors)
+    return Written(configuration, *loading.written(), ())
+
+
 def check(path: Path) -> list[ConfigError]:
     """Return what is wrong with a configuration, in the order of the files and lines; empty when nothing is."""
     try:
@@ -47,13 +81,17 @@ def check(path: Path) -> list[ConfigError]:
 class _Loading:
     """One load: collects errors on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instead: Mapping_[str, bytes] | None = None) -> None:
         self._path = path
-        self._files = Files(path)
+        self._files = Files(path, instead)
         self._errors = self._files.errors
         self._hints = Hints()
         self._items: list[Item] = []
         self._settings: Document | None = None
+
+    def written(self) -> tuple[tuple[Item, ...], tuple[Path, ...]]:
+        """Return the items and the files as they were read."""
+        return tuple(self._items), tuple(self._files.order)
 
     def result(self) -> Configuration:
         """Check everything and build the result."""
@@ -82,6 +120,8 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
+            conferences=settings.conferences,
+            netbox=settings.netbox,
             inventory=resolve(things, settings.probing, settings.confirmation),
         )
 
@@ -152,6 +192,7 @@ class _Loading:
             self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
             self._errors += crosscheck.reports(main, self._items, self._hints)
+            self._errors += crosscheck.meetings(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from config.schema.alerting import Alerting
+from config.schema.conferences import Conferences
+from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
@@ -65,6 +67,8 @@ class Document(Part):
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
     web: Web = Field(default_factory=Web, description="the built-in pages")
     reports: Reports = Field(default_factory=Reports, description="the monthly uptime report")
+    conferences: Conferences = Field(default_factory=Conferences, description="meetings by video")
+    netbox: NetBox | None = Field(None, description="where an inventory is kept that haidang import --netbox reads")
 
 
 class Included(Part):

@@ -9,8 +9,10 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer
 from config.schema.channels import Command, ContactWay, Service, Webhook
+from config.schema.conferences import Conferences, Meeting
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
+from config.schema.netbox import NetBox, NetBoxFilters
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
 from config.schema.receivers import Known, Receivers, Syslog, Traps
@@ -106,6 +108,10 @@ SECTIONS: dict[str, type[Section]] = {
     "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
+    "conferences": Conferences,
+    "conferences.meetings[]": Meeting,
+    "netbox": NetBox,
+    "netbox.only": NetBoxFilters,
 }
 
 

@@ -109,7 +109,7 @@ def survive(space: Namespace, folder: Path, kills: int, targets: int, hold_s: fl
         judge = Judge(folder, postbox, hold_s)
         for _ in range(kills):
             with Daemon(config, space.command()) as daemon:
-                daemon.wait_for("haidang runs")
+                daemon.wait_for("haidang runs", 120)
                 start_ns = time.time_ns()
                 end = time.monotonic() + rng.uniform(0.05, 2.5 + hold_s)
                 while time.monotonic() < end:
@@ -131,7 +131,7 @@ def finish(space: Namespace, config: Path, judge: Judge) -> None:
     """Let everything recover, and see that every message of the ledger's incidents was sent."""
     space.nft("flush set ip t dead\n")
     with Daemon(config, space.command()) as daemon:
-        daemon.wait_for("haidang runs")
+        daemon.wait_for("haidang runs", 120)
 
         def all_told() -> bool:
             with closing(sqlite3.connect(config.parent / "data" / "haidang.db")) as sql:

@@ -23,6 +23,7 @@ from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
 from haidang.rehearsal import Postbox, rehearse
+from haidang.ruling import is_rule
 from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
 from lab.control import listen
@@ -237,6 +238,11 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
     return Record(tuple(found), down, frozenset(degraded), max(per_person.values(), default=0))
 
 
+def _named(check: CheckId) -> str:
+    """Name a check as the judge does: which series of a target a rule is about is no matter."""
+    return str(CheckId(check.target, ":".join(check.probe.split(":")[:2])) if is_rule(check) else check)
+
+
 def _until(interval: Interval, truth: Truth, wall: WallClock) -> int:
     return truth.end_ns if interval.end_ns is None else wall.true_ns(interval.end_ns)
 
@@ -249,7 +255,7 @@ def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) 
     else:
         checks += [child.check for child in records.children(sql, incident.number)]
     return Seen(
-        incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
+        incident.number, tuple(map(_named, checks)), wall.true_ns(incident.started_ns),
         wall.true_ns(incident.opened_ns),
         None if incident.ended_ns is None else wall.true_ns(incident.ended_ns), max(sent.values(), default=0),
     )  # fmt: skip

@@ -119,7 +119,11 @@ class Expected(Part):
         "down",
         description="what a daemon should make of it; warning: told before it fails; nothing: no incident at all",
     )
-    probe: Name = Field("icmp", description="which probe of the daemon sees it: icmp, snmp, tls …")
+    probe: str = Field(
+        "icmp",
+        pattern=r"^(rule:)?[a-z][a-z0-9-]*$",
+        description="what of the daemon sees it: its probe (icmp, snmp, tls …) or a rule (rule:certificate)",
+    )
     together: bool = Field(True, description="one common cause: one incident would be best")
     behind: Name | None = Field(None, description="the failure shows at these instead, e.g. at a hub's lines")
 

@@ -163,4 +163,4 @@ async def test_without_a_token_nothing_is_sent_and_the_operator_is_told_why(
         with pytest.raises(kind, match=said) as caught:
             await channel(server, tokens, certificate.authority, ManualClock()).send(message())
     assert "s3cret" not in str(caught.value)
-    assert server.shown == server.taken == []
+    assert (server.shown, server.taken) == ([], [])

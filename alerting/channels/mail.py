@@ -241,7 +241,7 @@ def _judge(server: MailServer, stage: str, error: aiosmtplib.SMTPResponseExcepti
         return Retryable(text, dead=early or error.code == 421)  # RFC 5321 §3.8: 421 closes the channel
     if stage == "login":
         return Misconfigured(
-            f"{text}; check username, and password or oauth2, of this server, and whether it allows AUTH", dead=True
+            f"{text}; check username and password (or oauth2) of this server, and whether it allows AUTH", dead=True
         )
     if isinstance(error, aiosmtplib.SMTPSenderRefused):
         return Misconfigured(f"{text}; check the sender's address and whether this server wants a login", dead=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.schema.alerting import Alerting, Mail, MailServer
+from config.schema.alerting import Alerting, Mail, MailServer, OAuth
 from config.schema.channels import Command, ContactWay, Service, Webhook
 from config.schema.conferences import Conferences, Meeting
 from config.schema.document import Document
@@ -90,6 +90,7 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "alerting.mail.servers[].oauth2": OAuth,
     "alerting.webhooks[]": Webhook,
     "alerting.services[]": Service,
     "alerting.commands[]": Command,

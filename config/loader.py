@@ -82,7 +82,7 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
-            inventory=resolve(things, settings.probing, settings.confirmation),
+            inventory=resolve(things, settings.probing, settings.confirmation, settings.roles),
         )
 
     def _check_file(self, source: Source) -> None:

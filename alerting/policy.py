@@ -28,7 +28,7 @@ class Policy:
         remind_from, remind_to: the hours in which people are reminded of what is not critical.
         zone: whose hours they are.
         severities: how bad is how bad.
-        least: how bad at least is what a rule finds, by the rule's id.
+        least: how bad at least is what a rule finds, by the rule's id, or by ``target/id`` for a rule of its role.
     """
 
     hold_s: float = 2.0
@@ -49,7 +49,8 @@ class Policy:
         """Say how bad it is that a check fails."""
         level, _ = severity(impact, self.severities)
         kind, _, rest = check.probe.partition(":")
-        least = self.least.get(rest.partition(":")[0], level) if kind == "rule" else level
+        name = rest.partition(":")[0]
+        least = self.least.get(f"{check.target}/{name}", self.least.get(name, level)) if kind == "rule" else level
         return max(level, least, key=lambda one: one.rank)
 
     def remind_at(self, told_ns: int, now_ns: int, level: Severity) -> int:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from config.schema.alerting import Alerting
 from config.role_files import kinds, roles
+from config.schema.alerting import Alerting
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
-from config.schema.probed import Probed, RoleRule
+from config.schema.probed import Probed, ProbeKind, RoleRule, TargetDns, TargetSnmp
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.services import SERVICES, RtspService, Service
@@ -34,12 +34,9 @@ from config.schema.things import (
     Circuit,
     Contact,
     Credential,
-    ProbeKind,
     Risk,
     Site,
     System,
-    TargetDns,
-    TargetSnmp,
 )
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
@@ -93,7 +90,7 @@ class Target:
 
     @property
     def primary(self) -> CheckId:
-        """The check that says whether the target is there: what its role says, its ping, else the first of its probes."""
+        """The check that says whether the target is there: its role's, its ping, else the first probe."""
         if self.alive in self.probes:
             return CheckId(self.id, str(self.alive))
         return CheckId(self.id, "icmp" if "icmp" in self.probes else self.probes[0])
@@ -276,9 +273,7 @@ def _over(general: AnySection | None, own: AnySection) -> AnySection:
     return own.model_copy(update={name: getattr(general, name) for name in missing})
 
 
-def resolve(
-    things: Things, probing: Probing, confirmation: Confirmations, general: Mapping[str, Probed]
-) -> Inventory:
+def resolve(things: Things, probing: Probing, confirmation: Confirmations, general: Mapping[str, Probed]) -> Inventory:
     """Give every target the settings in force for it. Targets that say nothing share one object of them."""
     plain_dns = TargetDns.model_construct(**dict(probing.dns), port=TargetDns.model_fields["port"].default)
     plain = effective(confirmation, Confirmation())

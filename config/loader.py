@@ -66,6 +66,9 @@ class _Loading:
             raise ConfigurationInvalid(self._ordered(self._errors))
         settings, things = self._settings, self._things()
         traps = settings.receivers.traps
+        inventory = resolve(things, settings.probing, settings.confirmation, settings.roles)
+        if unsettled := list(crosscheck.settled(self._items, inventory)):
+            raise ConfigurationInvalid(self._ordered(unsettled))
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
@@ -82,7 +85,7 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
-            inventory=resolve(things, settings.probing, settings.confirmation, settings.roles),
+            inventory=inventory,
         )
 
     def _check_file(self, source: Source) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
 from alerting.incidents import Incidents
 from alerting.rules import Change, Rule, RuleEngine
 from config import Configuration
+from config.schema.probed import RoleRule
 from haidang.clock import Clock
 from haidang.model import CheckId, Point, Series, State, Transition
 from haidang.show import span
@@ -25,14 +26,28 @@ _LABELS = ("ifName", "sensor", "path", "device", "interface", "url", "circuit", 
 
 
 def rules(configuration: Configuration) -> list[Rule]:
-    """Make the rules of a configuration."""
-    return [
+    """Make the rules of a configuration: those written under alerting, then what targets have by their roles."""
+    written = [
         Rule(
             one.id, one.measurement, one.field, tuple((tag.tag, tag.value) for tag in one.where), one.above, one.below,
             one.absent_s, one.clear, one.for_s, one.clear_for_s,
         )
         for one in configuration.alerting.rules
     ]  # fmt: skip
+    return [*written, *_of_roles(configuration)]
+
+
+def _of_roles(configuration: Configuration) -> Iterator[Rule]:
+    """Make one rule of all targets that have the same: a rule for each of thousands would cost a look each."""
+    alike: dict[tuple[str, RoleRule], list[str]] = {}
+    for target in configuration.inventory.targets.values():
+        for name, rule in target.rules.items():
+            alike.setdefault((name, rule), []).append(target.id)
+    for (name, one), targets in alike.items():
+        yield Rule(
+            name, one.measurement or "", one.field or "", tuple((tag.tag, tag.value) for tag in one.where), one.above,
+            one.below, one.absent_s, one.clear, one.for_s, one.clear_for_s, frozenset(targets),
+        )  # fmt: skip
 
 
 def check_of(rule: Rule, series: Series) -> CheckId | None:
@@ -80,9 +95,12 @@ class Ruling:
         self._engine.use(rules(configuration))
         known = {rule.id for rule in configuration.alerting.rules}
         targets = configuration.inventory.targets
+        of_roles = {(target.id, name) for target in targets.values() for name in target.rules}
         gone = [
             check for check in self._incidents.open_checks()
-            if is_rule(check) and (check.target not in targets or check.probe.split(":")[1] not in known)
+            if is_rule(check) and (check.target not in targets or not (
+                (name := check.probe.split(":")[1]) in known or (check.target, name) in of_roles
+            ))
         ]  # fmt: skip
         for check in gone:
             self._firing.pop(check, None)

@@ -60,10 +60,13 @@ class ConfiguredWorld:
         circuit = inventory.circuits.get(target.circuit or "")
         name = _words(target)
         if check.probe.startswith("rule:"):
-            rule = next(
-                (one for one in self._configuration.alerting.rules if one.id == check.probe.split(":")[1]), None
-            )
-            name = {key: f"{word}: {rule.label(key)}" for key, word in name.items()} if rule else name
+            called = check.probe.split(":")[1]
+            rule = next((one for one in self._configuration.alerting.rules if one.id == called), None)
+            own = target.rules.get(called)
+            if rule:
+                name = {key: f"{word}: {rule.label(key)}" for key, word in name.items()}
+            elif own:
+                name = {key: f"{word}: {own.name.language(key) if own.name else called}" for key, word in name.items()}
         return Subject(
             name=name,
             address=target.address or "",

@@ -11,11 +11,12 @@ from config.schema.named import Named
 from config.schema.network import Address, EngineId, Mailbox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
-from config.schema.probed import Probed, ProbeKind, TargetDns, TargetSnmp
+from config.schema.probed import Probed, TargetDns, TargetSnmp
 from config.schema.services import SERVICES
 from config.schema.settings import Confirmation, HostSettings, IcmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
+
 
 class Auth(Section):
     """SNMPv3 authentication."""
@@ -82,7 +83,8 @@ class System(Named):
     )
     k: Annotated[int, whole(1, 100_000)] | None = Field(None, description="formula k-of-n: so many must be up")
     weight: Literal["people", "sites", "capacity", "targets"] | None = Field(
-        None, description="formula weighted: by the sites' people, by sites, by the circuits' mbps, or each target alike"
+        None,
+        description="formula weighted: by the sites' people, by sites, by the circuits' mbps, or targets alike",
     )
     roles: dict[Slug, Probed] = Field(
         default_factory=dict, description="by role of its targets (all: of any): what differs for them in this system"
@@ -107,9 +109,6 @@ class Site(Named):
     longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
     address: Annotated[str, line(500)] | None = Field(None, description="postal address")
     people: Annotated[int, whole(0, 100_000_000)] | None = Field(None, description="served there, for weighted systems")
-    access: Literal["I", "II"] | None = Field(
-        None, description="access level to the dedicated data network: I has two lines on two routes, II one"
-    )
     roles: dict[Slug, Probed] = Field(
         default_factory=dict, description="by role of the targets here and at the sites below (all: of any): what "
         "differs for them",

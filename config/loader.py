@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -33,6 +34,30 @@ def load(path: Path) -> Configuration:
         ConfigurationInvalid: with everything that is wrong. Nothing else is raised, whatever the files hold.
     """
     return _Loading(path).result()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with what was read for it, to tell where things come from.
+
+    Parameters:
+        configuration: the result.
+        settings, things: the main file's settings and all lists, as written.
+        items: of all lists, each with its place.
+        main: the main file.
+    """
+
+    configuration: Configuration
+    settings: Document
+    things: Things
+    items: tuple[Item, ...]
+    main: Source
+
+
+def load_with_places(path: Path) -> Loaded:
+    """Load as `load`, and keep what is needed to say where a setting comes from. Raises the same."""
+    loading = _Loading(path)
+    return loading.with_places(loading.result())
 
 
 def check(path: Path) -> list[ConfigError]:
@@ -87,6 +112,12 @@ class _Loading:
             reports=settings.reports,
             inventory=inventory,
         )
+
+    def with_places(self, configuration: Configuration) -> Loaded:
+        """Add what was read to the result."""
+        if self._settings is None:
+            raise ValueError("a configuration that was taken has settings")
+        return Loaded(configuration, self._settings, self._things(), tuple(self._items), self._files.sources[0])
 
     def _check_file(self, source: Source) -> None:
         root = source.root

@@ -56,7 +56,10 @@ async def test_p95_is_taken_per_direction_over_the_window_against_the_contract(t
     assert first.worst_percent == 95.0
     assert first.samples == 100
     assert first.coverage_percent == pytest.approx(100 * 100 / 2016)
-    assert (second.circuit, second.reason) == ("c-2", "no target with snmp has this circuit")
+    assert (second.circuit, second.reason) == (
+        "c-2",
+        "no target with snmp has this circuit, and no router at its sites a port with its id in the alias",
+    )
     assert second.worst_percent is None
 
 

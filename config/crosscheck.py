@@ -222,9 +222,7 @@ def settled(items: Sequence[Item], inventory: Inventory) -> Iterator[ConfigError
             place = ["probes"] if "probes" in item.raw else ["snmp"]
             yield item.error(place, "the probe snmp needs access: add snmp: {credential: ID}")
         if target.alive is not None and "alive" in item.raw and target.alive not in target.probes:
-            yield item.error(
-                ["alive"], f"it is not probed by {target.alive}: {', '.join(target.probes)} are its probes"
-            )
+            yield item.error(["alive"], f"{target.alive} is none of its probes: {', '.join(target.probes)}")
         for name, rule in target.rules.items():
             if rule.measurement is None or rule.field is None:
                 message = f"the rule {quoted(name)} is none of its role's: it needs measurement and field"

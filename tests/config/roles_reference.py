@@ -32,7 +32,8 @@ def _row(role: Role) -> str:
             probes.append(f"{name}{_said(section)}" + (" (says that it is there)" if said.alive == name else ""))
     confirmation = _said(said.confirmation).strip(" ()") if said.confirmation else ""
     rules = "; ".join(f"`{name}`: {_rule(rule)}" for name, rule in said.rules.items())
-    return f"| `{role.name}` | {role.why.language('en')} | {', '.join(probes) or '–'} | {confirmation or '–'} | {rules or '–'} |"
+    cells = (f"`{role.name}`", role.why.language("en"), ", ".join(probes) or "–", confirmation or "–", rules or "–")
+    return f"| {' | '.join(cells)} |"
 
 
 def _said(section: Section) -> str:

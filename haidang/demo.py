@@ -25,6 +25,9 @@ from storage.ledger import LedgerReader
 CUT_S, MEND_S = 60.0, 240.0
 LOOK_S, TELL_S = 1.0, 20.0
 LOOPBACK = "127.0.0.0/8"
+PAGES = "127.0.0.1"
+PORT = 8080
+"""Of the pages, where it is free; else the system chooses."""
 
 Say = Callable[[str], None]
 
@@ -42,27 +45,45 @@ def demonstrate(province: Province, folder: Path, lasts_s: float, say: Say) -> N
     if why is not None:
         say(f"The lab's network cannot be had here: {why.what}. The cure: {why.cure}.")
         say(f"Until then {len(province.units)} addresses of {LOOPBACK} stand for the province; none of them can fail.")
+        say(f"The pages, to look at: http://{PAGES}:{PORT}/ (unless something else listens there)")
         work = _Show(_on_loopback(province, folder), None, say).run(lasts_s)
     else:
         name = f"demo-{os.getpid()}"
         outside = listen(name)
+        pages = _pages()  # of this network: the daemon serves them from within the lab's
         space = isolate()
-        config = write_configuration(province, folder, ipv6=Path("/proc/net/if_inet6").exists())
+        config = write_configuration(
+            province, folder, ipv6=Path("/proc/net/if_inet6").exists(), settings={"web": {"public": True}}
+        )
         say(f"A province of {len(province.sites)} sites, {len(province.units)} devices and services, and the daemon.")
         say(f"Look in from another terminal: haidang lab exec --name {name} haidang status --config {config}")
-        work = _in_lab(name, province, space, outside, config, lasts_s, say)
+        say(f"The pages, to look at: http://{PAGES}:{pages.getsockname()[1]}/")
+        work = _in_lab(name, province, space, outside, pages, config, lasts_s, say)
     with suppress(KeyboardInterrupt):
         asyncio.run(work)
     say("The demonstration is over; nothing is left behind.")
 
 
+def _pages() -> socket.socket:
+    """Listen for browsers."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((PAGES, PORT))
+    except OSError:
+        sock.bind((PAGES, 0))
+    sock.listen()
+    return sock
+
+
 async def _in_lab(
-    name: str, province: Province, space: Space, outside: socket.socket, config: Path, lasts_s: float, say: Say
+    name: str, province: Province, space: Space, outside: socket.socket, pages: socket.socket, config: Path,
+    lasts_s: float, say: Say,
 ) -> None:  # fmt: skip
     lab = Lab(name, province, config.parent, SystemClock())
     try:
         await lab.start(space, outside)
-        await _Show(config, lab, say).run(lasts_s)
+        await _Show(config, lab, say, pages).run(lasts_s)
     finally:
         await lab.close()
 
@@ -74,9 +95,11 @@ class _Show:
         config: the daemon's.
         lab: what can be broken; ``None`` when nothing can.
         say: prints a line.
+        pages: the daemon's pages are served here; at its own port when ``None``.
     """
 
-    def __init__(self, config: Path, lab: Lab | None, say: Say) -> None:
+    def __init__(self, config: Path, lab: Lab | None, say: Say, pages: socket.socket | None = None) -> None:
+        self._pages = pages
         self._config = config
         self._configuration = load(config)
         self._lab = lab
@@ -89,7 +112,7 @@ class _Show:
         began = loop.time()
         plan = self._plan()
         next_s = TELL_S
-        async with watched(self._config, self._config.parent / "daemon.log") as daemon:
+        async with watched(self._config, self._config.parent / "daemon.log", self._pages) as daemon:
             while (passed := loop.time() - began) < lasts_s:
                 while plan and plan[0][0] <= passed:
                     plan.pop(0)[1]()
@@ -143,7 +166,8 @@ class _Show:
 def _on_loopback(province: Province, folder: Path) -> Path:
     """Write a configuration in which each address of the province is one of this machine's own, and only pinged."""
     config = write_configuration(
-        province, folder, ipv6=False, services=False, settings={"probing": {"allow": [LOOPBACK]}}
+        province, folder, ipv6=False, services=False,
+        settings={"probing": {"allow": [LOOPBACK]}, "web": {"public": True}},
     )  # fmt: skip
     table = folder / "targets.csv"
     with table.open(encoding="utf-8", newline="") as file:

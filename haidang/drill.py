@@ -7,6 +7,7 @@ import csv
 import math
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from collections import Counter
@@ -23,6 +24,7 @@ from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
 from haidang.rehearsal import Postbox, rehearse
+from haidang.ruling import is_rule
 from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
 from lab.control import listen
@@ -50,8 +52,6 @@ from storage.ledger import LedgerReader
 
 logger = structlog.get_logger(__name__)
 
-BEGIN_NS = 1_794_276_000 * 10**9
-"""When simulated time begins: Tuesday 10 November 2026, 09:00 in Hanoi; no month end is near."""
 _AWAY = (State.DOWN, State.UNREACHABLE)
 
 
@@ -101,7 +101,7 @@ def rehearse_scenario(scenario: Scenario, province: Province, folder: Path, *, s
     """
     cast = choose(scenario, province)
     path = prepare(scenario, province, cast, folder, simulated=True)
-    clock = ManualClock(BEGIN_NS)
+    clock = ManualClock(round(scenario.begins.timestamp()) * 10**9)
     running = RunningProvince(province, clock, tell=lambda _unit, _event: None)
     played: list[tuple[Truth, WallClock]] = []
 
@@ -148,16 +148,30 @@ def run_live(scenario: Scenario, province: Province, folder: Path) -> Played:
     return Played(truth, judge(scenario.scenario, truth, recorded(configuration, truth, WallClock())))
 
 
+_STARTER = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3, inheritable=True); "
+    "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.executable, sys.argv[2:])"
+)
+"""Gives the daemon its pages' socket as systemd would (sd_listen_fds(3))."""
+
+
 @asynccontextmanager
-async def watched(config: Path, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def watched(
+    config: Path, log: Path, pages: socket.socket | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a daemon in this network, in a process of its own that is ended at the end.
 
     Parameters:
         log: where its log goes.
+        pages: a listening socket, perhaps of another network, to serve its pages on.
     """
+    command = [sys.executable, "-P", "-m", "haidang", "run", "--config", str(config)]
+    passed = () if pages is None else (pages.fileno(),)
+    if passed:
+        command = [sys.executable, "-P", "-c", _STARTER, str(*passed), *command]
     with log.open("wb") as sink:
         daemon = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "haidang", "run", "--config", str(config), stdout=sink, stderr=sink,
+            *command, stdout=sink, stderr=sink, pass_fds=passed,
             preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         )  # fmt: skip
     try:
@@ -235,6 +249,11 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
     return Record(tuple(found), down, frozenset(degraded), max(per_person.values(), default=0))
 
 
+def _named(check: CheckId) -> str:
+    """Name a check as the judge does: which series of a target a rule is about is no matter."""
+    return str(CheckId(check.target, ":".join(check.probe.split(":")[:2])) if is_rule(check) else check)
+
+
 def _until(interval: Interval, truth: Truth, wall: WallClock) -> int:
     return truth.end_ns if interval.end_ns is None else wall.true_ns(interval.end_ns)
 
@@ -247,7 +266,7 @@ def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) 
     else:
         checks += [child.check for child in records.children(sql, incident.number)]
     return Seen(
-        incident.number, tuple(map(str, checks)), wall.true_ns(incident.started_ns),
+        incident.number, tuple(map(_named, checks)), wall.true_ns(incident.started_ns),
         wall.true_ns(incident.opened_ns),
         None if incident.ended_ns is None else wall.true_ns(incident.ended_ns), max(sent.values(), default=0),
     )  # fmt: skip

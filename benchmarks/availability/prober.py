@@ -34,11 +34,13 @@ class Prober:
         parents: who hangs on whom.
         answers: the truth.
         rule: how all are judged.
+        needs: what a check cannot do without, beside its parents.
     """
 
     def __init__(
         self, cadences: Mapping[CheckId, float], phases: Mapping[CheckId, float],
         parents: Mapping[CheckId, tuple[CheckId, ...]], answers: Answers, rule: Rule,
+        needs: Mapping[CheckId, tuple[CheckId, ...]] | None = None,
     ) -> None:  # fmt: skip
         self.engine = HealthEngine(judge, self._hurry)
         self.transitions: list[Transition] = []
@@ -52,7 +54,7 @@ class Prober:
         for check, cadence_s in cadences.items():
             self.engine.watch(check, rule)
             self._at(phases.get(check, 0.0) % cadence_s, check, 0)
-        self.engine.connect(dict(parents))
+        self.engine.connect(dict(parents), needs)
         self._generation = dict.fromkeys(cadences, 0)
 
     def run(self, until_s: float) -> None:

@@ -1,9 +1,9 @@
 """Root cause on random topologies: whether each failure is put down to the right node, in any order of arrival.
 
-Each topology has 2 to 2,000 nodes (log-uniform), up to four levels and more, one node in ten with two parents,
-cadences of 5 to 60 s, one to three faults within 20 s, and 2 % of all echoes lost. It counts as right when after
-90 s exactly the faulty nodes that had a living way to them are *down*, everything they cut off is *unreachable*
-because of one of them that is really above it, and nothing else is either.
+Each topology has 2 to 2,000 nodes (log-uniform), up to four levels and more, one node in ten with two parents, one in
+ten that needs a further node beside its parents, cadences of 5 to 60 s, one to three faults within 20 s, and 2 % of all
+echoes lost. It counts as right when after 90 s exactly the faulty nodes that had a living way to them are *down*,
+everything they cut off is *unreachable* because of one of them that is really above it, and nothing else is either.
 
 usage: benchmarks/availability/trees.py [--trees N] [--nodes N] [--seed N]
 """
@@ -43,43 +43,54 @@ class Result:
     wrong: str
 
 
-def topology(rng: random.Random, nodes: int) -> dict[CheckId, tuple[CheckId, ...]]:
-    """Make a random topology: each node hangs on one or two earlier ones."""
+Ways = dict[CheckId, tuple[CheckId, ...]]
+
+
+def topology(rng: random.Random, nodes: int) -> tuple[Ways, Ways]:
+    """Make a random topology: each node hangs on one or two earlier ones, and some need one more (parents, needs)."""
     names = [CheckId(f"n{number}", "icmp") for number in range(nodes)]
-    parents: dict[CheckId, tuple[CheckId, ...]] = {names[0]: ()}
+    parents: Ways = {names[0]: ()}
+    needs: Ways = {}
     for number in range(1, nodes):
         reach = min(number, max(1, nodes // 10))  # the earlier tenth are the hubs
         several = 2 if reach > 1 and rng.random() < 0.1 else 1
         parents[names[number]] = tuple(names[one] for one in rng.sample(range(reach), several))
-    return parents
+        if rng.random() < 0.1:
+            needs[names[number]] = (names[rng.randrange(reach)],)
+    return parents, needs
 
 
 def try_one(seed: int, most: int) -> Result:
     """Break a random topology and compare the verdicts with the truth."""
     rng = random.Random(seed)
     nodes = round(math.exp(rng.uniform(math.log(2), math.log(most))))
-    parents = topology(rng, nodes)
+    parents, needs = topology(rng, nodes)
     names = list(parents)
     faults = {name: CUT_S + rng.uniform(0, 20) for name in rng.sample(names, min(nodes, rng.randint(1, 3)))}
     cut_at: dict[CheckId, float] = {}
     for name in names:  # parents come before their children
-        ways = [cut_at.get(parent, math.inf) for parent in parents[name]]
-        cut_at[name] = min(faults.get(name, math.inf), max(ways) if ways else math.inf)
+        ways = max((cut_at[parent] for parent in parents[name]), default=math.inf)
+        cut_at[name] = min(faults.get(name, math.inf), ways, *(cut_at[need] for need in needs.get(name, ())))
     cadences = {name: rng.choice((5.0, 10.0, 10.0, 20.0, 30.0, 60.0)) for name in names}
     phases = {name: rng.uniform(0, 60) for name in names}
 
     def answers(check: CheckId, at_s: float) -> bool:
         return at_s < cut_at[check] and rng.random() >= NOISE
 
-    prober = Prober(cadences, phases, parents, answers, Rule(stale_s=190))
+    prober = Prober(cadences, phases, parents, answers, Rule(stale_s=190), needs)
     prober.run(CUT_S + 20 + WATCH_S)
-    hidden = {name for name in names if parents[name] and all(cut_at[parent] < math.inf for parent in parents[name])}
+    cut = {name for name in names if cut_at[name] < math.inf}
+    hidden = {
+        name
+        for name in names
+        if cut.intersection(needs.get(name, ())) or (parents[name] and cut.issuperset(parents[name]))
+    }
     tops = faults.keys() - hidden
     above: dict[CheckId, set[CheckId]] = {}
     for name in names:
         above[name] = {name} & tops
-        for parent in parents[name]:
-            above[name] |= above[parent]
+        for way in parents[name] + needs.get(name, ()):
+            above[name] |= above[way]
     causes = {one.check: one.cause for one in prober.transitions if one.state is State.UNREACHABLE}
     ever_down = {one.check for one in prober.transitions if one.state is State.DOWN}
     wrong = [f"{name} down" for name in ever_down - tops]

@@ -78,6 +78,10 @@ def run_scenario(
     raise typer.Exit(0 if played.verdict.passed else 1)
 
 
+LONG_S = 2 * 86_400
+"""What takes more simulated time than this is played only when it is asked for by name."""
+
+
 def show_judgement(
     chosen: Annotated[
         list[str] | None, typer.Argument(metavar="SCENARIO…", help="All of them if none is named.")
@@ -95,6 +99,9 @@ def show_judgement(
         scenario = _read(one)
         if scenario.real_only:
             typer.echo(f"{one}: left out, {scenario.real_only}; play it with --speed 1", err=True)
+            continue
+        if not chosen and scenario.lasts > LONG_S:
+            typer.echo(f"{one}: left out, it takes {scenario.lasts / 86_400:.0f} days; name it to have it", err=True)
             continue
         with _folder(None) as folder:
             verdicts.append(_play(one, scale, seed, None, folder).verdict)

@@ -89,6 +89,7 @@ def write_configuration(
         "alerting": {
             "to": [row["id"] for row in names.contacts],
             "mail": {"from": names.sender, "servers": [{"host": host, "port": port, "security": "none"}]},
+            "rules": names.rules,
         },
         **(settings or {}),
     }  # fmt: skip

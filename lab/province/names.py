@@ -39,6 +39,7 @@ class Names:
         feeder: what a power feeder is called, by language, with gaps.
         contacts: who is told, rows as in the file.
         sender: whom alerts come from.
+        rules: what is told beside what is down, rows as in the file.
     """
 
     centre: District
@@ -52,6 +53,7 @@ class Names:
     feeder: Mapping[str, str]
     contacts: tuple[Mapping[str, Any], ...]
     sender: str
+    rules: tuple[Mapping[str, Any], ...]
 
     def invented(self, rng: random.Random) -> Iterator[str]:
         """Give names that none of the list's places has, each once, without end."""
@@ -83,6 +85,7 @@ def read_names() -> Names:
         feeder=data["feeder"],
         contacts=tuple(data["contacts"]),
         sender=data["sender"],
+        rules=tuple(data["rules"]),
     )
 
 

@@ -22,7 +22,7 @@ class Seen:
 
     Parameters:
         number: the daemon's.
-        checks: what it says is broken, ``unit/probe``; several for a common cause.
+        checks: what it says is broken, ``unit/probe`` or ``unit/rule:id``; several for a common cause.
         started_ns, opened_ns: since when, and when it was certain, UTC nanoseconds.
         ended_ns: the end of the failure; ``None`` while it lasts.
         messages: sent to people about it.

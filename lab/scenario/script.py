@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -119,7 +120,11 @@ class Expected(Part):
         "down",
         description="what a daemon should make of it; warning: told before it fails; nothing: no incident at all",
     )
-    probe: Name = Field("icmp", description="which probe of the daemon sees it: icmp, snmp, tls …")
+    probe: str = Field(
+        "icmp",
+        pattern=r"^(rule:)?[a-z][a-z0-9-]*$",
+        description="what of the daemon sees it: its probe (icmp, snmp, tls …) or a rule (rule:certificate)",
+    )
     together: bool = Field(True, description="one common cause: one incident would be best")
     behind: Name | None = Field(None, description="the failure shows at these instead, e.g. at a hub's lines")
 
@@ -130,6 +135,10 @@ class Scenario(Part):
     scenario: Name
     title: Mapping[Literal["vi", "en"], str]
     about: str = ""
+    begins: AwareDatetime = Field(
+        datetime(2026, 11, 10, 2, tzinfo=UTC),
+        description="in simulated time; by default a Tuesday at 09:00 in Hanoi, with no month end near",
+    )
     lasts: Seconds
     warm_up: Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=3600)] = 120.0
     simulated_only: str = Field("", description="why it cannot be played in real time; empty when it can")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,13 +35,17 @@ def traces() -> tuple[str, str, list[str]]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Path]:
+def possible() -> None:
     require("ip", "iproute2")
     why = missing()
     if why is not None:
         if os.environ.get("CI") == "true":
             pytest.fail(str(why))
         pytest.skip(str(why))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, possible: None) -> Iterator[Path]:
     haidang("lab", "up", "--scale", "0.02", "--name", NAME, "--dir", "lab", folder=tmp_path)
     try:
         yield tmp_path
@@ -98,6 +103,23 @@ def test_the_demonstration_without_the_labs_network_says_so_and_goes_on(tmp_path
     assert "The lab's network cannot be had here: there is no /dev/net/tun. The cure: run: modprobe tun" in done.stdout
     assert " up" in done.stdout
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("possible")
+def test_the_demonstration_shows_the_daemons_pages_outside_of_the_labs_network(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [*COMMAND, "lab", "demo", "--scale", "0.02"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    try:
+        assert demo.stdout is not None
+        address = next(line.split()[-1] for line in demo.stdout if line.startswith("The pages, to look at:"))
+        with urllib.request.urlopen(address, timeout=60) as page:
+            assert "Lục Ngạn" in page.read().decode()
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    assert demo.returncode == 0
 
 
 def test_a_scenario_that_is_unknown_or_cannot_be_played_here_is_refused_in_words(tmp_path: Path) -> None:

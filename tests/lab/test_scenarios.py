@@ -144,7 +144,7 @@ def test_a_fault_is_seen_by_the_probe_that_the_scenario_names() -> None:
     scenario = read_scenario("certificate-expiring")
     cast = choose(scenario, TENTH)
     (fault,) = faults(scenario, TENTH, cast, 0)
-    assert fault.causes == {f"{cast['web'][0]}/tls"}
+    assert fault.causes == {f"{cast['web'][0]}/rule:certificate"}
 
 
 def test_the_witness_times_a_power_failure_by_the_battery_not_by_the_mains() -> None:

@@ -28,7 +28,7 @@ class Policy:
         remind_from, remind_to: the hours in which people are reminded of what is not critical.
         zone: whose hours they are.
         severities: how bad is how bad.
-        least: how bad at least is what a rule finds, by the rule's id.
+        least: how bad at least is what a rule finds, by the rule's id, or by ``target/id`` for a rule of its role.
     """
 
     hold_s: float = 2.0
@@ -48,8 +48,9 @@ class Policy:
     def judge(self, check: CheckId, impact: Impact, members: Iterable[CheckId] = ()) -> Severity:
         """Say how bad it is that a check fails; what rules found of it, and of what it hides, counts as they say."""
         level, _ = severity(impact, self.severities)
-        found = (one.probe.split(":")[1] for one in (check, *members) if one.probe.startswith("rule:"))
-        return max([level, *(self.least.get(rule, level) for rule in found)], key=lambda one: one.rank)
+        found = [(one.target, one.probe.split(":")[1]) for one in (check, *members) if one.probe.startswith("rule:")]
+        least = (self.least.get(f"{target}/{name}", self.least.get(name, level)) for target, name in found)
+        return max([level, *least], key=lambda one: one.rank)
 
     def remind_at(self, told_ns: int, now_ns: int, level: Severity) -> int:
         """Return when people are to be reminded next.

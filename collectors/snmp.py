@@ -185,6 +185,8 @@ class SnmpWatch(TaskWatch):
 def _sensor_fields(sensor: Sensor) -> dict[str, FieldValue]:
     """Give value and status; an unknown value is left out, its status says so."""
     fields: dict[str, FieldValue] = {"status_code": _STATUS[sensor.status]}
+    if sensor.status != "unknown":
+        fields["trouble"] = _STATUS[sensor.status]  # for rules: unknown is no trouble, and no end of one
     if sensor.value is not None:
         fields["value"] = float(sensor.value)
     return fields

@@ -69,6 +69,30 @@ def read_written(path: Path, instead: Mapping_[str, bytes] | None = None) -> Wri
     return Written(configuration, *loading.written(), ())
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with what was read for it, to tell where things come from.
+
+    Parameters:
+        configuration: the result.
+        settings, things: the main file's settings and all lists, as written.
+        items: of all lists, each with its place.
+        main: the main file.
+    """
+
+    configuration: Configuration
+    settings: Document
+    things: Things
+    items: tuple[Item, ...]
+    main: Source
+
+
+def load_with_places(path: Path) -> Loaded:
+    """Load as `load`, and keep what is needed to say where a setting comes from. Raises the same."""
+    loading = _Loading(path)
+    return loading.with_places(loading.result())
+
+
 def check(path: Path) -> list[ConfigError]:
     """Return what is wrong with a configuration, in the order of the files and lines; empty when nothing is."""
     try:
@@ -104,6 +128,9 @@ class _Loading:
             raise ConfigurationInvalid(self._ordered(self._errors))
         settings, things = self._settings, self._things()
         traps = settings.receivers.traps
+        inventory = resolve(things, settings.probing, settings.confirmation, settings.roles)
+        if unsettled := list(crosscheck.settled(self._items, inventory)):
+            raise ConfigurationInvalid(self._ordered(unsettled))
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
@@ -122,8 +149,14 @@ class _Loading:
             reports=settings.reports,
             conferences=settings.conferences,
             netbox=settings.netbox,
-            inventory=resolve(things, settings.probing, settings.confirmation),
+            inventory=inventory,
         )
+
+    def with_places(self, configuration: Configuration) -> Loaded:
+        """Add what was read to the result."""
+        if self._settings is None:
+            raise ValueError("a configuration that was taken has settings")
+        return Loaded(configuration, self._settings, self._things(), tuple(self._items), self._files.sources[0])
 
     def _check_file(self, source: Source) -> None:
         root = source.root

@@ -34,6 +34,7 @@ COMMANDS = {
     "status": "reading:status",
     "incidents": "incidents:app",
     "why": "why:why",
+    "explain": "explaining:explain",
     "ack": "incidents:ack",
     "rules": "rules:app",
     "events": "reading:events",

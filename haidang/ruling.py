@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from alerting.rules import STATE, Change, Rule, RuleEngine, StateEngine
 from availability.promises import promises
 from collectors.points import series
 from config import Configuration
+from config.schema.probed import RoleRule
 from config.schema.rules import MetricRule
 from haidang.clock import Clock
 from haidang.model import CheckId, Point, Series, State, Transition
@@ -38,14 +39,28 @@ _LABELS = ("ifName", "sensor", "path", "device", "interface", "url", "circuit", 
 
 
 def rules(configuration: Configuration) -> list[Rule]:
-    """Make the rules of a configuration."""
-    return [
+    """Make the rules of a configuration: those written under alerting, then what targets have by their roles."""
+    written = [
         Rule(
             one.id, *_about(one), tuple((tag.tag, tag.value) for tag in one.where),
             0.0 if one.state else one.above, one.below, one.absent_s, one.clear, one.for_s, one.clear_for_s,
         )
         for one in configuration.alerting.rules
     ]  # fmt: skip
+    return [*written, *_of_roles(configuration)]
+
+
+def _of_roles(configuration: Configuration) -> Iterator[Rule]:
+    """Make one rule of all targets that have the same: a rule for each of thousands would cost a look each."""
+    alike: dict[tuple[str, RoleRule], list[str]] = {}
+    for target in configuration.inventory.targets.values():
+        for name, rule in target.rules.items():
+            alike.setdefault((name, rule), []).append(target.id)
+    for (name, one), targets in alike.items():
+        yield Rule(
+            name, one.measurement or "", one.field or "", tuple((tag.tag, tag.value) for tag in one.where), one.above,
+            one.below, one.absent_s, one.clear, one.for_s, one.clear_for_s, frozenset(targets),
+        )  # fmt: skip
 
 
 def _about(one: MetricRule) -> tuple[str, str]:
@@ -118,12 +133,16 @@ class Ruling:
         self._configuration = configuration
         self._engine.use(rules(configuration))
         known = {rule.id for rule in configuration.alerting.rules}
-        about = {*configuration.inventory.targets, *(f"{one.kind}:{one.name}" for one in promises(configuration))}
+        targets = configuration.inventory.targets
+        about = {*targets, *(f"{one.kind}:{one.name}" for one in promises(configuration))}
         self._states.use(rules(configuration), lambda check: check.target in about)
         self._seeded = self._states.idle
+        of_roles = {(target.id, name) for target in targets.values() for name in target.rules}
         gone = [
             check for check in self._incidents.open_checks()
-            if is_rule(check) and (check.target not in about or check.probe.split(":")[1] not in known)
+            if is_rule(check) and (check.target not in about or not (
+                (name := check.probe.split(":")[1]) in known or (check.target, name) in of_roles
+            ))
         ]  # fmt: skip
         for check in gone:
             self._firing.pop(check, None)

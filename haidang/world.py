@@ -79,8 +79,15 @@ class ConfiguredWorld:
         """Return a name with that of the rule that found it."""
         if not check.probe.startswith("rule:"):
             return name
-        rule = next((one for one in self._configuration.alerting.rules if one.id == check.probe.split(":")[1]), None)
-        return {key: f"{word}: {rule.label(key)}" for key, word in name.items()} if rule else name
+        called = check.probe.split(":")[1]
+        rule = next((one for one in self._configuration.alerting.rules if one.id == called), None)
+        if rule is not None:
+            return {key: f"{word}: {rule.label(key)}" for key, word in name.items()}
+        target = self._configuration.inventory.targets.get(check.target)
+        own = target.rules.get(called) if target is not None else None
+        if own is None:
+            return name
+        return {key: f"{word}: {own.name.language(key) if own.name else called}" for key, word in name.items()}
 
     def recipients(self, check: CheckId) -> Sequence[Recipient]:
         """See `alerting.world.World.recipients`."""

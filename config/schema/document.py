@@ -11,11 +11,12 @@ from config.schema.conferences import Conferences
 from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
+from config.schema.probed import Probed
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
-from config.schema.values import Refusal, Section, line
+from config.schema.values import Refusal, Section, Slug, line
 from config.schema.web import Web
 from config.schema.zones import Zone
 
@@ -63,6 +64,9 @@ class Document(Part):
     storage: Storage = Field(default_factory=Storage, description="where measurements go")
     probing: Probing = Field(default_factory=Probing, description="how things are probed")
     confirmation: Confirmations = Field(default_factory=Confirmations, description="when a failure is one")
+    roles: dict[Slug, Probed] = Field(
+        default_factory=dict, description="by role (all: of any): what differs from its defaults (docs/systems.md)"
+    )
     receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
     web: Web = Field(default_factory=Web, description="the built-in pages")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from config.schema.named import Named
 from config.schema.values import Refusal, Section, line, number, seconds
 
-_Value = Annotated[float, number(-1e15, 1e15)]
+Value = Annotated[float, number(-1e15, 1e15)]
 
 
 class Tag(Section):
@@ -37,12 +37,12 @@ class MetricRule(Named):
         "(1: so fast that it is told), miss (percent likely), left (percent of the budget); with above or below",
     )
     where: tuple[Tag, ...] = Field((), description="tags that a series must have; each series is watched by itself")
-    above: _Value | None = Field(None, description="bad when greater; exactly one of above, below, absent, state")
-    below: _Value | None = Field(None, description="bad when less")
+    above: Value | None = Field(None, description="bad when greater; exactly one of above, below, absent, state")
+    below: Value | None = Field(None, description="bad when less")
     absent_s: Annotated[float, seconds(10, 30 * 86_400)] | None = Field(
         None, alias="absent", description="bad when a series that came before has not come for so long"
     )
-    clear: _Value | None = Field(None, description="good again only on this side of it; default: above or below")
+    clear: Value | None = Field(None, description="good again only on this side of it; default: above or below")
     for_s: Annotated[float, seconds(0, 30 * 86_400)] = Field(
         0.0, alias="for", description="an incident once it has been bad for so long without a good value"
     )

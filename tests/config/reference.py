@@ -15,6 +15,7 @@ from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.netbox import NetBox, NetBoxFilters
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
+from config.schema.probed import Probed, RoleRule, TargetDns, TargetSnmp
 from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Band, Climate, Credit, Reports, Signing
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
@@ -29,6 +30,7 @@ from config.schema.settings import (
     InfluxDb,
     Logging,
     Probing,
+    QualitySettings,
     Retention,
     SnmpSettings,
     Storage,
@@ -43,8 +45,6 @@ from config.schema.things import (
     Site,
     System,
     Target,
-    TargetDns,
-    TargetSnmp,
 )
 from config.schema.values import Section, Text, say_seconds
 from config.schema.web import Tls, Web
@@ -62,6 +62,8 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
     "confirmation": Confirmations,
+    "roles": Probed,
+    "roles.rules": RoleRule,
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
@@ -75,6 +77,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    "targets[].quality": QualitySettings,
     **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,

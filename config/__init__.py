@@ -6,6 +6,7 @@ from config.loader import check, load
 from config.schema.document import json_schema
 from config.secrets import Secret, SecretUnavailable
 from config.starter import StarterRefused, write_starter
+from config.steps_file import load_steps
 
 __all__ = [
     "ConfigError",
@@ -20,5 +21,6 @@ __all__ = [
     "check",
     "json_schema",
     "load",
+    "load_steps",
     "write_starter",
 ]

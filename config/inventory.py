@@ -17,7 +17,7 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
-from config.schema.services import SERVICES, RtspService, Service
+from config.schema.services import SERVICES, HttpService, RtspService, Service
 from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
 from config.schema.things import (
     Circuit,
@@ -171,6 +171,9 @@ class Configuration:
             rtsp = target.services.get("rtsp")
             if isinstance(rtsp, RtspService):
                 found[f"targets {target.id} rtsp.password"] = rtsp.password
+            http = target.services.get("http")
+            for name, secret in http.variables.items() if isinstance(http, HttpService) else ():
+                found[f"targets {target.id} http.variables.{name}"] = secret
         return {name: secret for name, secret in found.items() if secret is not None}
 
 

@@ -59,6 +59,20 @@ def row() -> Iterator[list[Namespace]]:
         yield machines
 
 
+@pytest.fixture(scope="module")
+def kept() -> Iterator[list[Namespace]]:
+    with four_in_a_row() as machines:
+        yield machines
+
+
+@pytest.fixture
+def still(kept: list[Namespace]) -> Iterator[list[Namespace]]:
+    """The same row for many tests: they may filter, and change nothing else."""
+    yield kept
+    for machine in kept[1:3]:
+        machine.nft("flush ruleset\n")
+
+
 def follow(space: Namespace, address: str, deadline: float = 4.0, **more: Any) -> Path:
     with space.entered():
         return asyncio.run(trace(address, deadline, **more))
@@ -132,44 +146,46 @@ def debian_says(space: Namespace, *options: str) -> list[set[str]]:
     ],
 )
 def test_udp_and_tcp_find_the_same_routers_as_debians_traceroute(
-    row: list[Namespace], protocol: str, port: int, options: tuple[str, ...], end: str
+    still: list[Namespace], protocol: str, port: int, options: tuple[str, ...], end: str
 ) -> None:
-    with listening(row[3], 443):
-        theirs = debian_says(row[0], *options)
-        path = follow(row[0], "10.123.3.2", protocol=protocol, port=port)
+    with listening(still[3], 443):
+        theirs = debian_says(still[0], *options)
+        path = follow(still[0], "10.123.3.2", protocol=protocol, port=port)
     assert [set(hop.addresses) for hop in path.hops] == theirs
     assert [hop.addresses for hop in path.hops] == [["10.123.1.2"], ["10.123.2.2"], ["10.123.3.2"]]
     assert all(hop.loss_percent == 0 and hop.sent == 3 and hop.rtt_ms is not None for hop in path.hops)
     assert (path.reached, path.hops[-1].words) == (True, end)
 
 
-def test_a_firewall_that_lets_one_port_through_is_seen_at_its_hop(row: list[Namespace]) -> None:
-    row[1].nft(
+def test_a_firewall_that_lets_one_port_through_is_seen_at_its_hop(still: list[Namespace]) -> None:
+    still[1].nft(
         "table ip t { chain c { type filter hook forward priority 0; ip daddr 10.123.3.2 tcp dport 443 accept;"
         " ip daddr 10.123.3.2 drop; }; }\n"
     )
-    with listening(row[3], 443):
-        assert follow(row[0], "10.123.3.2", protocol="tcp").words == "10.123.3.2 is 3 hops away"
+    with listening(still[3], 443):
+        assert follow(still[0], "10.123.3.2", protocol="tcp").words == "10.123.3.2 is 3 hops away"
     for protocol, port in (("tcp", 22), ("udp", 53), ("icmp", 0)):
-        path = follow(row[0], "10.123.3.2", protocol=protocol, port=port, rounds=1, most_hops=4)
+        path = follow(still[0], "10.123.3.2", protocol=protocol, port=port, rounds=1, most_hops=4)
         assert path.words == "the way to 10.123.3.2 ends behind hop 1, 10.123.1.2"
-    row[1].nft("flush ruleset\ntable ip t { chain c { type filter hook forward priority 0; tcp dport 22 reject; }; }\n")
-    path = follow(row[0], "10.123.3.2", protocol="tcp", port=22, rounds=1, most_hops=4)
+    still[1].nft(
+        "flush ruleset\ntable ip t { chain c { type filter hook forward priority 0; tcp dport 22 reject; }; }\n"
+    )
+    path = follow(still[0], "10.123.3.2", protocol="tcp", port=22, rounds=1, most_hops=4)
     assert path.words == "the way to 10.123.3.2 ends behind hop 1, 10.123.1.2 and says port unreachable"
 
 
-def test_the_loss_of_each_hop_is_counted(row: list[Namespace]) -> None:
-    row[2].nft(
+def test_the_loss_of_each_hop_is_counted(still: list[Namespace]) -> None:
+    still[2].nft(
         "table ip t { chain c { type filter hook output priority 0; icmp type time-exceeded"
         " numgen inc mod 2 0 drop; }; }\n"
     )
     for protocol in ("tcp", "udp"):
-        path = follow(row[0], "10.123.3.2", protocol=protocol, rounds=4)
+        path = follow(still[0], "10.123.3.2", protocol=protocol, rounds=4)
         assert [(hop.sent, hop.loss_percent) for hop in path.hops] == [(4, 0), (4, 50), (4, 0)]
 
 
-def test_an_open_udp_port_answers_its_own_question(row: list[Namespace]) -> None:
-    with listening(row[3], 53, socket.SOCK_DGRAM) as server:
+def test_an_open_udp_port_answers_its_own_question(still: list[Namespace]) -> None:
+    with listening(still[3], 53, socket.SOCK_DGRAM) as server:
         child = os.fork()
         if child == 0:  # pragma: no cover a name server of one line, in a process of its own
             try:
@@ -179,29 +195,29 @@ def test_an_open_udp_port_answers_its_own_question(row: list[Namespace]) -> None
             finally:
                 os._exit(0)
         try:
-            path = follow(row[0], "10.123.3.2", protocol="udp", port=53)
+            path = follow(still[0], "10.123.3.2", protocol="udp", port=53)
         finally:
             os.kill(child, 9)
             os.waitpid(child, 0)
     assert (path.reached, len(path.hops), path.hops[-1].words) == (True, 3, "port 53 answers")
 
 
-def test_ipv6_ways_are_followed_too(row: list[Namespace]) -> None:
+def test_ipv6_ways_are_followed_too(still: list[Namespace]) -> None:
     for left, right, name, prefix in ((0, 1, "one", "fd00:1"), (1, 2, "two", "fd00:2")):
-        row[left].ip("addr", "add", f"{prefix}::1/64", "dev", name, "nodad")
-        row[right].ip("addr", "add", f"{prefix}::2/64", "dev", name, "nodad")
-    row[1].run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
-    row[0].ip("-6", "route", "add", "default", "via", "fd00:1::2")
-    row[2].ip("-6", "route", "add", "default", "via", "fd00:2::1")
+        still[left].ip("addr", "add", f"{prefix}::1/64", "dev", name, "nodad")
+        still[right].ip("addr", "add", f"{prefix}::2/64", "dev", name, "nodad")
+    still[1].run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    still[0].ip("-6", "route", "add", "default", "via", "fd00:1::2")
+    still[2].ip("-6", "route", "add", "default", "via", "fd00:2::1")
     for protocol in ("tcp", "udp", "icmp"):
-        path = follow(row[0], "fd00:2:0::2", protocol=protocol)
+        path = follow(still[0], "fd00:2:0::2", protocol=protocol)
         assert [hop.addresses for hop in path.hops] == [["fd00:1::2"], ["fd00:2::2"]], protocol
         assert path.reached
 
 
-def test_this_machine_itself_is_one_hop_away(row: list[Namespace]) -> None:
+def test_this_machine_itself_is_one_hop_away(still: list[Namespace]) -> None:
     for protocol in ("tcp", "udp"):
-        path = follow(row[0], "127.0.0.1", protocol=protocol, port=9)
+        path = follow(still[0], "127.0.0.1", protocol=protocol, port=9)
         assert (path.words, path.hops[0].words) == ("127.0.0.1 is 1 hop away", "port 9 refuses")
 
 
@@ -209,21 +225,21 @@ def open_files() -> int:
     return sum(1 for _ in pathlib.Path("/proc/self/fd").iterdir())
 
 
-def test_the_deadline_ends_a_way_by_ports_and_no_socket_is_left(row: list[Namespace]) -> None:
-    row[1].nft("table ip t { chain c { type filter hook prerouting priority 0; drop; }; }\n")
+def test_the_deadline_ends_a_way_by_ports_and_no_socket_is_left(still: list[Namespace]) -> None:
+    still[1].nft("table ip t { chain c { type filter hook prerouting priority 0; drop; }; }\n")
     before = open_files()
     for protocol in ("tcp", "udp"):
         began = time.monotonic()
-        path = follow(row[0], "10.123.3.2", 0.5, protocol=protocol)
+        path = follow(still[0], "10.123.3.2", 0.5, protocol=protocol)
         assert time.monotonic() - began < 0.7
         assert path.words == "nobody on the way to 10.123.3.2 answers"
     assert open_files() == before
 
 
-def test_the_command_follows_by_tcp_without_any_right_and_refuses_what_makes_no_sense(row: list[Namespace]) -> None:
+def test_the_command_follows_by_tcp_without_any_right_and_refuses_what_makes_no_sense(still: list[Namespace]) -> None:
     unprivileged = (require("setpriv", "util-linux"), "--bounding-set=-net_raw,-net_admin", sys.executable)
-    command = row[0].command(*unprivileged, "-m", "haidang", "probe", "path", "10.123.3.2", "--protocol", "tcp")
-    with listening(row[3], 443):
+    command = still[0].command(*unprivileged, "-m", "haidang", "probe", "path", "10.123.3.2", "--protocol", "tcp")
+    with listening(still[3], 443):
         done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     assert [hop["addresses"] for hop in said["hops"]][-1] == ["10.123.3.2"]

@@ -212,5 +212,7 @@ def _settings(configuration: Configuration, target: Target, probe: ProbeKind) ->
         except SecretUnavailable as error:
             return Unusable(probe, str(error)), service.cadence_s, service.cadence_s
         return asked_service, service.cadence_s, service.timeout_s
-    cadence_s = target.host.cadence_s if target.host else 60.0
-    return HostSettings(cadence_s), cadence_s, cadence_s
+    host = target.host
+    if host is None:
+        return HostSettings(60.0), 60.0, 60.0
+    return HostSettings(host.cadence_s, host.processes, host.units), host.cadence_s, host.cadence_s

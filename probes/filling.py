@@ -27,7 +27,8 @@ class Filling:
             free: bytes that are left to ordinary users.
 
         Returns:
-            days; ``None`` while it does not fill, takes longer than ten years, or there is no hour of samples yet.
+            days, `FAR_DAYS` at most and while it does not fill, so that whoever compares it sees a disk recover;
+            ``None`` while there is no hour of samples yet.
         """
         samples = self._samples
         if not samples or now_s - samples[-1][0] >= EVERY_S:
@@ -35,10 +36,7 @@ class Filling:
         if samples[-1][0] - samples[0][0] < LEAST_SPAN_S:
             return None
         rate = slope(samples)
-        if rate <= 0:
-            return None
-        days = free / rate / DAY_S
-        return days if days <= FAR_DAYS else None
+        return min(free / rate / DAY_S, FAR_DAYS) if rate > 0 else FAR_DAYS
 
 
 def slope(samples: deque[tuple[float, float]]) -> float:

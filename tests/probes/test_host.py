@@ -22,7 +22,7 @@ from collectors.plan import plan
 from collectors.watches import HostSettings, HostWatch
 from haidang.clock import ManualClock, SystemClock
 from haidang.model import Observation, Status
-from probes.filling import DAY_S, EVERY_S, Filling, slope
+from probes.filling import DAY_S, EVERY_S, FAR_DAYS, Filling, slope
 from probes.host import HostReader, Reading
 from probes.kernel_clock import read_clock
 from probes.units import Unit, blocks
@@ -52,9 +52,11 @@ def test_a_disk_that_fills_evenly_is_full_when_its_line_says_so(used: int, free:
 def test_nothing_is_foretold_of_a_disk_that_does_not_fill_or_of_too_little_history() -> None:
     young, still, emptied = Filling(), Filling(), Filling()
     assert all(young.days_until_full(n * 60.0, 1000 + n, 10_000) is None for n in range(55))
-    assert all(still.days_until_full(n * EVERY_S, 1000, 10_000) is None for n in range(400))
-    assert all(emptied.days_until_full(n * EVERY_S, 10**6 - n, 10_000) is None for n in range(400))
-    assert still.days_until_full(1e6, 1001, 10**15) is None  # in some million years
+    for number in range(400):
+        flat = still.days_until_full(number * EVERY_S, 1000, 10_000)
+        falling = emptied.days_until_full(number * EVERY_S, 10**6 - number, 10_000)
+        assert (flat, falling) == ((None, None) if number < 12 else (FAR_DAYS, FAR_DAYS))
+    assert still.days_until_full(1e6, 1001, 10**15) == FAR_DAYS  # in some million years
 
 
 def test_a_day_of_samples_is_kept_and_the_rest_forgotten() -> None:

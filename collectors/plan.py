@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
+from typing import Any
 
 from collectors.quality import QualityPlan
 from collectors.services import ServiceSettings
@@ -13,10 +14,12 @@ from collectors.snmp import FASTEST_S, SnmpSettings
 from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
 from config import Configuration, SecretUnavailable, Target
 from config.schema.probed import ProbeKind
-from config.schema.services import RtspService, Service
+from config.schema.services import HttpService, HttpStep, RtspService, Service
 from config.schema.settings import Confirmation
 from config.schema.things import Credential, Site
+from config.schema.values import Section
 from haidang.model import CheckId
+from probes.http import Step, Take
 from probes.kinds import PROBES
 from probes.quality import QualitySettings
 from probes.snmp import Access, User
@@ -127,13 +130,26 @@ def service_settings(probe: str, service: Service, folder: Path) -> ServiceSetti
     Raises:
         SecretUnavailable: a secret cannot be read.
     """
-    given = {name.rstrip("_"): value for name, value in service if value is not None and name != "cadence_s"}
+    given = _given(service)
+    del given["cadence_s"]
     for name in ("trust", "certificate", "key"):
         if name in given:
             given[name] = str(folder / str(given[name]))
     if isinstance(service, RtspService) and service.password is not None:
         given["password"] = service.password.read()
+    if isinstance(service, HttpService):
+        given["variables"] = {name: secret.read() for name, secret in service.variables.items()}
+        given["steps"] = tuple(_step(step) for step in service.steps)
     return ServiceSettings(probe, PROBES[probe].settings(**given))
+
+
+def _step(step: HttpStep) -> Step:
+    given = _given(step)
+    return Step(**{**given, "take": {name: Take(**_given(take)) for name, take in step.take.items()}})
+
+
+def _given(section: Section) -> dict[str, Any]:
+    return {name.rstrip("_"): value for name, value in section if value is not None}
 
 
 def area(sites: Mapping[str, Site], site: str | None) -> str | None:
@@ -205,5 +221,7 @@ def _settings(configuration: Configuration, target: Target, probe: ProbeKind) ->
         except SecretUnavailable as error:
             return Unusable(probe, str(error)), service.cadence_s, service.cadence_s
         return asked_service, service.cadence_s, service.timeout_s
-    cadence_s = target.host.cadence_s if target.host else 60.0
-    return HostSettings(cadence_s), cadence_s, cadence_s
+    host = target.host
+    if host is None:
+        return HostSettings(60.0), 60.0, 60.0
+    return HostSettings(host.cadence_s, host.processes, host.units), host.cadence_s, host.cadence_s

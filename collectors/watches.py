@@ -202,19 +202,23 @@ class DnsWatch(TaskWatch):
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """How often this machine is read."""
+    """How often this machine is read, which programs must run and which units of systemd be active."""
 
     cadence_s: float = 30.0
+    processes: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 class HostWatch(TaskWatch):
     """Reads this machine, in a thread: a dead network file system can hold the system call."""
 
-    def __init__(self, check: CheckId, tags: Mapping[str, str], *, clock: Clock, deliver: Deliver) -> None:
+    def __init__(
+        self, check: CheckId, settings: HostSettings, tags: Mapping[str, str], *, clock: Clock, deliver: Deliver
+    ) -> None:  # fmt: skip
         super().__init__(check, deliver)
         self._tags = dict(tags)
         self._clock = clock
-        self._reader = HostReader()
+        self._reader = HostReader(clock, processes=settings.processes, units=settings.units)
 
     def start(self, slot_ns: int) -> None:
         """See `Watch.start`."""
@@ -226,9 +230,10 @@ class HostWatch(TaskWatch):
         began = self._clock.monotonic_ns()
         readings = await in_thread(self._reader.read, "read this machine")
         duration_ms = (self._clock.monotonic_ns() - began) / 1e6
+        trouble = "; ".join(self._reader.troubles)
         observation = Observation(
-            self.check.target, "host", slot_ns, Status.UP, "", {"groups": len(readings)}, duration_ms,
-            (Sample(self._clock.utc_ns(), ok=True),),
+            self.check.target, "host", slot_ns, Status.UP, trouble, {"groups": len(readings)}, duration_ms,
+            (Sample(self._clock.utc_ns(), ok=True),), warning=trouble,
         )  # fmt: skip
         points = [
             Point(series(reading.measurement, {**self._tags, **dict(reading.tags)}), slot_ns, reading.fields)

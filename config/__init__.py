@@ -6,6 +6,7 @@ from config.loader import Written, check, load, read_written
 from config.schema.document import json_schema
 from config.secrets import Secret, SecretUnavailable
 from config.starter import StarterRefused, write_starter
+from config.steps_file import load_steps
 
 __all__ = [
     "ConfigError",
@@ -21,6 +22,7 @@ __all__ = [
     "check",
     "json_schema",
     "load",
+    "load_steps",
     "read_written",
     "write_starter",
 ]

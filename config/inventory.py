@@ -21,7 +21,7 @@ from config.schema.oncall import Rota
 from config.schema.probed import Probed, ProbeKind, RoleRule, TargetDns, TargetSnmp
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
-from config.schema.services import SERVICES, RtspService, Service
+from config.schema.services import SERVICES, HttpService, RtspService, Service
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -193,6 +193,9 @@ class Configuration:
                 found[f"targets {target.id} rtsp.password"] = rtsp.password
         if self.netbox is not None:
             found["netbox.token"] = self.netbox.token
+            http = target.services.get("http")
+            for name, secret in http.variables.items() if isinstance(http, HttpService) else ():
+                found[f"targets {target.id} http.variables.{name}"] = secret
         return {name: secret for name, secret in found.items() if secret is not None}
 
 

@@ -229,4 +229,4 @@ class Watching:
         if isinstance(settings, Unusable):
             logger.error("check cannot be probed", check=str(plan.check), reason=settings.reason)
             return UnusableWatch(plan.check, settings, self._deliver)
-        return HostWatch(plan.check, tags, clock=self._clock, deliver=self._deliver)
+        return HostWatch(plan.check, settings, tags, clock=self._clock, deliver=self._deliver)

@@ -83,6 +83,7 @@ class Attempt:
         fields: what was measured, the unit in the name.
         warnings: what is worse than it should be, though it answers.
         doing: what is under way, for the reason when the deadline passes.
+        part: which of several steps is under way; it stands before every reason that is not UP.
         noted: what the peer said of itself, for a person.
     """
 
@@ -95,6 +96,7 @@ class Attempt:
         self.fields: dict[str, FieldValue] = {}
         self.warnings: list[str] = []
         self.doing = ""
+        self.part = ""
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
@@ -184,6 +186,8 @@ async def observe(
     except Exception as error:  # noqa: BLE001 a fault in one probe's code is no verdict on the target
         logger.exception("probe failed", probe=name, target=target)
         status, reason = Status.UNKNOWN, f"{FAULT}: {type(error).__name__}"
+    if status is not Status.UP and attempt.part:
+        reason = f"{attempt.part}: {reason}"
     duration_ms = (time.perf_counter() - began) * 1e3
     # Stamped at the end, so that a step of the wall clock meanwhile does not leave a time of the old one.
     sample = Sample(clock.utc_ns() - round(duration_ms * 1e6), status is Status.UP)

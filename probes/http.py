@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import h11
 
 from probes.attempt import Attempt, BadSettings, Down, shown
 from probes.certificates import TlsOptions
+from probes.cookies import Cookies
 from probes.stream import Stream, connect
 from probes.tls import secure
 
@@ -22,6 +23,45 @@ MOST_HEAD = 32_768
 EXPECTED = "200-399"
 _AGENT = "haidang-probe"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Where in an answer a variable's value stands: one of these.
+
+    Parameters:
+        json: a place in its JSON.
+        header: the name of a header.
+        after, before: the texts around it in the first MiB.
+    """
+
+    json: str = ""
+    header: str = ""
+    after: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One page of several in a row; the names mean what they mean in `HttpSettings`.
+
+    Parameters:
+        name: for people; empty: method and url.
+        take: variables of later steps, from this one's answer.
+    """
+
+    name: str = ""
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    status: str = EXPECTED
+    contains: str = ""
+    lacks: str = ""
+    json: str = ""
+    equals: str = ""
+    redirects: int = 5
+    take: Mapping[str, Take] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +79,8 @@ class HttpSettings(TlsOptions):
         json: a place in a JSON body, e.g. ``status`` or ``nodes[0].state``, and
         equals: what must be there, as text.
         redirects: how many to follow.
+        steps: pages asked one after the other, instead of url and what follows it; see `probes.sequence`.
+        variables: what stands for ``${NAME}`` in the steps from their beginning on: secrets.
     """
 
     url: str = "/"
@@ -51,6 +93,8 @@ class HttpSettings(TlsOptions):
     json: str = ""
     equals: str = ""
     redirects: int = 5
+    steps: tuple[Step, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +105,37 @@ class Page:
     headers: Mapping[str, str]
     body: bytes
     whole: bool
+    set_cookies: tuple[str, ...] = ()
 
 
 async def http(attempt: Attempt, settings: HttpSettings) -> None:
     """Fetch a page, follow where it leads, and judge the last answer."""
-    url = absolute(settings.url, attempt.host, settings.port)
+    await visit(attempt, settings, absolute(settings.url, attempt.host, settings.port))
+
+
+async def visit(
+    attempt: Attempt, settings: HttpSettings, url: SplitResult, *, home: str = "", cookies: Cookies | None = None
+) -> Page:  # fmt: skip
+    """Fetch a page, follow where it leads, judge the last answer and return it.
+
+    Parameters:
+        attempt: takes times and numbers.
+        settings: what is asked and expected.
+        url: complete.
+        home: the name of the host at the attempt's address; empty: the url's.
+        cookies: kept from answer to answer; ``None``: they are passed over.
+
+    Raises:
+        Down: no page, or not as expected.
+    """
     expected = statuses(settings.status)
-    page = await _follow(attempt, settings, url)
+    page = await _follow(attempt, settings, url, home or url.hostname or "", cookies)
     attempt.fields["status_code"] = page.status
     attempt.fields["content_bytes"] = len(page.body)
     if not any(low <= page.status <= high for low, high in expected):
         raise Down(f"it answered {page.status}, expected is {settings.status}")
     _judge_body(page, settings)
+    return page
 
 
 def absolute(url: str, host: str, port: int = 0, scheme: str = "") -> SplitResult:
@@ -92,18 +155,24 @@ def absolute(url: str, host: str, port: int = 0, scheme: str = "") -> SplitResul
     return parts
 
 
-async def _follow(attempt: Attempt, settings: HttpSettings, url: SplitResult) -> Page:
+async def _follow(
+    attempt: Attempt, settings: HttpSettings, url: SplitResult, home: str, cookies: Cookies | None
+) -> Page:  # fmt: skip
     first = (url.scheme, url.hostname, url.port)
     seen: set[str] = set()
     hops = 0
-    address = attempt.address
     while True:
-        page = await fetch(attempt, settings, url, address, own=(url.scheme, url.hostname, url.port) == first)
+        address = attempt.address if url.hostname == home else await attempt.resolve(url.hostname or "")
+        own = (url.scheme, url.hostname, url.port) == first
+        page = await fetch(attempt, settings, url, address, own=own, cookies=cookies)
         place = page.headers.get("location")
         if page.status not in _REDIRECTS or place is None or settings.redirects == 0:
             attempt.fields["redirects"] = hops
             return page
-        seen.add(url.geturl())
+        if page.status in (301, 302, 303) and settings.method == "POST":  # RFC 9110 §15.4, and what browsers do
+            settings = replace(settings, method="GET", body="")
+        else:
+            seen.add(url.geturl())
         hops += 1
         if hops > settings.redirects:
             raise Down(f"it redirects more than {settings.redirects} times, last to {shown(place)}")
@@ -113,11 +182,11 @@ async def _follow(attempt: Attempt, settings: HttpSettings, url: SplitResult) ->
             raise Down(f"it redirects to what is no page: {shown(place)}") from error
         if url.geturl() in seen:
             raise Down(f"it redirects in a circle: {shown(url.geturl())}")
-        address = attempt.address if url.hostname == first[1] else await attempt.resolve(url.hostname or "")
 
 
 async def fetch(
-    attempt: Attempt, settings: HttpSettings, url: SplitResult, address: str, *, own: bool = True
+    attempt: Attempt, settings: HttpSettings, url: SplitResult, address: str, *, own: bool = True,
+    cookies: Cookies | None = None,
 ) -> Page:  # fmt: skip
     """Fetch one page.
 
@@ -127,6 +196,7 @@ async def fetch(
         url: complete.
         address: where to connect to.
         own: whether this is the host that was asked first; others get neither our headers nor our certificate.
+        cookies: those for this page are sent, and those that come are kept.
 
     Raises:
         Down: no HTTP, or a certificate that is not the right one.
@@ -137,12 +207,14 @@ async def fetch(
         if url.scheme == "https":
             options = settings if own else HttpSettings(verify=settings.verify, trust=settings.trust)
             await secure(attempt, stream, options, host)
-        return await _exchange(
-            attempt, stream, _request(settings, url, own=own), settings.body.encode() if own else b""
-        )
+        request = _request(settings, url, own=own, cookie=cookies.header(url) if cookies else "")
+        page = await _exchange(attempt, stream, request, settings.body.encode() if own else b"")
+    if cookies is not None:
+        cookies.keep(url, page.set_cookies)
+    return page
 
 
-def _request(settings: HttpSettings, url: SplitResult, *, own: bool) -> h11.Request:
+def _request(settings: HttpSettings, url: SplitResult, *, own: bool, cookie: str) -> h11.Request:
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     if url.port not in (None, 443 if url.scheme == "https" else 80):
         host += f":{url.port}"
@@ -153,6 +225,8 @@ def _request(settings: HttpSettings, url: SplitResult, *, own: bool) -> h11.Requ
         "Accept-Encoding": "identity",
         "Connection": "close",
     }
+    if cookie:
+        headers["Cookie"] = cookie
     if own:
         headers = {**headers, **settings.headers}
         if settings.body:
@@ -208,7 +282,8 @@ async def _read(machine: h11.Connection, stream: Stream) -> Page:
 
 def _page(head: h11.Response, body: bytearray, *, whole: bool) -> Page:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    return Page(head.status_code, headers, bytes(body[:MOST_BODY]), whole)
+    cookies = tuple(value.decode("latin-1") for name, value in head.headers if name == b"set-cookie")
+    return Page(head.status_code, headers, bytes(body[:MOST_BODY]), whole, cookies)
 
 
 def _judge_body(page: Page, settings: HttpSettings) -> None:
@@ -218,15 +293,25 @@ def _judge_body(page: Page, settings: HttpSettings) -> None:
     if settings.lacks and settings.lacks.encode() in page.body:
         raise Down(f"{shown(settings.lacks, 60)} is in {where}")
     if settings.json:
-        try:
-            found = at_path(json.loads(page.body), settings.json)
-        except (ValueError, RecursionError) as error:
-            raise Down(f"{where} is not JSON: {shown(page.body, 60)}") from error
-        except LookupError as error:
-            raise Down(f"there is no {settings.json} in its JSON") from error
-        text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        text = json_text(page, settings.json)
         if text != settings.equals:
             raise Down(f"{settings.json} is {shown(text, 60)}, expected is {shown(settings.equals, 60)}")
+
+
+def json_text(page: Page, path: str) -> str:
+    """Return what stands at a place of a JSON page, as text: a string as it is, anything else as JSON.
+
+    Raises:
+        Down: the page is none, or has nothing there.
+    """
+    try:
+        found = at_path(json.loads(page.body), path)
+    except (ValueError, RecursionError) as error:
+        where = "its page" if page.whole else "the first MiB of its page"
+        raise Down(f"{where} is not JSON: {shown(page.body, 60)}") from error
+    except LookupError as error:
+        raise Down(f"there is no {path} in its JSON") from error
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def at_path(data: object, path: str) -> object:

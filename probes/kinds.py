@@ -10,7 +10,7 @@ from haidang.clock import Clock
 from haidang.model import Observation
 from probes.attempt import Attempt, Settings, observe
 from probes.h323 import H323Settings, h323
-from probes.http import HttpSettings, http
+from probes.http import HttpSettings
 from probes.ldap import LdapSettings, ldap
 from probes.mail import MailSettings, imap, smtp
 from probes.mssql import MssqlSettings, mssql
@@ -20,6 +20,7 @@ from probes.onvif import OnvifSettings, onvif
 from probes.oracle import OracleSettings, oracle
 from probes.postgres import PostgresSettings, postgres
 from probes.rtsp import RtspSettings, rtsp
+from probes.sequence import pages
 from probes.sip import SipSettings, sip
 from probes.ssh import SshSettings, ssh
 from probes.tcp import TcpSettings, tcp
@@ -45,7 +46,7 @@ class Kind:
 PROBES: Mapping[str, Kind] = {
     "tcp": Kind(tcp, TcpSettings),
     "tls": Kind(tls, TlsSettings, "x509_cert"),
-    "http": Kind(http, HttpSettings, "http_response"),
+    "http": Kind(pages, HttpSettings, "http_response"),
     "zone": Kind(zone, ZoneSettings, "dns_query"),
     "ntp": Kind(ntp, NtpSettings, "ntp_query"),
     "smtp": Kind(smtp, MailSettings),

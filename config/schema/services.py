@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
 from config.schema.network import DnsName, HostName, Port
 from config.schema.settings import DAY_S, before_the_next
-from config.schema.values import Boolean, Refusal, Section, line, note, number, seconds, whole
+from config.schema.values import Boolean, Refusal, Section, line, note, number, seconds, whole, written
 from config.secrets import Secret
 
 _STATUSES = re.compile(r"[1-6][0-9]{2}(-[1-6][0-9]{2})?(,[1-6][0-9]{2}(-[1-6][0-9]{2})?)*")
+_VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_PLACE = re.compile(rf"\$\{{({_VARIABLE.pattern})\}}")
+_STEPS = 10
 _URL = re.compile(r"(https?://[^\s/?#@]+)?(/[^\s]*)?", re.IGNORECASE)
 
 
@@ -23,6 +26,15 @@ def _codes(value: str) -> str:
     if not _STATUSES.fullmatch(plain):
         raise Refusal(f"{quoted(value)} is no list of status codes: write 200 or 200-299,401")
     return plain
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise Refusal(f"{quoted(value)} is no name of a variable: a–z, 0–9 and _, the first a letter, at most 32")
+    return value
+
+
+Variable = Annotated[str, written(_variable, {"type": "string", "pattern": f"^{_VARIABLE.pattern}$"})]
 
 
 class Service(Section):
@@ -76,8 +88,24 @@ class TlsService(Tls):
     weak_versions: Boolean = Field(False, description="also try TLS 1.0 and 1.1; degraded when they are taken")
 
 
-class HttpService(Tls):
-    """A page, or what answers like one."""
+class Take(Section):
+    """Where in an answer the value of a variable stands: one of json, header, or after and before."""
+
+    json_: Annotated[str, line(200)] | None = Field(None, alias="json", description="a place in a JSON page")
+    header: Annotated[str, line(100)] | None = Field(None, description="the name of a header of the answer")
+    after: Annotated[str, note(1000)] | None = Field(None, description="the text right before the value in the page")
+    before: Annotated[str, note(1000)] | None = Field(None, description="the text right behind it")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Take:
+        ways = (self.json_, self.header, self.after or self.before)
+        if sum(bool(way) for way in ways) != 1 or bool(self.after) != bool(self.before):
+            raise Refusal("exactly one of {json: PLACE}, {header: NAME}, {after: TEXT, before: TEXT} is expected")
+        return self
+
+
+class Page(Section):
+    """What is asked of a server, and what is expected."""
 
     url: Annotated[str, line(2000)] = Field(
         "/", description="http://HOST/PATH or https://HOST/PATH; asked at the target's address. Or a path there"
@@ -102,12 +130,76 @@ class HttpService(Tls):
         return value
 
     @model_validator(mode="after")
-    def _one_port(self) -> HttpService:
-        if self.port is not None and "://" in self.url:
-            raise Refusal("the port is in the url: write it there", key="port")
+    def _only_post(self) -> Self:
         if self.body and self.method != "POST":
             raise Refusal(f"only POST has a body, the method is {self.method}", key="body")
         return self
+
+
+class HttpStep(Page):
+    """One page of several in a row."""
+
+    name: Annotated[str, line(100)] | None = Field(None, description="for the reason; default: method and url")
+    url: Annotated[str, line(2000)] = Field(
+        description="http://HOST/PATH or https://HOST/PATH; or a path at the first step's server. ${NAME} may stand "
+        "behind the host"
+    )
+    headers: dict[str, Annotated[str, line(2000)]] = Field(
+        default_factory=dict, description="further ones; ${NAME} may stand in a value"
+    )
+    body: Annotated[str, note()] = Field("", description="sent with POST; ${NAME} may stand in it")
+    take: dict[Variable, Take] = Field(default_factory=dict, description="variables of later steps, by name")
+
+    @field_validator("url")
+    @classmethod
+    def _fixed_host(cls, value: str) -> str:
+        if "${" in re.split("[/?#]", value.partition("://")[2])[0]:
+            raise Refusal("a variable cannot stand in the host: whom we ask is never a page's choice")
+        return value
+
+    def variables(self) -> Iterator[tuple[str, str]]:
+        """Find the variables it uses, as key and name."""
+        for key, text in (("url", self.url), ("body", self.body), *(("headers", one) for one in self.headers.values())):
+            yield from ((key, name) for name in _PLACE.findall(text))
+
+
+class HttpService(Page, Tls):
+    """A page, or what answers like one; or several in a row."""
+
+    steps: tuple[HttpStep, ...] = Field(
+        (), description=f"pages asked one after the other, at most {_STEPS}, instead of url to redirects"
+    )
+    variables: dict[Variable, Secret] = Field(
+        default_factory=dict, description="secrets of the steps, by the NAME they stand for as ${NAME}"
+    )
+
+    @model_validator(mode="after")
+    def _one_port(self) -> HttpService:
+        if self.port is not None and "://" in (self.steps[0].url if self.steps else self.url):
+            raise Refusal("the port is in the url: write it there", key="port")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> HttpService:
+        if self.variables and not self.steps:
+            raise Refusal("variables stand in steps: give steps as well", key="variables")
+        if len(self.steps) > _STEPS:
+            raise Refusal(f"{len(self.steps)} steps: at most {_STEPS} are allowed", key="steps")
+        twice = [name for name in Page.model_fields if name in self.model_fields_set]
+        if self.steps and twice:
+            raise Refusal("with steps, each of them says this", key=Page.model_fields[twice[0]].alias or twice[0])
+        return self
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """See `Service.problems`."""
+        yield from super().problems()
+        known = set(self.variables)
+        for place, step in enumerate(self.steps, 1):
+            for key, name in step.variables():
+                if name not in known:
+                    cure = "an earlier step takes it, or variables names it"
+                    yield "steps", f"step {place} has the variable {quoted(name)} in its {key}: {cure}"
+            known |= set(step.take)
 
 
 class ZoneService(Service):

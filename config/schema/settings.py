@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.errors import quoted
 from config.schema.network import DnsName, DnsType, Network
-from config.schema.values import Bytes, Refusal, Section, Slug, line, number, say_seconds, seconds, whole
+from config.schema.values import Bytes, Refusal, Section, Slug, line, number, say_seconds, seconds, whole, written
 from config.secrets import Secret
 
 DAY_S = 86400.0
@@ -188,10 +189,22 @@ class QualitySettings(Section):
             yield "count", f"its bursts can last {lasts}, longer than the cadence {cadence}"
 
 
+def _unit(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}", value):
+        raise Refusal(f"{quoted(value)} is not the name of a unit: write nginx.service, or nginx")
+    return value
+
+
 class HostSettings(Section):
     """How this machine is read."""
 
     cadence_s: Annotated[float, seconds(1, DAY_S)] = Field(30.0, alias="cadence", description="time between readings")
+    processes: tuple[Annotated[str, line(100)], ...] = Field(
+        (), description="names of programs that must run; degraded while one does not"
+    )
+    units: tuple[Annotated[str, written(_unit)], ...] = Field(
+        (), description="units of systemd that must be active; degraded while one is not"
+    )
 
 
 def before_the_next(timeout_s: float, cadence_s: float) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from haidang.commands.observations import run, show
 from haidang.model import Observation
 from probes.emodel import CODECS
 from probes.icmp import IcmpEngine
-from probes.path import trace
+from probes.path import PROTOCOLS, trace
 from probes.quality import CODE_POINTS, QualitySettings, quality
 
 Target = Annotated[str, typer.Argument(help="IPv4 or IPv6 address, or a host name.", show_default=False)]
@@ -55,16 +55,22 @@ def quality_of(
 
 def path_to(
     target: Target,
-    rounds: Annotated[int, typer.Option("--rounds", "-n", min=1, max=100, help="Echoes to each hop.")] = 3,
+    rounds: Annotated[int, typer.Option("--rounds", "-n", min=1, max=100, help="Packets to each hop.")] = 3,
+    protocol: Annotated[
+        str, typer.Option(help="icmp: echoes; udp: datagrams; tcp: connections, as a firewall lets a service through.")
+    ] = "icmp",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Of udp and tcp.", show_default="udp 33434, tcp 443")
+    ] = 0,
     most: Annotated[int, typer.Option("--hops", min=1, max=64, help="How far.")] = 30,
     deadline: Annotated[float, typer.Option(min=0.2, max=120, help="Seconds for everything together.")] = 5.0,
     mtu: Annotated[bool, typer.Option("--mtu", help="Also find the largest packet that gets through.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Follow the way to a target, hop by hop, with the loss at each."""
-    found = run(trace(numeric(target), deadline, rounds=rounds, most_hops=most, mtu=mtu))
+    found = run(trace(numeric(target), deadline, rounds=rounds, most_hops=most, mtu=mtu, protocol=protocol, port=port))
     if as_json:
-        print_json({"target": target, **found.as_json()})
+        print_json({"target": target, "protocol": protocol, "port": port or PROTOCOLS[protocol], **found.as_json()})
     else:
         rows = [
             (

@@ -114,10 +114,14 @@ def dns(
 
 
 @probe.command("host")
-def host(as_json: JsonOption = False) -> None:
-    """Read this machine: CPU, load, memory, swap, disks, interfaces."""
+def host(
+    process: Annotated[list[str] | None, typer.Option(help="A program that must run; may be repeated.")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="A unit of systemd that must be active; likewise.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read this machine: CPU, load, memory, swap, disks, interfaces, temperatures, processes, units, its clock."""
     clock = SystemClock()
-    reader = HostReader()
+    reader = HostReader(clock, processes=process or (), units=unit or ())
     reader.read()
     asyncio.run(asyncio.sleep(0.5))  # processor use is a difference between two readings
     began = clock.monotonic_ns()
@@ -129,8 +133,8 @@ def host(as_json: JsonOption = False) -> None:
     }
     now = clock.utc_ns()
     seen = Observation(
-        socket.gethostname(), "host", now, Status.UP, "", fields, (clock.monotonic_ns() - began) / 1e6,
-        (Sample(now, ok=True),),
+        socket.gethostname(), "host", now, Status.UP, "; ".join(reader.troubles), fields,
+        (clock.monotonic_ns() - began) / 1e6, (Sample(now, ok=True),),
     )  # fmt: skip
     show(seen, as_json=as_json)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import typer
 
+from collectors.plan import service_settings
+from config import ConfigurationInvalid, SecretUnavailable, load_steps
 from haidang.clock import SystemClock
 from haidang.commands.common import JsonOption, fail
 from haidang.commands.observations import run, show
@@ -91,7 +95,13 @@ def tls(
 
 
 def http(
-    url: Annotated[str, typer.Argument(help="Of the page: http://HOST/PATH or https://HOST/PATH.", show_default=False)],
+    url: Annotated[
+        str, typer.Argument(help="Of the page: http://HOST/PATH or https://HOST/PATH.", show_default=False)
+    ] = "",
+    steps: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Several pages in a row: what stands below http: of a target (YAML)."),
+    ] = None,
     method: Annotated[str, typer.Option(help="GET, HEAD or POST.")] = "GET",
     header: Annotated[list[str] | None, typer.Option(help="A further header, NAME: VALUE; may be repeated.")] = None,
     body: Annotated[str, typer.Option(help="To send with POST.")] = "",
@@ -114,19 +124,48 @@ def http(
 ) -> None:
     """Fetch a page, with the times of name, connection, TLS, first byte and the rest."""
     headers = dict(_header(one) for one in header or ())
-    url = url if "://" in url else f"http://{url}"
+    if not url and steps is None:
+        fail("the address of a page is missing: haidang probe http http://HOST/PATH, or --steps FILE")
+    url = url if "://" in url or not url else f"http://{url}"
     settings = HttpSettings(
         timeout_s=timeout, dscp=dscp, server_name=server_name, verify=verify, trust=trust, certificate=certificate,
         key=key, warn_days=warn_days, url=url, method=method.upper(), headers=headers, body=body, status=status,
         contains=contains, lacks=lacks, json=json, equals=equals, redirects=redirects,
     )  # fmt: skip
+    if steps is not None:
+        settings = _stepped(settings, steps)
+        url = settings.steps[0].url
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         host = ""
     if not host:
-        fail(f"{url} is not the address of a page: write http://HOST/PATH or https://HOST/PATH")
+        where = f"the first step of {steps}, {url}," if steps else url
+        cure = "; or give the server: haidang probe http https://HOST --steps FILE" if steps else ""
+        fail(f"{where} is not the address of a page: write http://HOST/PATH or https://HOST/PATH{cure}")
     show(run(probe("http", SystemClock(), url, host, settings, address=address)), as_json=as_json)
+
+
+def _stepped(given: HttpSettings, file: Path) -> HttpSettings:
+    """Join the command line and a file of steps: the file says what is asked, and wins over what both say."""
+    plain = HttpSettings(url=given.url)
+    for name in ("method", "headers", "body", "status", "contains", "lacks", "json", "equals", "redirects"):
+        if getattr(given, name) != getattr(plain, name):
+            option = {"json": "json-path", "headers": "header"}.get(name, name)
+            fail(f"--{option} and --steps: each step in {file} says this for itself")
+    try:
+        section = load_steps(file)
+        settings = service_settings("http", section, file.parent).settings
+    except ConfigurationInvalid as invalid:
+        fail(*map(str, invalid.errors))
+    except SecretUnavailable as error:
+        fail(str(error))
+    written = {name: getattr(settings, name) for name in section.model_fields_set & {f.name for f in fields(given)}}
+    joined = replace(given, **written)
+    if given.url:
+        first = replace(joined.steps[0], url=urljoin(given.url, joined.steps[0].url))
+        joined = replace(joined, steps=(first, *joined.steps[1:]))
+    return joined
 
 
 def _header(text: str) -> tuple[str, str]:

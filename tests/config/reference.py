@@ -20,7 +20,7 @@ from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Band, Climate, Credit, Reports, Signing
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
-from config.schema.services import SERVICES
+from config.schema.services import SERVICES, HttpStep, Take
 from config.schema.settings import (
     Confirmation,
     Confirmations,
@@ -79,6 +79,8 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[].dns": TargetDns,
     "targets[].quality": QualitySettings,
     **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
+    "targets[].http.steps[]": HttpStep,
+    "targets[].http.steps[].take.NAME": Take,
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
     "contacts[].ways[]": ContactWay,

@@ -18,6 +18,7 @@ from probes.kinds import probe
 from probes.ldap import LdapSettings
 from probes.mail import MailSettings
 from probes.ntp import NtpSettings
+from probes.sip import SipSettings
 from probes.ssh import SshSettings
 from probes.tls import TlsSettings
 from tests.support.certificates import Authority
@@ -153,3 +154,42 @@ async def test_opensmtpd_is_spoken_to_up_to_where_a_letter_would_begin(tmp_path:
         assert "OpenSMTPD" in str(seen.fields["banner"])
         seen = await ask("smtp", MailSettings(port=port, security="starttls"))
         assert (seen.status, seen.reason) == (Status.DOWN, "it does not offer STARTTLS")
+
+
+@pytest.fixture
+def modules() -> Path:
+    """Where Kamailio's are, TLS among them."""
+    found = next(Path("/usr/lib").glob("*/kamailio/modules/tls.so"), None)
+    if found is None:
+        require("the TLS module of Kamailio", "kamailio-tls-modules")
+    assert found is not None
+    return found.parent
+
+
+async def test_kamailio_answers_options_over_udp_tcp_and_tls(tmp_path: Path, modules: Path) -> None:
+    kamailio = require("kamailio", "kamailio")
+    certificate = Authority(tmp_path).issue("sip.pem", HOST)
+    plain, safe = free_port(), free_port()
+    (tmp_path / "kamailio.cfg").write_text(
+        "#!KAMAILIO\ndebug=1\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=1\nenable_tls=yes\n"
+        f"listen=udp:{HOST}:{plain}\nlisten=tcp:{HOST}:{plain}\nlisten=tls:{HOST}:{safe}\n"
+        f'mpath="{modules}/"\nloadmodule "sl.so"\nloadmodule "pv.so"\nloadmodule "tls.so"\n'
+        'modparam("tls", "tls_method", "TLSv1.2+")\n'
+        f'modparam("tls", "certificate", "{certificate}")\nmodparam("tls", "private_key", "{certificate}")\n'
+        'request_route {\n  if ($rU == "gone") { sl_send_reply("404", "Not here"); exit; }\n'
+        '  if (method == "OPTIONS") { sl_send_reply("200", "Lives"); exit; }\n  sl_send_reply("405", "No");\n}\n'
+    )
+    command = [kamailio, "-DD", "-E", "-Y", str(tmp_path), "-P", str(tmp_path / "pid"), "-m", "32", "-M", "8",
+               "-f", str(tmp_path / "kamailio.cfg")]  # fmt: skip
+    with program(command, safe, folder=tmp_path):
+        tls = SipSettings(port=safe, transport="tls", trust=str(tmp_path / "authority.pem"))
+        for settings in (tls, SipSettings(port=plain), SipSettings(port=plain, transport="tcp")):
+            seen = await ask("sip", settings)
+            assert (seen.status, seen.reason, seen.fields.get("status_code")) == (Status.UP, "", 200)
+            assert "kamailio" in str(seen.fields["agent"]).lower()
+            gone = await ask("sip", replace(settings, user="gone"))
+            assert (gone.status, gone.reason) == (Status.DOWN, "it answered 404 Not here to OPTIONS")
+        untrusted = await ask("sip", replace(tls, trust=""))
+        assert (untrusted.status, "who is not trusted here" in untrusted.reason) == (Status.DOWN, True)
+        clear = await ask("sip", replace(tls, port=plain, timeout_s=0.3))  # it waits for SIP to begin
+        assert clear.reason == "no answer within 0.3 s, while shaking hands for TLS"

@@ -11,6 +11,7 @@ import structlog
 from availability.health import HealthEngine
 from availability.risks import OWN_ROUTE
 from availability.rule import Rule
+from collectors.backups import BackupPlan, BackupWatch
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan
@@ -233,6 +234,8 @@ class Watching:
                 plan.check, plan.address, settings, tags, engine=self.icmp, addresses=self._addresses,
                 clock=self._clock, deliver=self._deliver,
             )  # fmt: skip
+        if isinstance(settings, BackupPlan):
+            return BackupWatch(plan.check, settings, tags, clock=self._clock, deliver=self._deliver)
         if isinstance(settings, DnsSettings):
             return DnsWatch(
                 plan.check, plan.address, settings, tags, addresses=self._addresses, clock=self._clock,

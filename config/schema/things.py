@@ -13,7 +13,7 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.probed import Probed, TargetDns, TargetSnmp
 from config.schema.services import SERVICES
-from config.schema.settings import Confirmation, HostSettings, IcmpSettings
+from config.schema.settings import BackupSettings, Confirmation, HostSettings, IcmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
@@ -139,7 +139,9 @@ class Circuit(Named):
 class Target(Probed, Named):
     """A device, an endpoint, a host: what is probed."""
 
-    address: Address | None = Field(None, description="IPv4, IPv6 or host name; only the host probe needs none")
+    address: Address | None = Field(
+        None, description="IPv4, IPv6 or host name; only the probes host and backup need none"
+    )
     site: Slug | None = Field(None, description="where it stands")
     system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
     role: Slug = Field("device", description="what it is: router, switch, camera …")
@@ -191,6 +193,7 @@ def table_columns() -> frozenset[str]:
         ("snmp", TargetSnmp),
         ("dns", TargetDns),
         ("host", HostSettings),
+        ("backup", BackupSettings),
         ("confirmation", Confirmation),
         *SERVICES.items(),
     )

@@ -3,9 +3,11 @@
 Making: the province's data, its network and devices, its configuration, at one tenth, once and ten times the default
 shape, each in a process of its own. Running: the default province in namespaces of its own, its name and mail servers
 real, and the real daemon with the province's configuration at its default cadence; CPU time (user + system) and
-resident memory of both, once a minute after a warm-up. Nothing is broken meanwhile, so no incident may come.
+resident memory of both, once a minute after a warm-up, and what each kind of probe
+cost. Nothing is broken meanwhile, so no incident may come.
 
-usage: benchmarks/lab_province.py [--minutes N] [--scale S] [--json]   (as root, or where plain users have namespaces)
+usage: benchmarks/lab_province.py [--minutes N] [--scale S] [--only-live] [--json]
+(as root, or where plain users have namespaces)
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ def live(scale: float, minutes: int, folder: Path) -> dict[str, Any]:
                 shares[name].append(100 * (spent_s(process) - before[name]) / (time.monotonic() - began))
         sizes = {name: round(process.memory_info().rss / 2**20) for name, process in watched.items()}
         asked = {}
-        for what in ("status", "incidents --all"):
+        for what in ("status", "status --self", "incidents --all"):
             words = inside(lab.pid, [*command, *what.split(), *config, "--json"])
             asked[what] = subprocess.run(words, check=False, capture_output=True, text=True).stdout
         daemon.send_signal(signal.SIGTERM)
@@ -114,13 +116,33 @@ def live(scale: float, minutes: int, folder: Path) -> dict[str, Any]:
                 process.wait()
         if lab.stdout is not None:
             lab.stdout.close()
+    own = json.loads(asked["status --self"])
     return {
         "scale": scale, "minutes": minutes, "rss_mb": sizes,
         "core_percent": {name: round(statistics.median(each), 1) for name, each in shares.items()},
         "worst_minute": {name: round(max(each), 1) for name, each in shares.items()},
         "states": {state: count for state, count in json.loads(asked["status"])["summary"].items() if count},
         "incidents": len(json.loads(asked["incidents --all"])),
+        "probes": {
+            one["probe"]: {key: one[key] for key in ("checks", "slots", "skipped", "worst_late_ms", "cpu_s")}
+            for one in own["probes"]
+        },
+        "lost_here": own["icmp_dropped"] + own["snmp_dropped"], "cpu_other_s": own["cpu_other_s"],
     }  # fmt: skip
+
+
+def in_a_line(found: dict[str, Any]) -> str:
+    """Say in one line what the daemon had to do and what it cost."""
+    probes = found["probes"]
+    work = ", ".join(f"{one['checks']} {name}" for name, one in sorted(probes.items(), key=lambda it: -it[1]["checks"]))
+    dearest = ", ".join(f"{name} {one['cpu_s']:.1f}" for name, one in list(probes.items())[:4])
+    return (
+        f"{work}: daemon {found['core_percent']['daemon']} % of one core (worst minute "
+        f"{found['worst_minute']['daemon']} %), {found['rss_mb']['daemon']} MB; lab {found['core_percent']['lab']} %, "
+        f"{found['rss_mb']['lab']} MB; {sum(one['skipped'] for one in probes.values())} slots left out, "
+        f"{found['lost_here']} answers lost here; CPU s: {dearest}, beside probes {found['cpu_other_s']:.1f}; "
+        f"states {found['states']}, {found['incidents']} incidents"
+    )
 
 
 def main() -> int:
@@ -128,6 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=3, help="0: only make provinces, run none")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--only-live", action="store_true", help="make none beside the one that is run")
     parser.add_argument("--json", action="store_true")
     for hidden in ("--serve", "--make", "--folder"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
@@ -142,7 +165,7 @@ def main() -> int:
             print(error)
         return 3
     result: dict[str, Any] = {"made": []}
-    for scale in (0.1, 1.0, 10.0):
+    for scale in () if words.only_live else (0.1, 1.0, 10.0):
         with tempfile.TemporaryDirectory() as folder:
             command = [*HERE, "--make", str(scale), "--folder", folder]
             row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -153,7 +176,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             result["live"] = live(words.scale, words.minutes, Path(folder))
         if not words.json:
-            print(", ".join(f"{key} {value}" for key, value in result["live"].items()))
+            print(in_a_line(result["live"]))
     if words.json:
         print(json.dumps(result))
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
+from collectors.backups import BackupPlan
 from collectors.quality import QualityPlan
 from collectors.services import ServiceSettings
 from collectors.snmp import FASTEST_S, SnmpSettings
@@ -19,6 +20,7 @@ from config.schema.settings import Confirmation
 from config.schema.things import Credential, Site
 from config.schema.values import Section
 from haidang.model import CheckId
+from probes.backup import BackupSettings
 from probes.http import Step, Take
 from probes.kinds import PROBES
 from probes.quality import QualitySettings
@@ -27,7 +29,9 @@ from probes.snmp import Access, User
 RISK_KINDS = frozenset({"carrier", "power", "ring", "building", "group"})
 """What stands in a shared-risk group's id where a check has its probe."""
 
-Settings = PingSettings | QualityPlan | SnmpSettings | DnsSettings | HostSettings | ServiceSettings | Unusable
+Settings = (
+    PingSettings | QualityPlan | BackupPlan | SnmpSettings | DnsSettings | HostSettings | ServiceSettings | Unusable
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,9 @@ def _settings(configuration: Configuration, target: Target, probe: ProbeKind) ->
             jitter_buffer_ms=said.jitter_buffer_s * 1000,
         )  # fmt: skip
         return QualityPlan(said.cadence_s, said.marks, burst, said.min_mos), said.cadence_s, min(said.cadence_s, 60.0)
+    if probe == "backup" and (kept := target.backup):
+        files = BackupSettings(str(configuration.path.parent.absolute() / kept.path), kept.settle_s)
+        return BackupPlan(kept.cadence_s, kept.timeout_s, files), kept.cadence_s, min(kept.cadence_s, 60.0)
     if (service := target.services.get(probe)) is not None:
         try:
             asked_service = service_settings(probe, service, configuration.path.parent)

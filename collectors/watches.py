@@ -14,6 +14,7 @@ import structlog
 
 from collectors.names import AddressBook
 from collectors.points import dns_point, ping_point, series
+from collectors.toll import Tolls
 from haidang.clock import Clock
 from haidang.model import CheckId, Observation, Point, Sample, Status
 from probes import dns
@@ -122,7 +123,8 @@ class PingWatch:
 class TaskWatch:
     """Base of the watches whose probe is a coroutine: one at a time; a slot that finds it busy is skipped, counted."""
 
-    skipped = 0
+    tolls: Tolls | None = None
+    """Charged with the work and told of the slots left out; set before the first start."""
 
     def __init__(self, check: CheckId, deliver: Deliver) -> None:
         self.check = check
@@ -137,9 +139,13 @@ class TaskWatch:
     def begin(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run a probe unless the last one is still at it."""
         if self.busy:
-            self.skipped += 1
+            if self.tolls is not None:
+                self.tolls.left_out(self.check.probe)
             return
-        self._task = asyncio.create_task(self._guard(work), name=str(self.check))
+        guarded = self._guard(work)
+        if self.tolls is not None:
+            guarded = self.tolls.meter.steps(self.check.probe, guarded)
+        self._task = asyncio.create_task(guarded, name=str(self.check))
 
     def stop(self) -> None:
         """See `Watch.stop`."""

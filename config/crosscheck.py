@@ -20,6 +20,8 @@ from config.tree import List, Refused, Value
 from config.tree import Mapping as Tree
 
 MOST_SHOWN_OF_A_CIRCLE = 12
+_LOCAL = frozenset({"host", "backup"})
+"""Probes that need no address: they read the machine the daemon runs on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +189,11 @@ def targets(items: Sequence[Item], settings: Probing) -> Iterator[ConfigError]:
 def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigError]:
     kinds = target.probe_kinds()
     misspelt = item.raw.keys() - Target.model_fields.keys()
-    if target.address is None and "address" not in item.raw and kinds != ("host",) and not misspelt:
-        probes = ", ".join(kind for kind in kinds if kind != "host")
-        yield item.error([], f"an address is missing: the probes {probes} need one; without, only probes: [host]")
+    if target.address is None and "address" not in item.raw and not _LOCAL.issuperset(kinds) and not misspelt:
+        probes = ", ".join(kind for kind in kinds if kind not in _LOCAL)
+        yield item.error(
+            [], f"an address is missing: the probes {probes} need one; without, only probes: [host] or [backup]"
+        )
     address = _numeric(target.address)
     if "host" in kinds and target.address not in (None, "localhost") and not (address and address.is_loopback):
         message = (
@@ -207,6 +211,11 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
             yield item.error([name, key], message)
     if "zone" in kinds and "zone" not in item.raw:
         yield item.error(["probes"], "the probe zone needs to know the zone: add zone: {name: …}")
+    if "backup" in kinds and "backup" not in item.raw:
+        yield item.error(["probes"], "the probe backup needs to know the files: add backup: {path: …}")
+    if target.backup is not None:
+        for key, message in target.backup.problems():
+            yield item.error(["backup", key], message)
     if target.quality is not None:
         for key, message in target.quality.problems():
             yield item.error(["quality", key], message)

@@ -23,6 +23,7 @@ from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.services import SERVICES, HttpService, RtspService, Service
 from config.schema.settings import (
+    BackupSettings,
     Confirmation,
     Confirmations,
     HostSettings,
@@ -87,6 +88,7 @@ class Target:
     notes: str
     confirmation: Confirmation
     quality: QualitySettings | None = None
+    backup: BackupSettings | None = None
     alive: ProbeKind | None = None
     rules: Mapping[str, RoleRule] = field(default_factory=dict)
 
@@ -349,6 +351,7 @@ def _target(
         notes=target.notes,
         confirmation=effective(plain, said.confirmation) if said.confirmation else plain,
         quality=(said.quality or QualitySettings()) if "quality" in probes else None,
+        backup=said.backup if "backup" in probes else None,
         alive=said.alive,
         rules={
             name: rule for name, rule in said.rules.items()

@@ -50,7 +50,7 @@ def origins(loaded: Loaded, target: str) -> list[Origin]:
     resolved = loaded.configuration.inventory.targets[target]
     found: list[Origin] = []
     sections: list[tuple[str, object]] = [
-        *((name, getattr(resolved, name)) for name in ("icmp", "snmp", "dns", "host", "quality")),
+        *((name, getattr(resolved, name)) for name in ("icmp", "snmp", "dns", "host", "quality", "backup")),
         *resolved.services.items(), ("confirmation", resolved.confirmation),
         *((f"rules.{name}", rule) for name, rule in resolved.rules.items()),
     ]  # fmt: skip

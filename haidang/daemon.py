@@ -20,6 +20,7 @@ from collectors.names import AddressBook
 from collectors.plan import plan, shared_risks
 from collectors.points import series
 from collectors.profiles import device_profiles
+from collectors.toll import Tolls
 from config import Configuration, ConfigurationInvalid
 from config import load as load_configuration
 from dashboards.web.house import Vitals
@@ -35,7 +36,7 @@ from haidang.heartbeat import Heartbeat
 from haidang.life import DataDirectory, ServiceManager
 from haidang.loops import keep, keep_every
 from haidang.maintaining import Maintaining
-from haidang.measuring import own_figures
+from haidang.measuring import own_figures, toll_figures
 from haidang.model import CheckId, Point, Transition
 from haidang.parts import REAL, Parts
 from haidang.pipeline import Pipeline
@@ -44,10 +45,11 @@ from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import store_settings
 from haidang.standing import EVERY_S as STANDING_S
 from haidang.standing import StandingMetrics
-from haidang.vitals import vitals
+from haidang.vitals import told, vitals
 from haidang.watching import Watching
 from haidang.world import ConfiguredWorld
 from probes.icmp import IcmpUnavailable
+from probes.meter import Meter
 from probes.snmp import Library
 from probes.threads import in_thread
 from reports.snapshot import described
@@ -183,7 +185,7 @@ class Daemon:
             )  # fmt: skip
         if self._web is not None:
             verbs = {**verbs, **self._web.verbs()}
-        self._control = ControlServer(configuration.data_dir, verbs)
+        self._control = ControlServer(configuration.data_dir, {**verbs, "self": lambda _: told(self._vitals())})
         self._pipeline = Pipeline(
             clock, database, self._health, self._ledger, self._incidents, self._store, self._sender.wake,
             self._clock_stepped, self._maintaining.silences, self._desk.take, self._wrote,
@@ -193,9 +195,11 @@ class Daemon:
             self._path, configuration, clock, database, self._store, self._alarm.outbox, self._sender.wake,
             self._maintaining.keep, self._desk.take, self._receiving.telling.tidy,
         )  # fmt: skip
+        meter = Meter()
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
-            icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
+            icmp=self._parts.icmp(meter), snmp=self._parts.snmp(meter), profiles=device_profiles(configuration),
+            tolls=Tolls(meter),
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -334,7 +338,14 @@ class Daemon:
             self._receiving.keeper,
             self._receiving.telling,
         )
-        self._store.add([Point(series("haidang", {"host": socket.gethostname()}), self._clock.utc_ns(), fields)])
+        host, now_ns = {"host": socket.gethostname()}, self._clock.utc_ns()
+        points = [Point(series("haidang", host), now_ns, fields)]
+        points += [
+            Point(series("haidang_probe", {**host, "probe": toll.probe}), now_ns, toll_figures(toll))
+            for toll in self._watching.tolls()
+        ]
+        self._store.add(points)
+        self._watching.turn_over()
 
     def _look_at_self(self) -> None:
         ways = len(self._parts.channels(self._configuration))

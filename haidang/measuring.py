@@ -7,6 +7,7 @@ import resource
 from availability.health import HealthEngine
 from collectors.cadence import Cadence
 from collectors.receiver import Keeper
+from collectors.toll import Toll
 from haidang.model import FieldValue
 from haidang.pipeline import Pipeline
 from haidang.telling import Telling
@@ -24,12 +25,21 @@ def own_figures(
     return {
         "slots": lag.runs, "slots_skipped": lag.skipped + watching.skipped(),
         "lag_mean_ms": round(lag.total_ns / max(1, lag.runs) / 1e6, 3), "lag_max_ms": round(lag.worst_ns / 1e6, 3),
-        "icmp_dropped": watching.icmp.drops(), "rates_dropped": watching.dropped_rates(),
+        "icmp_dropped": watching.icmp.drops(), "snmp_dropped": watching.snmp.drops(),
+        "rates_dropped": watching.dropped_rates(),
         "suspects": health.suspects(),
         "transitions_waiting": pipeline.unwritten, "store_buffered": held.buffered,
         "store_spooled": held.spooled, "store_rejected": held.rejected, "store_refused": held.refused,
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
         **_received(keeper, telling),
+    }  # fmt: skip
+
+
+def toll_figures(toll: Toll) -> dict[str, FieldValue]:
+    """Say what a kind of probe has cost since the start: the measurement ``haidang_probe``."""
+    return {
+        "checks": toll.checks, "slots": toll.slots, "slots_skipped": toll.skipped, "late_s": round(toll.late_s, 3),
+        "lag_max_ms": round(toll.worst_late_ms, 3), "cpu_s": round(toll.cpu_s, 3),
     }  # fmt: skip
 
 

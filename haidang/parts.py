@@ -12,6 +12,7 @@ from haidang.clock import Clock
 from haidang.evidence import Trace, followed
 from haidang.ways import channels
 from probes.icmp import IcmpEngine, Pinger
+from probes.meter import Meter
 from probes.snmp import SnmpEngine
 from storage.database import Database
 from storage.metrics import MetricStore, StoreSettings, open_store
@@ -23,7 +24,7 @@ class Parts:
 
     Parameters:
         database: opens the file of ledger, incidents and outbox.
-        icmp, snmp: make the engines, on the event loop.
+        icmp, snmp: make the engines, on the event loop; what they work is charged to the meter.
         store: opens the metric store.
         channels: makes the ways out that a configuration names.
         web: whether pages may be served at all.
@@ -31,8 +32,8 @@ class Parts:
     """
 
     database: Callable[[Path, str], Database] = Database
-    icmp: Callable[[], Pinger] = IcmpEngine
-    snmp: Callable[[], SnmpEngine] = SnmpEngine
+    icmp: Callable[[Meter], Pinger] = lambda meter: IcmpEngine(meter=meter)
+    snmp: Callable[[Meter], SnmpEngine] = lambda meter: SnmpEngine(meter=meter)
     store: Callable[[StoreSettings, Clock], MetricStore] = open_store
     channels: Callable[[Configuration], dict[str, Channel]] = channels
     web: bool = True

@@ -99,8 +99,8 @@ def rehearse(
     postbox = Postbox(clock)
     parts = Parts(
         database=_throw_away,
-        icmp=lambda: SimulatedPinger(network, clock),
-        snmp=lambda: SnmpEngine(open_link=links(network, clock)),
+        icmp=lambda _meter: SimulatedPinger(network, clock),
+        snmp=lambda meter: SnmpEngine(open_link=links(network, clock), meter=meter),
         store=store,
         channels=lambda _configuration: {"mail": postbox},
         web=False,

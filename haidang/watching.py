@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,14 @@ import structlog
 from availability.health import HealthEngine
 from availability.risks import OWN_ROUTE
 from availability.rule import Rule
+from collectors.backups import BackupPlan, BackupWatch
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan
 from collectors.quality import QualityPlan, QualityWatch
 from collectors.services import ServiceSettings, ServiceWatch
 from collectors.snmp import SnmpSettings, SnmpWatch
+from collectors.toll import Toll, Tolls
 from collectors.watches import (
     Deliver,
     DnsSettings,
@@ -31,6 +34,7 @@ from collectors.watches import (
 from haidang.clock import Clock
 from haidang.model import CheckId, State
 from probes.icmp import Pinger
+from probes.meter import Meter
 from probes.snmp import Library, SnmpEngine
 
 logger = structlog.get_logger(__name__)
@@ -64,12 +68,14 @@ class Watching:
         deliver: takes the observations.
         icmp, snmp: the engines; closed with it.
         profiles: of devices that are polled by SNMP.
+        tolls: what each kind of probe costs is counted there.
     """
 
     def __init__(
         self, clock: Clock, cadence: Cadence, health: HealthEngine, addresses: AddressBook, deliver: Deliver,
-        *, icmp: Pinger, snmp: SnmpEngine, profiles: Library,
+        *, icmp: Pinger, snmp: SnmpEngine, profiles: Library, tolls: Tolls | None = None,
     ) -> None:  # fmt: skip
+        self._tolls = tolls or Tolls(Meter())
         self._clock = clock
         self._cadence = cadence
         self._health = health
@@ -112,6 +118,8 @@ class Watching:
                 (last_known or {}).get(check),
             )
             watch = self._make(plan)
+            if isinstance(watch, TaskWatch):
+                watch.tolls = self._tolls
             self._at_work[check] = (plan, watch)
             self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
             if check in self._hurried:
@@ -170,7 +178,19 @@ class Watching:
 
     def skipped(self) -> int:
         """Count the slots that were left out because the last probe was still at work."""
-        return sum(watch.skipped for _, watch in self._at_work.values() if isinstance(watch, TaskWatch))
+        return self._tolls.skipped
+
+    def tolls(self) -> tuple[Toll, ...]:
+        """Say what each kind of probe costs, the dearest first."""
+        return self._tolls.told(Counter(check.probe for check in self._at_work))
+
+    def turn_over(self) -> None:
+        """Begin a minute in which the latest start is looked for anew."""
+        self._tolls.turn_over()
+
+    def drops(self) -> int:
+        """Count the answers that were lost in our own receive buffers."""
+        return self.icmp.drops() + self.snmp.drops()
 
     def dropped_rates(self) -> int:
         """Count the rates that could not be made of two readings: restarts, wraps, more than the line can carry."""
@@ -189,10 +209,8 @@ class Watching:
 
     def _run(self, check: CheckId, slot_ns: int) -> None:
         watch = self._at_work[check][1]
-        if check in self._hurried:
-            watch.start_fast(slot_ns)
-        else:
-            watch.start(slot_ns)
+        self._tolls.started(check.probe, max(0, self._clock.utc_ns() - slot_ns))
+        self._tolls.meter.run(check.probe, watch.start_fast if check in self._hurried else watch.start, slot_ns)
 
     def _end(self, check: CheckId) -> None:
         self._at_work.pop(check)[1].stop()
@@ -216,6 +234,8 @@ class Watching:
                 plan.check, plan.address, settings, tags, engine=self.icmp, addresses=self._addresses,
                 clock=self._clock, deliver=self._deliver,
             )  # fmt: skip
+        if isinstance(settings, BackupPlan):
+            return BackupWatch(plan.check, settings, tags, clock=self._clock, deliver=self._deliver)
         if isinstance(settings, DnsSettings):
             return DnsWatch(
                 plan.check, plan.address, settings, tags, addresses=self._addresses, clock=self._clock,

@@ -30,6 +30,7 @@ from config.schema.services import (
 )
 from config.schema.settings import (
     DAY_S,
+    BackupSettings,
     Confirmation,
     DnsSettings,
     HostSettings,
@@ -40,8 +41,8 @@ from config.schema.settings import (
 from config.schema.values import Boolean, Refusal, Section, Slug, Text, line, seconds
 
 ProbeKind = Literal[
-    "icmp", "snmp", "dns", "host", "quality", "tcp", "tls", "http", "zone", "ntp", "smtp", "imap", "ldap", "ssh", "sip",
-    "h323", "rtsp", "onvif", "postgres", "mysql", "mssql", "oracle",
+    "icmp", "snmp", "dns", "host", "quality", "backup", "tcp", "tls", "http", "zone", "ntp", "smtp", "imap",
+    "ldap", "ssh", "sip", "h323", "rtsp", "onvif", "postgres", "mysql", "mssql", "oracle",
 ]  # fmt: skip
 
 
@@ -102,6 +103,7 @@ class Probed(Section):
     dns: TargetDns | None = Field(None, description="instead of probing.dns")
     host: HostSettings | None = Field(None, description="instead of probing.host")
     quality: QualitySettings | None = Field(None, description="bursts that tell how voice and video would fare")
+    backup: BackupSettings | None = Field(None, description="files of a backup, which must not be too old")
     tcp: TcpService | None = Field(None, description="a TCP port that must be open")
     tls: TlsService | None = Field(None, description="TLS and its certificates")
     http: HttpService | None = Field(None, description="a page")
@@ -141,6 +143,6 @@ class Probed(Section):
                 kinds.append("snmp")
             kinds += (
                 kind for kind in get_args(ProbeKind)
-                if (kind in SERVICES or kind in ("dns", "quality")) and getattr(self, kind) is not None
+                if (kind in SERVICES or kind in ("dns", "quality", "backup")) and getattr(self, kind) is not None
             )  # fmt: skip
         return tuple(kind for kind in kinds if kind not in self.without)

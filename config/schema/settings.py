@@ -207,6 +207,25 @@ class HostSettings(Section):
     )
 
 
+class BackupSettings(Section):
+    """Files of a backup on this machine, also on a mounted share: the newest one's age and size (docs/systems.md)."""
+
+    path: Annotated[str, line(1000)] = Field(
+        description="files by pattern, relative to the main file: /backup/portal/*.dump; ** stands for any folders"
+    )
+    cadence_s: Annotated[float, seconds(10, DAY_S)] = Field(600.0, alias="cadence", description="time between looks")
+    timeout_s: Annotated[float, seconds(1, 600)] = Field(
+        30.0, alias="timeout", description="a folder that has not answered then hangs"
+    )
+    settle_s: Annotated[float, seconds(0, DAY_S)] = Field(
+        60.0, alias="settle", description="a file that changed later than this is still being written"
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """See `IcmpSettings.problems`."""
+        yield from before_the_next(self.timeout_s, self.cadence_s)
+
+
 def before_the_next(timeout_s: float, cadence_s: float) -> Iterator[tuple[str, str]]:
     """Find a timeout that reaches into the next slot, as key and message."""
     if timeout_s >= cadence_s:

@@ -13,7 +13,7 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.probed import Probed, TargetDns, TargetSnmp
 from config.schema.services import SERVICES
-from config.schema.settings import Confirmation, HostSettings, IcmpSettings
+from config.schema.settings import BackupSettings, Confirmation, HostSettings, IcmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
 
@@ -109,6 +109,13 @@ class Site(Named):
     longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
     address: Annotated[str, line(500)] | None = Field(None, description="postal address")
     people: Annotated[int, whole(0, 100_000_000)] | None = Field(None, description="served there, for weighted systems")
+    access: Literal["I", "II"] | None = Field(
+        None,
+        description="access level of Thông tư 06/2026: config check warns of lines that it lacks (docs/systems.md)",
+    )
+    security: Annotated[int, whole(1, 5)] | None = Field(
+        None, description="security level; from 4 on access level II needs two lines as well"
+    )
     roles: dict[Slug, Probed] = Field(
         default_factory=dict, description="by role of the targets here and at the sites below (all: of any): what "
         "differs for them",
@@ -122,6 +129,9 @@ class Circuit(Named):
     contract: Annotated[str, line()] | None = Field(None, description="number of the contract")
     a: Slug | None = Field(None, description="site at one end")
     b: Slug | None = Field(None, description="site at the other end")
+    route: Annotated[str, line()] | None = Field(
+        None, description="the physical route it runs on, any word; default: its carrier's"
+    )
     mbps: Annotated[float, number(0.001, 10_000_000)] | None = Field(None, description="contracted Mbit/s")
     system: Slug | None = Field(None, description="the system it serves")
 
@@ -129,7 +139,9 @@ class Circuit(Named):
 class Target(Probed, Named):
     """A device, an endpoint, a host: what is probed."""
 
-    address: Address | None = Field(None, description="IPv4, IPv6 or host name; only the host probe needs none")
+    address: Address | None = Field(
+        None, description="IPv4, IPv6 or host name; only the probes host and backup need none"
+    )
     site: Slug | None = Field(None, description="where it stands")
     system: Slug | None = Field(None, description="the system it belongs to; default: its circuit's")
     role: Slug = Field("device", description="what it is: router, switch, camera …")
@@ -181,6 +193,7 @@ def table_columns() -> frozenset[str]:
         ("snmp", TargetSnmp),
         ("dns", TargetDns),
         ("host", HostSettings),
+        ("backup", BackupSettings),
         ("confirmation", Confirmation),
         *SERVICES.items(),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from collectors.toll import Toll
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
@@ -36,7 +37,8 @@ class Vitals:
         skipped: slots that were left out.
         unwritten: transitions that wait for the disk.
         refused: the disk refused them.
-        icmp_dropped: replies lost in our own buffers.
+        icmp_dropped, snmp_dropped: replies lost in our own buffers.
+        probes: what each kind of probe has cost.
         store: how the metric store is.
         rss_bytes, cpu_s: of this process.
     """
@@ -52,6 +54,8 @@ class Vitals:
     unwritten: int
     refused: bool
     icmp_dropped: int
+    snmp_dropped: int
+    probes: tuple[Toll, ...]
     store: StoreStatus
     rss_bytes: int
     cpu_s: float

@@ -5,7 +5,7 @@ Only counts: no name of a device, a site or a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -20,6 +20,7 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from collectors.cadence import LATENESS_NS
+from collectors.toll import Toll
 from dashboards.web.house import House
 from haidang.model import State
 
@@ -92,6 +93,7 @@ class _Collector(Collector):
         counters = (
             ("haidang_slots_skipped", "Probes that were left out.", vitals.skipped),
             ("haidang_icmp_dropped", "Echo replies lost in our own buffers.", vitals.icmp_dropped),
+            ("haidang_snmp_dropped", "SNMP answers lost in our own buffers.", vitals.snmp_dropped),
             ("haidang_store_points_written", "Points the store has.", store.written),
             ("haidang_store_points_rejected", "Points the store would not have.", store.rejected),
             ("haidang_store_points_refused", "Points that found no room.", store.refused),
@@ -100,7 +102,28 @@ class _Collector(Collector):
         )
         for name, what, value in counters:
             yield CounterMetricFamily(name, what, value)
+        yield from _tolls(vitals.probes)
         refused = CounterMetricFamily("haidang_web_refused", "What the gate refused or held.", labels=["reason"])
         for reason in ("full", "address", "slow", "stuck", "paced", "invalid"):
             refused.add_metric([reason], house.gate.counted.get(reason, 0))
         yield refused
+
+
+def _tolls(probes: Iterable[Toll]) -> Iterator[Metric]:
+    """Yield what each kind of probe costs."""
+    checks = GaugeMetricFamily("haidang_probe_checks", "Checks by kind of probe.", labels=["probe"])
+    worst = GaugeMetricFamily(
+        "haidang_probe_worst_late_seconds", "The latest start in this minute and the one before.", labels=["probe"]
+    )
+    counters = (
+        CounterMetricFamily("haidang_probe_slots", "Probes started, by kind.", labels=["probe"]),
+        CounterMetricFamily("haidang_probe_slots_skipped", "Probes left out, by kind.", labels=["probe"]),
+        CounterMetricFamily("haidang_probe_late_seconds", "How late they were started, together.", labels=["probe"]),
+        CounterMetricFamily("haidang_probe_cpu_seconds", "Processor time by kind of probe.", labels=["probe"]),
+    )
+    for toll in probes:
+        checks.add_metric([toll.probe], toll.checks)
+        worst.add_metric([toll.probe], toll.worst_late_ms / 1000)
+        for family, value in zip(counters, (toll.slots, toll.skipped, toll.late_s, toll.cpu_s), strict=True):
+            family.add_metric([toll.probe], value)
+    yield from (checks, worst, *counters)

@@ -11,6 +11,7 @@ import typer
 
 from availability.books import weights
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
+from config.redundancy import lacking_lines
 from config.starter import StarterRefused, write_starter
 from haidang.commands.common import JsonOption, fail, find_config, print_json
 from haidang.commands.oncall import nobody
@@ -77,6 +78,7 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
+    yield from lacking_lines(configuration.inventory)
     yield from nobody(configuration, time.time_ns())
     storage = configuration.storage
     if storage.kind == "embedded" and "influxdb" in storage.model_fields_set:

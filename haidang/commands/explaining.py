@@ -87,12 +87,19 @@ def explain(
 
 def _text(origin: Origin) -> str:
     value = _plain(origin.value)
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}={one}" for key, one in value.items())
     timed = origin.key.rpartition(".")[2] in _TIMES and isinstance(value, float | int)
-    return say_seconds(float(value)) if timed else str(value)
+    return say_seconds(float(value)) if timed else _written(value)
+
+
+def _written(value: object) -> str:
+    """Write a value for people: a list by its items, a tag as ``kind=temperature``."""
+    if isinstance(value, list):
+        return " ".join(map(_written, value))
+    if isinstance(value, Mapping):
+        if value.keys() == {"tag", "value"}:
+            return f"{value['tag']}={value['value']}"
+        return ", ".join(f"{key}={_written(one)}" for key, one in value.items())
+    return str(value)
 
 
 _TIMES = frozenset({
@@ -106,4 +113,6 @@ def _plain(value: object) -> Any:  # noqa: ANN401 whatever a setting can be, as 
         return {key: one for key, one in value.model_dump(mode="json").items() if one not in (None, "", [])}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
     return value if isinstance(value, str | int | float | bool) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -42,6 +43,8 @@ from haidang.commands.common import (
 from haidang.commands.observations import run, show
 from haidang.model import Observation, Sample, Status
 from probes import dns as dns_probe
+from probes.backup import BackupSettings
+from probes.backup import look as look_at_backup
 from probes.host import HostReader
 from probes.icmp import IcmpEngine, ping
 from probes.icmp.statistics import wilson
@@ -137,6 +140,17 @@ def host(
         (clock.monotonic_ns() - began) / 1e6, (Sample(now, ok=True),),
     )  # fmt: skip
     show(seen, as_json=as_json)
+
+
+@probe.command("backup")
+def backup(
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Files, in quotes: '/backup/portal/*.dump'.")],
+    settle: Annotated[float, typer.Option(min=0, help="A file that changed later is being written, seconds.")] = 60.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for the newest file of a backup: its age and size."""
+    settings = BackupSettings(str(Path(pattern).absolute()), settle)
+    show(look_at_backup(SystemClock(), pattern, settings), as_json=as_json)
 
 
 @probe.command("snmp")

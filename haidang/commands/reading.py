@@ -29,6 +29,7 @@ from haidang.commands.common import (
     print_table,
     read_config,
 )
+from haidang.commands.requests import request
 from haidang.life import DataDirectory
 from haidang.settings import store_settings
 from storage.database import DatabaseError, open_reader
@@ -69,10 +70,17 @@ def holder(configuration: Configuration) -> int | None:
 def status(
     config: ConfigOption = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Every target, not only what is not up.")] = False,
+    own: Annotated[bool, typer.Option("--self", help="What the daemon itself costs, by kind of probe.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how everything is now. Ends with 1 when a check is not up or nobody watches."""
+    """Say how everything is now. Ends with 1 when a check is not up or nobody watches.
+
+    With --self: how late probes start, what is left out or lost here, and the processor time of each kind of probe.
+    """
     configuration = read_config(config)
+    if own:
+        _status_of_self(configuration, as_json=as_json)
+        return
     process = holder(configuration)
     with ledger(configuration) as sql:
         found = show.status(configuration, sql, process, time.time_ns())
@@ -93,6 +101,49 @@ def _show_status(configuration: Configuration, found: dict[str, Any], *, everyth
         if not console.is_terminal:
             console.width = WIDEST  # a file or a pipe has no edge
         console.print(status_table(configuration, rows, console.width))
+
+
+def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
+    found = request(configuration, "self")
+    found.pop("ok")
+    if as_json:
+        print_json(found)
+        return
+    zone, now_ns = configuration.timezone, time.time_ns()
+    started_ns = _ns(found["started"]) or now_ns
+    ran_s = max(1.0, (now_ns - started_ns) / 1e9)
+    rows = [
+        ("runs since", f"{show.local(started_ns, zone)}, version {found['version']}"),
+        (
+            "processor",
+            (f"{found['cpu_s']:.1f} s, {100 * found['cpu_s'] / ran_s:.1f} % of one core since then; "
+            f"{found['cpu_other_s']:.1f} s of it beside the probes below"),
+        ),
+        ("memory", f"{found['rss_bytes'] / 2**20:.0f} MiB"),
+        ("checks", f"{found['checks']}, {found['suspects']} suspect"),
+        ("slots", f"{found['slots']} started, {found['slots_skipped']} left out"),
+        ("latest start", f"{found['worst_late_ms']:.0f} ms late in this minute and the one before"),
+        ("lost here", f"{found['icmp_dropped']} echo replies, {found['snmp_dropped']} SNMP answers"),
+        (
+            "waiting",
+            (f"{found['transitions_waiting']} changes of state, {found['store_buffered']} points in memory, "
+            f"{found['store_spooled']} in the spool; {found['store_refused']} points had no room, "
+            f"{found['store_rejected']} were rejected"),
+        ),
+        ("store error", clean(found["store_error"]) or "none"),
+    ]  # fmt: skip
+    for name, value in rows:
+        typer.echo(f"{name:14}{value}")
+    print_table(
+        ("probe", "checks", "slots", "left out", "mean late ms", "worst late ms", "CPU s", "% of one core"),
+        [
+            (
+                one["probe"], one["checks"], one["slots"], one["skipped"],
+                f"{1000 * one['late_s'] / max(1, one['slots']):.1f}", f"{one['worst_late_ms']:.1f}",
+                f"{one['cpu_s']:.2f}", f"{100 * one['cpu_s'] / ran_s:.2f}",
+            ) for one in found["probes"]
+        ], right=range(1, 8),
+    )  # fmt: skip
 
 
 def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ import structlog
 from probes.icmp.burst import Address, Burst, Flight
 from probes.icmp.link import READ_MOST, Link, socket_name
 from probes.icmp.sockets import open_socket
+from probes.meter import Meter
 from probes.sockets import dropped
 
 logger = structlog.get_logger(__name__)
@@ -38,9 +39,11 @@ class IcmpEngine:
 
     Parameters:
         raw: force raw (True) or datagram (False) sockets; ``None`` takes what is allowed.
+        meter: charged with the work that sending and reading make.
     """
 
-    def __init__(self, *, raw: bool | None = None) -> None:
+    def __init__(self, *, raw: bool | None = None, meter: Meter | None = None) -> None:
+        self._meter = meter or Meter()
         self._raw = raw
         self._cookie = os.urandom(8)
         self.links: dict[int, Link] = {}
@@ -99,7 +102,8 @@ class IcmpEngine:
         if link is None:
             sock, raw = open_socket(family, self._cookie, raw=self._raw)
             link = self.links[family] = Link(
-                sock, raw=raw, cookie=self._cookie, bursts=self._bursts, finish=self._finish
+                sock, raw=raw, cookie=self._cookie, bursts=self._bursts, finish=self._finish,
+                meter=self._meter,
             )  # fmt: skip
         return link
 
@@ -171,7 +175,7 @@ class IcmpEngine:
         self._timer_tick = tick
         loop = asyncio.get_running_loop()
         delay = (tick * TICK_NS - time.monotonic_ns()) / 1e9
-        self._timer = loop.call_later(max(0.0, delay), self._on_tick)
+        self._timer = loop.call_later(max(0.0, delay), self._meter.run, "icmp", self._on_tick)
 
     def _on_tick(self) -> None:
         self._timer = None

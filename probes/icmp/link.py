@@ -15,6 +15,7 @@ from typing import cast
 
 from probes.icmp.burst import Address, Flight
 from probes.icmp.sockets import SO_TIMESTAMPNS
+from probes.meter import Meter
 from probes.sockets import errors
 
 READ_MOST = 1024
@@ -35,11 +36,12 @@ class Link:
         cookie: what marks our echoes among everybody's.
         bursts: the engine's bursts in flight, by token; read here, changed only by ``finish``.
         finish: called with a burst whose last answer has come.
+        meter: charged with the reading.
     """
 
     def __init__(
         self, sock: socket.socket, *, raw: bool, cookie: bytes, bursts: Mapping[int, Flight],
-        finish: Callable[[Flight], None],
+        finish: Callable[[Flight], None], meter: Meter,
     ) -> None:  # fmt: skip
         self.sock = sock
         self.raw = raw
@@ -60,7 +62,7 @@ class Link:
         self._by_sequence = array("Q", bytes(8 * 65536))  # tokens, not bursts: those must be let go
         self._offset = time.time_ns() - time.monotonic_ns()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self.read)
+        self._loop.add_reader(sock.fileno(), meter.run, "icmp", self.read)
 
     def close(self) -> None:
         """Close the socket."""

@@ -10,10 +10,12 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from weakref import WeakValueDictionary
 
 import structlog
 
+from probes.meter import Meter
 from probes.snmp import ber, message, usm
 from probes.snmp.deadlines import Deadlines
 from probes.snmp.errors import BerError, NotAsked
@@ -40,13 +42,15 @@ class SnmpEngine:
         most_in_flight: requests of all devices under way at once; the others wait their turn.
         most_per_device: requests of one device under way at once.
         open_link: opens the socket of a family; the lab's simulated time puts a link without a socket there.
+        meter: charged with the work that reading and waiting make.
     """
 
     def __init__(
         self, *, most_in_flight: int = MOST_IN_FLIGHT, most_per_device: int = MOST_PER_DEVICE,
-        open_link: Callable[[int, OnPacket, OnErrors], Link] = SocketLink,
+        open_link: Callable[[int, OnPacket, OnErrors], Link] | None = None, meter: Meter | None = None,
     ) -> None:  # fmt: skip
-        self._open_link = open_link
+        meter = meter or Meter()
+        self._open_link = open_link or partial(SocketLink, meter=meter)
         self.counters = Counters()
         self.keys = KeyRing()
         self.bodies = Bodies()
@@ -57,7 +61,7 @@ class SnmpEngine:
         self._requests: dict[int, Request] = {}
         self._in_flight = 0
         self._waiting: deque[Request] = deque()
-        self._deadlines = Deadlines(self._sweep)
+        self._deadlines = Deadlines(partial(meter.run, "snmp", self._sweep))
         self._random = random.Random()
         self._closed = False
 
@@ -132,6 +136,10 @@ class SnmpEngine:
     def in_flight(self) -> int:
         """Requests that are not over yet, those that wait their turn included."""
         return len(self._requests)
+
+    def drops(self) -> int:
+        """Packets that the kernel dropped in our receive buffers so far."""
+        return sum(link.drops for link in self._links.values())
 
     def close(self) -> None:
         """Close the sockets; requests under way end with `NotAsked`."""

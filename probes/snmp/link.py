@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from probes.meter import Meter
 from probes.snmp.sockets import Address, open_socket, plain6
 from probes.sockets import dropped, errors
 
@@ -44,19 +45,20 @@ class SocketLink:
     Parameters:
         family: ``AF_INET`` or ``AF_INET6``.
         on_packet, on_errors: called on the event loop.
+        meter: charged with the reading.
 
     Raises:
         OSError: this machine has no such family.
     """
 
-    def __init__(self, family: int, on_packet: OnPacket, on_errors: OnErrors) -> None:
+    def __init__(self, family: int, on_packet: OnPacket, on_errors: OnErrors, meter: Meter | None = None) -> None:
         self._sock = open_socket(family)
         self._plain = family == socket.AF_INET
         self._on_packet = on_packet
         self._on_errors = on_errors
         self.drops = 0  # what the kernel dropped because the receive buffer was full, as of the last drain
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock.fileno(), self.read)
+        self._loop.add_reader(self._sock.fileno(), (meter or Meter()).run, "snmp", self.read)
 
     def send(self, packet: bytes, address: Address) -> str:
         """See `Link.send`."""

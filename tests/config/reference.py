@@ -22,6 +22,7 @@ from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
 from config.schema.rules import MetricRule, Tag
 from config.schema.services import SERVICES, HttpStep, Take
 from config.schema.settings import (
+    BackupSettings,
     Confirmation,
     Confirmations,
     DnsSettings,
@@ -78,6 +79,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
     "targets[].quality": QualitySettings,
+    "targets[].backup": BackupSettings,
     **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].http.steps[]": HttpStep,
     "targets[].http.steps[].take.NAME": Take,

@@ -194,6 +194,9 @@ def test_metrics_are_openmetrics_without_names(browser: httpx2.Client) -> None:
     assert {"haidang_targets", "haidang_probe_lateness_seconds", "haidang_incidents_open"} <= set(families)
     counts = {one.labels["state"]: one.value for one in families["haidang_targets"].samples}
     assert sum(counts.values()) == 2
+    for name in ("checks", "slots", "slots_skipped", "late_seconds", "worst_late_seconds", "cpu_seconds"):
+        values = {one.labels["probe"]: one.value for one in families[f"haidang_probe_{name}"].samples}
+        assert "icmp" in values, name
     assert "loop" not in answer.text
 
 

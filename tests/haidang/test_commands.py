@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,20 @@ def test_what_is_on_record_can_be_read_while_the_daemon_runs(space: Namespace, t
         text = haidang("status", "-a", "--config", str(path))
         assert "1 up" in text.stdout
         assert "loopback" in text.stdout
+        own = said(haidang("status", "--self", "--config", str(path), "--json"))
+        icmp = next(one for one in own["probes"] if one["probe"] == "icmp")
+        assert (own["checks"], icmp["checks"], icmp["skipped"], own["icmp_dropped"]) == (1, 1, 0, 0)
+        assert 0 < icmp["cpu_s"] <= own["cpu_s"]
+        assert own["cpu_other_s"] == pytest.approx(own["cpu_s"] - icmp["cpu_s"], abs=0.01)
+        assert own["rss_bytes"] > 10 * 2**20
+        table = haidang("status", "--self", "--config", str(path)).stdout
+        assert re.search(r"^icmp +1 +\d+ +0 ", table, re.MULTILINE), table
         assert haidang("availability", "--month", "2026-13", "--config", str(path)).returncode == 2
         assert haidang("availability", "--system", "lan", "--config", str(path)).returncode == 2
         daemon.end()
+    nobody = haidang("status", "--self", "--config", str(path))
+    assert nobody.returncode == 1
+    assert "no daemon runs on this data directory" in nobody.stderr
 
 
 def test_doctor_names_what_is_missing_with_the_line_that_cures_it(space: Namespace, tmp_path: Path) -> None:

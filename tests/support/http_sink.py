@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Sink:
     """What came, and how it shall answer."""
 
     port: int = 0
+    encrypted: bool = False
     requests: list[Request] = field(default_factory=list)
     answer: Answer = lambda _number: "200 OK"
     _released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,7 +37,7 @@ class Sink:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}/alarm"
+        return f"http{'s' if self.encrypted else ''}://127.0.0.1:{self.port}/alarm"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one request and answer it."""
@@ -62,10 +64,10 @@ class Sink:
 
 
 @asynccontextmanager
-async def http_sink() -> AsyncIterator[Sink]:
-    """Run a sink on the test's own loop."""
-    sink = Sink()
-    server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
+async def http_sink(tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Sink]:
+    """Run a sink on the test's own loop; with a context it speaks TLS."""
+    sink = Sink(encrypted=tls is not None)
+    server = await asyncio.start_server(sink.serve, "127.0.0.1", port, ssl=tls)
     sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import parseaddr
 from functools import partial
+from pathlib import Path
 
 from alerting.channels.base import Channel, Message, Misconfigured
 from alerting.channels.command import CommandChannel, CommandSettings
@@ -46,7 +47,7 @@ def channels(configuration: Configuration) -> dict[str, Channel]:
     if alerting.mail is not None:
         found[MAIL] = Late(lambda: MailChannel(mail_settings(configuration)))
     for webhook in alerting.webhooks:
-        found[webhook.id] = Late(partial(_webhook, webhook))
+        found[webhook.id] = Late(partial(_webhook, configuration, webhook))
     for service in alerting.services:
         found[service.id] = Late(partial(_service, service))
     for command in alerting.commands:
@@ -62,9 +63,10 @@ def pace(configuration: Configuration) -> dict[str, int]:
     return {**found, MAIL: alerting.mail.most_per_minute} if alerting.mail is not None else found
 
 
-def _webhook(webhook: Webhook) -> Channel:
+def _webhook(configuration: Configuration, webhook: Webhook) -> Channel:
     secret = webhook.secret.read() if webhook.secret else ""
-    return WebhookChannel(WebhookSettings(webhook.url, secret, webhook.timeout_s), SystemClock())
+    trust = _file(configuration, webhook.trust)
+    return WebhookChannel(WebhookSettings(webhook.url, secret, webhook.timeout_s, trust), SystemClock())
 
 
 def _service(service: Service) -> Channel:
@@ -85,12 +87,17 @@ def mail_settings(configuration: Configuration) -> MailSettings:
         MailServer(
             server.host, server.port, Security(server.security), verify=server.verify, username=server.username or "",
             password=server.password.read() if server.password else "", timeout_s=server.timeout_s,
+            trust=_file(configuration, server.trust),
         )
         for server in mail.servers
     )  # fmt: skip
     name, address = parseaddr(mail.sender)
     settings = MailSettings(address, servers, zone=configuration.timezone)
     return MailSettings(address, servers, name, zone=configuration.timezone) if name else settings
+
+
+def _file(configuration: Configuration, name: str | None) -> Path | None:
+    return configuration.path.parent / name if name else None
 
 
 def mail_domain(configuration: Configuration) -> str:

@@ -40,7 +40,7 @@ class MailServer:
         host, port: where; an address or a name.
         security: see `Security`.
         verify: check the server's certificate and name.
-        ca_file: who may sign it; the system's authorities when ``None``.
+        trust: PEM file of the authorities that may sign it; this machine's when ``None``.
         username, password: for AUTH; none when empty.
         timeout_s: for everything up to the server's readiness to take the text.
         data_timeout_s: for the text and its acknowledgement; long, as a server that scans mail first and is left too
@@ -51,7 +51,7 @@ class MailServer:
     port: int = 587
     security: Security = Security.STARTTLS
     verify: bool = True
-    ca_file: Path | None = None
+    trust: Path | None = None
     username: str = ""
     password: str = field(default="", repr=False)
     timeout_s: float = 30.0
@@ -230,7 +230,7 @@ def _explain(server: MailServer, stage: str, error: Exception) -> DeliveryError:
     if isinstance(untrusted, ssl.SSLCertVerificationError):
         return Misconfigured(
             f"{server}: its certificate is not trusted ({untrusted.verify_message}); check its name and validity, "
-            "or set ca_file to the authority that signed it", dead=True,
+            "or set trust to the authority that signed it", dead=True,
         )  # fmt: skip
     text = f"{server}: {stage}: {clean(str(error) or type(error).__name__, 200)}"
     if stage == "login" and not isinstance(error, OSError):
@@ -240,9 +240,10 @@ def _explain(server: MailServer, stage: str, error: Exception) -> DeliveryError:
 
 def _tls(server: MailServer) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=server.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise Misconfigured(f"{server}: ca_file {server.ca_file} cannot be read ({error})", dead=True) from error
+        context = ssl.create_default_context(cafile=server.trust)
+    except OSError as error:  # ssl.SSLError is one
+        reason = clean(error.strerror or str(error), 200)
+        raise Misconfigured(f"{server}: trust {server.trust} cannot be read ({reason})", dead=True) from error
     if not server.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -89,7 +89,9 @@ def _trusted(settings: WebhookSettings) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=settings.trust)
     except OSError as error:  # ssl.SSLError is one
         reason = clean(error.strerror or str(error), 200)
-        raise Misconfigured(f"{_host(settings)}: trust {settings.trust} cannot be read ({reason})", dead=True) from error
+        raise Misconfigured(
+            f"{_host(settings)}: trust {settings.trust} cannot be read ({reason})", dead=True
+        ) from error
 
 
 def _untrusted(settings: WebhookSettings, error: Exception) -> str:

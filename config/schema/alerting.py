@@ -30,6 +30,9 @@ class MailServer(Section):
     username: Annotated[str, line()] | None = Field(None, description="for servers that ask who is there")
     password: Secret | None = Field(None, description="goes with username")
     verify: Boolean = Field(True, description="the server's certificate must be valid for its name")
+    trust: Annotated[str, line(1000)] | None = Field(
+        None, description="PEM file of the authorities to trust, relative to the main file; default: this machine's"
+    )
     timeout_s: Annotated[float, seconds(1, 300)] = Field(20.0, alias="timeout", description="for each step")
 
     @model_validator(mode="before")

@@ -87,8 +87,9 @@ async def garbage_for_a_handshake(_certificates: Certificates, _name: str, _way:
         await reader.readline()
         writer.write(b"250-mail.example.org\r\n250 STARTTLS\r\n")
         await reader.readline()
-        writer.write(b"220 go ahead\r\n" + b"\x00" * 64)
-        await reader.read()
+        writer.write(b"220 go ahead\r\n")
+        await reader.read(1)
+        writer.write(b"\x00" * 64)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -118,7 +119,7 @@ async def test_mail_that_cannot_be_encrypted_goes_the_second_way_and_follows_whe
     desk: Desk, clock: ManualClock, certificates: Certificates, fault: Fault, name: str, way: Security, says: str
 ) -> None:
     async with fault(certificates, name, way) as port, http_sink() as sink:
-        server = MailServer("127.0.0.1", port, way, ca_file=certificates.authority, timeout_s=5, data_timeout_s=5)
+        server = MailServer("127.0.0.1", port, way, trust=certificates.authority, timeout_s=5, data_timeout_s=5)
         ours = MailChannel(MailSettings("haidang@example.vn", (server,)), clock=clock)
         async with sending(desk, {"mail": ours, "hook": hook(sink, clock)}) as sender:
             down(desk)
@@ -128,9 +129,11 @@ async def test_mail_that_cannot_be_encrypted_goes_the_second_way_and_follows_whe
             up(desk)
             await in_time(lambda: len(sink.requests) == 2, clock, sender)
     assert in_order([str(one.body) for one in sink.requests])
-    async with smtp_server(certificates.of("right"), implicit_tls=way is Security.TLS, port=port) as mended:
-        async with sending(desk, {"mail": ours}) as sender:
-            await until(lambda: desk.outbox.counts() == {"sent": 4}, clock, sender)
+    async with (
+        smtp_server(certificates.of("right"), implicit_tls=way is Security.TLS, port=port) as mended,
+        sending(desk, {"mail": ours}) as sender,
+    ):
+        await until(lambda: desk.outbox.counts() == {"sent": 4}, clock, sender)
     assert [one.message_id.split("-")[1] for one in mended.taken] == ["opened", "resolved"]
 
 

@@ -32,6 +32,7 @@ class Sink:
     encrypted: bool = False
     requests: list[Request] = field(default_factory=list)
     answer: Answer = lambda _number: "200 OK"
+    body: bytes = b"ok"
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -51,7 +52,8 @@ class Sink:
             if answer == HANG:
                 await self._released.wait()
             elif answer != DROP:
-                writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".encode())
+                head = f"HTTP/1.1 {answer}\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode() + self.body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -176,9 +176,9 @@ class MailChannel:
 
     @asynccontextmanager
     async def _connection(self, server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
+        context = None if server.security is Security.NONE else _tls(server)
         sock = await self._dialler.connect(server.host, server.port, server.timeout_s / 2)
         hostname = self._settings.hostname or _literal(sock.getsockname()[0])
-        context = None if server.security is Security.NONE else _tls(server)
         smtp = aiosmtplib.SMTP(
             hostname=server.host, port=None, sock=sock, local_hostname=hostname, start_tls=False,
             use_tls=server.security is Security.TLS, tls_context=context, timeout=server.data_timeout_s,

@@ -14,7 +14,7 @@ from config.schema.channels import MAIL
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
 from haidang.commands.reading import ledger
-from haidang.commands.requests import Author, For, On, Reason, To, bounds, request, user
+from haidang.commands.requests import Author, For, On, Reason, To, bounds, covered, request, user
 from haidang.ways import channels
 from storage import audit as log
 from storage.duty import silences
@@ -38,7 +38,7 @@ def add(
 ) -> None:
     """Tell nobody from now until a time; everything is recorded, and told then if it still lasts."""
     configuration = read_config(config)
-    kind, _, name = on.partition(":")
+    kind, name = covered(on)
     begin = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}+00:00"
     _, end_ns = bounds(configuration.timezone, begin, to, lasting)
     answer = request(

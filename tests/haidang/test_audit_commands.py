@@ -57,6 +57,8 @@ def test_what_was_changed_is_named_and_the_rest_can_still_be_read(folder: Path, 
     status, text = ask(folder, "list", "--json")
     assert (status, len(json.loads(text))) == (0, 4 if "DELETE" in statement else 5)
     assert "\x1b" not in text
+    if "ff1b5b" in statement:
+        assert json.loads(text)[2]["data"] == "\udcff\x1b["
 
 
 def test_a_log_that_was_cut_is_found_by_the_head_that_was_noted(folder: Path) -> None:

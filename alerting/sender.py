@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Patience:
     """How long a message is tried.
 
     Parameters:
-        concurrent: messages under way at a time.
+        concurrent: messages under way at a time, by each channel: one that hangs holds up no other.
         deadline_s: for one attempt, all servers together.
         give_up_s: age after which a message counts as undeliverable, once it has been tried
         least_attempts: times: age alone may be a wall clock that jumped, or a daemon that was off.
@@ -128,14 +129,17 @@ class Sender:
             await self._land()
 
     def _start_due(self) -> None:
-        free = self._patience.concurrent - len(self._flying)
         busy = {(message.channel, message.address) for message in self._flying.values()}
+        flying = Counter(message.channel for message in self._flying.values())
         now_ns = self._clock.monotonic_ns()
-        gates = {name: gate.free(now_ns) for name, gate in self._gates.items()}
+        gates = {
+            name: max(0, min(gate.free(now_ns), self._patience.concurrent - flying[name]))
+            for name, gate in self._gates.items()
+        }
         for name, gate in self._gates.items():
             if gate.dead and gates[name]:
                 self._outbox.try_now(name)  # one goes as a try; the others follow at once when it gets through
-        due = self._outbox.due(free, busy, gates) if free > 0 else []
+        due = self._outbox.due(self._patience.concurrent * (len(gates) + 1), busy, gates)
         if not due:
             return
         for message in self._outbox.claim(due):

@@ -114,7 +114,7 @@ class Duty:
         if kind not in KINDS:
             raise ValueError(f"a silence is on one of {', '.join(KINDS)}, not on {kind}")
         if not any(covers(inventory, kind, name, target) for target in inventory.targets.values()):
-            raise ValueError(f"there is no target on the {kind} {name}: nothing would be silent")
+            raise ValueError(f"{kind}:{name} covers no target: nothing would be silent")
         end_ns = time_in(request, "end_ns")
         if not 0 < end_ns - now_ns <= LONGEST_SILENCE_NS:
             raise ValueError("a silence ends in the future and within 30 days; for longer work plan maintenance")

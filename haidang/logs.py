@@ -5,8 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from io import StringIO
+from typing import TextIO
 
 import structlog
+
+LONGEST = 4000
+"""Characters of one value that are logged; the rest of a longer one is not."""
 
 
 def configure(form: str = "auto", level: str = "info") -> None:
@@ -23,19 +29,20 @@ def configure(form: str = "auto", level: str = "info") -> None:
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        _one_line,
     ]
     if form == "json" or (form == "auto" and not terminal and not journal):
         processors += [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            _harmless,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     elif journal:
-        processors += [_priority, _console(colors=False)]
+        processors += [_harmless, _priority, _console(colors=False)]
     else:
         processors += [
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            _harmless,
             _console(colors=terminal),
         ]
     structlog.configure(
@@ -44,22 +51,58 @@ def configure(form: str = "auto", level: str = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        stream=sys.stderr, level=max(number, logging.WARNING), format="%(name)s: %(message)s", force=True
-    )
+    logging.basicConfig(handlers=[_Libraries()], level=max(number, logging.WARNING), force=True)
 
 
 def _console(*, colors: bool) -> structlog.dev.ConsoleRenderer:
     # Tracebacks without the values of variables: those may be secrets.
-    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_traceback)
 
 
-def _one_line(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """Write a traceback, each line indented: what an exception quotes cannot look like a line of ours."""
+    plain = StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    out.write("\n".join(f"    {_escaped(line)}" for line in plain.getvalue().split("\n")))
+
+
+class _Libraries(logging.Handler):
+    """What libraries log takes the same way out as ours: they quote what servers and devices said as it came."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+        try:
+            structlog.get_logger(record.name).log(
+                level, record.getMessage(), library=record.name, exc_info=record.exc_info
+            )
+        except Exception:  # noqa: BLE001 a line that cannot be written must not stop who wrote it
+            self.handleError(record)
+
+
+def _harmless(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Take control characters out of texts: what a device calls itself must not forge a line or colour a terminal."""
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in value)
+        if key != "exc_info":
+            event[key] = _without_effect(value)
     return event
+
+
+def _without_effect(value: object) -> object:
+    if isinstance(value, str):
+        return _escaped(value)
+    if isinstance(value, Mapping):
+        return {_without_effect(key): _without_effect(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without_effect(one) for one in value]
+    return value
+
+
+def _escaped(text: str) -> str:
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}…"
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}

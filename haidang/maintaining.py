@@ -158,7 +158,7 @@ class Maintaining:
         if kind not in KINDS:
             raise ValueError(f"maintenance is on one of {', '.join(KINDS)}, not on {kind}")
         if not any(covers(inventory, kind, name, target) for target in inventory.targets.values()):
-            raise ValueError(f"there is no target on the {kind} {name}: nothing would be in maintenance")
+            raise ValueError(f"{kind}:{name} covers no target: nothing would be in maintenance")
         now_ns = self._clock.utc_ns()
         rule = one_line(request, "rule", 500, empty=True)
         work = Maintenance(

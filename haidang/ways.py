@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import parseaddr
 from functools import partial
+from pathlib import Path
 
 from alerting.channels.base import Channel, Message, Misconfigured
 from alerting.channels.command import CommandChannel, CommandSettings
@@ -48,7 +49,7 @@ def channels(configuration: Configuration) -> dict[str, Channel]:
     if alerting.mail is not None:
         found[MAIL] = Late(lambda: MailChannel(mail_settings(configuration)))
     for webhook in alerting.webhooks:
-        found[webhook.id] = Late(partial(_webhook, webhook))
+        found[webhook.id] = Late(partial(_webhook, configuration, webhook))
     for service in alerting.services:
         found[service.id] = Late(partial(_service, service))
     for command in alerting.commands:
@@ -64,9 +65,10 @@ def pace(configuration: Configuration) -> dict[str, int]:
     return {**found, MAIL: alerting.mail.most_per_minute} if alerting.mail is not None else found
 
 
-def _webhook(webhook: Webhook) -> Channel:
+def _webhook(configuration: Configuration, webhook: Webhook) -> Channel:
     secret = webhook.secret.read() if webhook.secret else ""
-    return WebhookChannel(WebhookSettings(webhook.url, secret, webhook.timeout_s), SystemClock())
+    trust = _file(configuration, webhook.trust)
+    return WebhookChannel(WebhookSettings(webhook.url, secret, webhook.timeout_s, trust), SystemClock())
 
 
 def _service(service: Service) -> Channel:
@@ -88,6 +90,7 @@ def mail_settings(configuration: Configuration) -> MailSettings:
             server.host, server.port, Security(server.security), verify=server.verify, username=server.username or "",
             password=server.password.read() if server.password else "",
             oauth2=_oauth(server.oauth2) if server.oauth2 else None, timeout_s=server.timeout_s,
+            trust=_file(configuration, server.trust),
         )
         for server in mail.servers
     )  # fmt: skip
@@ -101,6 +104,10 @@ def _oauth(said: OAuth) -> OAuthSettings:
         said.token_url, said.client_id, said.client_secret.read() if said.client_secret else "",
         said.refresh_token.read() if said.refresh_token else "", said.scope, timeout_s=said.timeout_s,
     )  # fmt: skip
+
+
+def _file(configuration: Configuration, name: str | None) -> Path | None:
+    return configuration.path.parent / name if name else None
 
 
 def mail_domain(configuration: Configuration) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from alerting import records
 from alerting.escalation import timers
 from alerting.records import Delivery, Incident
-from alerting.routing import PAUSED, Clockwork, misfit
+from alerting.routing import PAUSED, Clockwork, Route, misfit
 from alerting.severity import severity
 from alerting.world import in_language
 from availability.maintenance import covers, occurrences
@@ -164,7 +164,7 @@ class Why:
         taken = False
         for route in routes(self._configuration):
             why = misfit(route, known, clockwork) if open_ways else "a route before it was taken"
-            steps = "; ".join(f"after {rung.after_s:g} s {', '.join(rung.to)}" for rung in route.plan.rungs)
+            steps = _steps(route)
             yield "route", f"{route.plan.route}: " + (f"not taken, {why}" if why else f"taken: {steps}")
             taken = taken or not why
             open_ways = open_ways and (bool(why) or route.further)
@@ -181,3 +181,11 @@ class Why:
 
     def _at(self, at_ns: int | None) -> str:
         return local(at_ns, self._configuration.timezone) or "?"
+
+
+def _steps(route: Route) -> str:
+    """Say whom a route tells, and when."""
+    plan = route.plan
+    if plan.digest is not None:
+        return f"in the daily list at {plan.digest // 60:02}:{plan.digest % 60:02} to {', '.join(plan.rungs[0].to)}"
+    return "; ".join(f"after {rung.after_s:g} s {', '.join(rung.to)}" for rung in plan.rungs)

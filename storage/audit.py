@@ -75,8 +75,10 @@ class Audit:
 
 
 def entries(sql: sqlite3.Connection) -> Iterator[Entry]:
-    """Yield all entries in order."""
-    return (Entry(*row) for row in sql.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY id"))
+    """Yield all entries in order, also those that somebody made unreadable: what is no UTF-8 becomes surrogates."""
+    columns = "id, at_ns, CAST(kind AS BLOB), CAST(author AS BLOB), CAST(data AS BLOB), CAST(hash AS BLOB)"
+    for number, at_ns, *texts in sql.execute(f"SELECT {columns} FROM audit ORDER BY id"):
+        yield Entry(number, at_ns, *(text.decode("utf-8", "surrogateescape") for text in texts))
 
 
 def verify(sql: sqlite3.Connection, noted: str = "") -> Verdict:

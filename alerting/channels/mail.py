@@ -42,7 +42,7 @@ class MailServer:
         host, port: where; an address or a name.
         security: see `Security`.
         verify: check the server's certificate and name.
-        ca_file: who may sign it; the system's authorities when ``None``.
+        trust: PEM file of the authorities that may sign it; this machine's when ``None``.
         username, password: for AUTH; none when empty.
         oauth2: where access tokens come from, instead of a password.
         timeout_s: for everything up to the server's readiness to take the text.
@@ -54,7 +54,7 @@ class MailServer:
     port: int = 587
     security: Security = Security.STARTTLS
     verify: bool = True
-    ca_file: Path | None = None
+    trust: Path | None = None
     username: str = ""
     password: str = field(default="", repr=False)
     oauth2: OAuthSettings | None = None
@@ -197,9 +197,9 @@ class MailChannel:
 
     @asynccontextmanager
     async def _connection(self, server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
+        context = None if server.security is Security.NONE else _tls(server)
         sock = await self._dialler.connect(server.host, server.port, server.timeout_s / 2)
         hostname = self._settings.hostname or _literal(sock.getsockname()[0])
-        context = None if server.security is Security.NONE else _tls(server)
         smtp = aiosmtplib.SMTP(
             hostname=server.host, port=None, sock=sock, local_hostname=hostname, start_tls=False,
             use_tls=server.security is Security.TLS, tls_context=context, timeout=server.data_timeout_s,
@@ -256,7 +256,7 @@ def _explain(server: MailServer, stage: str, error: Exception) -> DeliveryError:
     if isinstance(untrusted, ssl.SSLCertVerificationError):
         return Misconfigured(
             f"{server}: its certificate is not trusted ({untrusted.verify_message}); check its name and validity, "
-            "or set ca_file to the authority that signed it", dead=True,
+            "or set trust to the authority that signed it", dead=True,
         )  # fmt: skip
     text = f"{server}: {stage}: {clean(str(error) or type(error).__name__, 200)}"
     if stage == "login" and not isinstance(error, OSError):
@@ -266,9 +266,10 @@ def _explain(server: MailServer, stage: str, error: Exception) -> DeliveryError:
 
 def _tls(server: MailServer) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=server.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise Misconfigured(f"{server}: ca_file {server.ca_file} cannot be read ({error})", dead=True) from error
+        context = ssl.create_default_context(cafile=server.trust)
+    except OSError as error:  # ssl.SSLError is one
+        reason = clean(error.strerror or str(error), 200)
+        raise Misconfigured(f"{server}: trust {server.trust} cannot be read ({reason})", dead=True) from error
     if not server.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -14,6 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import httpx2
 
@@ -35,11 +36,13 @@ class WebhookSettings:
         url: where to.
         secret: key of the signature; none when empty.
         timeout_s: for the whole exchange.
+        trust: PEM file of the authorities that may sign its certificate; the usual ones when ``None``.
     """
 
     url: str
     secret: str = field(default="", repr=False)
     timeout_s: float = 20.0
+    trust: Path | None = None
 
 
 class WebhookChannel:
@@ -66,17 +69,37 @@ class WebhookChannel:
         try:
             # A client for each message: nothing is left open between alarms that are hours apart.
             async with asyncio.timeout(settings.timeout_s), httpx2.AsyncClient(
-                timeout=settings.timeout_s, follow_redirects=False, trust_env=False
+                timeout=settings.timeout_s, follow_redirects=False, trust_env=False, verify=_trusted(settings),
             ) as client, client.stream("POST", settings.url, content=body, headers=headers) as answer:  # fmt: skip
                 said = await _beginning(answer)
         except TimeoutError as error:
             raise Retryable(f"{_host(settings)}: no answer within {settings.timeout_s:g} s", dead=True) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise Misconfigured(f"{_host(settings)}: its certificate is not trusted", dead=True) from error
+                raise Misconfigured(_untrusted(settings, error), dead=True) from error
             text = clean(str(error) or type(error).__name__, 200)
             raise Retryable(f"{_host(settings)}: {text}", dead=True) from error
         _judge(_host(settings), answer.status_code, said, answer.headers.get("retry-after", ""), self._clock)
+
+
+def _trusted(settings: WebhookSettings) -> ssl.SSLContext | bool:
+    if settings.trust is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=settings.trust)
+    except OSError as error:  # ssl.SSLError is one
+        reason = clean(error.strerror or str(error), 200)
+        raise Misconfigured(
+            f"{_host(settings)}: trust {settings.trust} cannot be read ({reason})", dead=True
+        ) from error
+
+
+def _untrusted(settings: WebhookSettings, error: Exception) -> str:
+    why = clean(str(error).partition("verify failed: ")[2].partition(" (_ssl")[0], 100)
+    return (
+        f"{_host(settings)}: its certificate is not trusted ({why}); check its name and validity, or set trust to the "
+        "authority that signed it"
+    )
 
 
 def signature(secret: str, seconds: int, body: bytes) -> str:

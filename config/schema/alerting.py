@@ -52,6 +52,9 @@ class MailServer(Section):
     password: Secret | None = Field(None, description="goes with username")
     oauth2: OAuth | None = Field(None, description="instead of a password: access tokens, by XOAUTH2 or OAUTHBEARER")
     verify: Boolean = Field(True, description="the server's certificate must be valid for its name")
+    trust: Annotated[str, line(1000)] | None = Field(
+        None, description="PEM file of the authorities to trust, relative to the main file; default: this machine's"
+    )
     timeout_s: Annotated[float, seconds(1, 300)] = Field(20.0, alias="timeout", description="for each step")
 
     @model_validator(mode="before")

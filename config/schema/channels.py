@@ -53,6 +53,9 @@ class Webhook(Way):
 
     url: WebAddress = Field(description="where messages are posted to")
     secret: Secret | None = Field(None, description="key of the signature (HMAC-SHA256); without there is none")
+    trust: Annotated[str, line(1000)] | None = Field(
+        None, description="PEM file of the authorities to trust, relative to the main file; default: the usual ones"
+    )
 
 
 class Service(Way):

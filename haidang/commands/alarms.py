@@ -9,11 +9,13 @@ from typing import Annotated
 import typer
 
 from config import Configuration
+from config.errors import quoted
 from config.schema.channels import MAIL
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
 from haidang.commands.reading import ledger
-from haidang.commands.requests import Author, For, On, Reason, To, bounds, request, user
+from haidang.commands.requests import Author, For, On, Reason, To, bounds, covered, request, user
+from haidang.ways import channels
 from storage import audit as log
 from storage.duty import silences
 
@@ -36,7 +38,7 @@ def add(
 ) -> None:
     """Tell nobody from now until a time; everything is recorded, and told then if it still lasts."""
     configuration = read_config(config)
-    kind, _, name = on.partition(":")
+    kind, name = covered(on)
     begin = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}+00:00"
     _, end_ns = bounds(configuration.timezone, begin, to, lasting)
     answer = request(
@@ -165,7 +167,7 @@ def entries(
             [
                 {
                     "number": one.number, "at": show.utc(one.at_ns), "kind": one.kind, "author": one.author,
-                    "data": json.loads(one.data), "hash": one.hash,
+                    "data": _data(one.data), "hash": one.hash,
                 }
                 for one in found
             ]
@@ -180,7 +182,18 @@ def entries(
     )  # fmt: skip
 
 
+def _data(text: str) -> object:
+    """Read an entry's data; what somebody made unreadable comes as the text it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def _first(configuration: Configuration, channel: str) -> str:
+    known = list(channels(configuration))
+    if channel not in known:
+        fail(f"there is no channel {quoted(channel)}; there are: {', '.join(known) or 'none'}")
     for contact in configuration.inventory.contacts.values():
         ways = {way.channel for way in contact.ways} or ({MAIL} if contact.email else set())
         if channel in ways:

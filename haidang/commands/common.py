@@ -56,8 +56,15 @@ def read_config(given: Path | None) -> Configuration:
 
 
 def print_json(data: object) -> None:
-    """Print data as one JSON document."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None) + "\n")
+    """Print data as one JSON document; what is not to be seen stands escaped, so that it acts on no terminal."""
+    text = json.dumps(data, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write("\n".join(map(_visible, text.split("\n"))) + "\n")
+
+
+def _visible(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:

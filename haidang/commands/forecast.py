@@ -16,7 +16,7 @@ from haidang import calibration, show, statements
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.commands.metrics import ask_store
 from haidang.commands.reading import holder, ledger
-from haidang.commands.requests import For, From, On, To, bounds
+from haidang.commands.requests import For, From, On, To, bounds, covered
 from haidang.control import ControlError, ask
 from haidang.foretelling import Foretelling, Foretold, costs
 from storage.accounts import AccountsReader
@@ -64,7 +64,7 @@ def what_if(
 ) -> None:
     """Say what planned work would cost each objective if it counted. Ends with 1 when one would be lost."""
     configuration = read_config(config)
-    kind, _, name = on.partition(":")
+    kind, name = covered(on)
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     now_ns, running = time.time_ns(), holder(configuration) is not None
     with ledger(configuration) as sql:

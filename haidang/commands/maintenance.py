@@ -14,7 +14,7 @@ from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, print_json, print_table, read_config
 from haidang.commands.forecast import what_if
 from haidang.commands.reading import ledger
-from haidang.commands.requests import Author, For, From, On, Reason, To, bounds, moment, request, user
+from haidang.commands.requests import Author, For, From, On, Reason, To, bounds, covered, moment, request, user
 from storage.accounts import AccountsReader, Maintenance
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Maintenance, corrections, tickets.")
@@ -37,7 +37,7 @@ def add(
 ) -> None:
     """Plan maintenance, or write it down afterwards: nobody is woken, everything is recorded."""
     configuration = read_config(config)
-    kind, _, name = on.partition(":")
+    kind, name = covered(on)
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     answer = request(
         configuration, "maintenance.add", kind=kind, name=name, start_ns=start_ns, end_ns=end_ns, rule=every,

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from config import Configuration
+from config.errors import quoted
 from haidang.commands.common import fail
 from haidang.control import ControlError, ask
+from storage.accounts import KINDS
 
 On = Annotated[str, typer.Argument(metavar="KIND:NAME", help="target:ID, site:ID, circuit:ID, carrier:NAME, system:ID")]
 Reason = Annotated[str, typer.Option(help="Why; stands in the reports.")]
@@ -21,6 +23,14 @@ Author = Annotated[str | None, typer.Option(help="Who says so; default: the user
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-30T02:00, in the configuration's zone.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="The end; or give --for.")]
 For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="How long: 90m, 2h, 1d.")]
+
+
+def covered(on: str) -> tuple[str, str]:
+    """Read KIND:NAME."""
+    kind, _, name = on.partition(":")
+    if kind not in KINDS or not name:
+        fail(f"{quoted(on)} is not KIND:NAME: write one of {', '.join(KINDS)} before it, as in target:hub")
+    return kind, name
 
 
 def bounds(zone: ZoneInfo, start: str, to: str | None, lasting: str | None) -> tuple[int, int]:

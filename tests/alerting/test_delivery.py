@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from alerting.channels.base import Channel
-from alerting.channels.mail import MailChannel, MailServer, MailSettings, Security
-from alerting.channels.webhook import WebhookChannel, WebhookSettings
 from alerting.gate import Gate
 from alerting.policy import Policy
-from alerting.sender import Patience, Sender
 from alerting.world import Recipient
 from haidang.clock import ManualClock
-from haidang.model import CheckId, State
+from tests.alerting.delivering import AN, BINH, CHI, S, down, hook, mail, sending, steps, until, up
 from tests.alerting.province import START, Desk
-from tests.support.http_sink import Sink, http_sink
+from tests.support.http_sink import http_sink
 from tests.support.mail import DROP, smtp_server
-
-AN = Recipient("an", "an@example.vn", "vi", "mail", (("hook", "an"),))
-BINH = Recipient("binh", "binh@example.vn", "en", "mail", (("hook", "binh"),))
-CHI = Recipient("chi", "chi@example.vn", "vi")
-S = 10**9
 
 
 @pytest.fixture
@@ -40,44 +30,6 @@ def desk(tmp_path: Path, clock: ManualClock) -> Iterator[Desk]:
     made.world.readers = (AN,)
     yield made
     made.database.close()
-
-
-@asynccontextmanager
-async def sending(
-    desk: Desk, channels: Mapping[str, Channel], pace: Mapping[str, int] | None = None
-) -> AsyncIterator[Sender]:
-    sender = Sender(desk.outbox, desk.clock, channels, Patience(grace_s=0), lambda: 0.0, pace)
-    task = asyncio.create_task(sender.run())
-    try:
-        yield sender
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def mail(clock: ManualClock, *ports: int) -> MailChannel:
-    servers = tuple(MailServer("127.0.0.1", port, Security.NONE, timeout_s=5, data_timeout_s=5) for port in ports)
-    return MailChannel(MailSettings("haidang@example.vn", servers), clock=clock)
-
-
-def hook(sink: Sink, clock: ManualClock) -> WebhookChannel:
-    return WebhookChannel(WebhookSettings(sink.url), clock)
-
-
-def steps(desk: Desk, state: str = "sent") -> list[tuple[str, str, str]]:
-    return desk.sql.execute(
-        "SELECT contact, channel, step FROM notification WHERE state = ? ORDER BY id", (state,)
-    ).fetchall()
-
-
-def down(desk: Desk, number: int = 0) -> None:
-    desk.becomes(State.DOWN, CheckId(f"station-{number}", "icmp"))
-    desk.incidents.tick()
-
-
-def up(desk: Desk, number: int = 0) -> None:
-    desk.becomes(State.UP, CheckId(f"station-{number}", "icmp"))
-    desk.incidents.tick()
 
 
 async def test_who_is_refused_for_good_gets_it_by_the_next_way_at_once_and_nobody_else_does(
@@ -110,9 +62,9 @@ async def test_when_the_first_way_is_silent_the_second_is_taken_within_five_minu
             assert not sink.requests
             clock.advance(1)
             sender.wake()
-            await _until(lambda: len(sink.requests) == 2)
+            await until(lambda: len(sink.requests) == 2)
             server.at_recipient = lambda _who, _count: None
-            await _until(lambda: desk.outbox.counts() == {"sent": 4}, clock, sender)
+            await until(lambda: desk.outbox.counts() == {"sent": 4}, clock, sender)
     assert [("opened" in str(one.body), "resolved" in str(one.body)) for one in sink.requests] == [
         (True, False), (False, True),
     ]  # fmt: skip
@@ -130,11 +82,11 @@ async def test_while_mail_is_dead_the_second_way_is_taken_at_once_and_mail_goes_
             sender.wake()
             await desk.outbox.attempted()
             clock.advance(5)
-        await _until(lambda: len(sink.requests) == 3)
+        await until(lambda: len(sink.requests) == 3)
         assert sender.dead() == ["mail"]
         down(desk, 3)
         sender.wake()
-        await _until(lambda: len(sink.requests) == 4)
+        await until(lambda: len(sink.requests) == 4)
         attempts = desk.sql.execute("SELECT attempts FROM notification WHERE channel = 'mail'").fetchall()
         assert attempts[-1] == (0,), "nothing is tried at a shut gate"
         # The server is away for half an hour; when it is back one try opens the way for all.
@@ -164,7 +116,7 @@ async def test_every_step_of_many_incidents_arrives_whatever_the_server_does_fir
         for number in range(6):
             down(desk, number)
             up(desk, number)
-        await _until(lambda: desk.outbox.counts() == {"sent": 24}, clock, sender)
+        await until(lambda: desk.outbox.counts() == {"sent": 24}, clock, sender)
     assert desk.outbox.counts() == {"sent": 24}
     came = Counter(one.message_id for one in server.taken)
     assert len(came) == 24
@@ -268,13 +220,3 @@ def test_a_refusal_of_one_message_says_nothing_against_its_channel() -> None:
         gate.take(0)
         gate.passed()
     assert not gate.dead
-
-
-async def _until(fine: Callable[[], bool], clock: ManualClock | None = None, sender: Sender | None = None) -> None:
-    """Wait for something; with a clock, five minutes of its time pass again and again meanwhile."""
-    async with asyncio.timeout(15):
-        while not fine():
-            if clock is not None and sender is not None:
-                clock.advance(300)
-                sender.wake()
-            await asyncio.sleep(0.01)

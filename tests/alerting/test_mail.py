@@ -46,7 +46,7 @@ async def test_mail_goes_encrypted_with_a_login_to_a_server_whose_certificate_is
         way = Security.TLS if implicit else Security.STARTTLS
         login = {} if implicit else {"username": "haidang", "password": "right"}
         await channel(
-            MailServer("127.0.0.1", server.port, way, ca_file=certificate.authority, **login)  # type: ignore[arg-type]
+            MailServer("127.0.0.1", server.port, way, trust=certificate.authority, **login)  # type: ignore[arg-type]
         ).send(message())
         assert server.logins == ([] if implicit else [("haidang", "right")])
     (mail,) = server.taken
@@ -65,9 +65,9 @@ async def test_lines_that_look_like_smtp_arrive_as_text() -> None:
 
 async def test_ipv6_and_names_work_as_servers(certificate: Certificate) -> None:
     async with smtp_server(certificate, host="::1") as server:
-        await channel(MailServer("::1", server.port, ca_file=certificate.authority)).send(message())
+        await channel(MailServer("::1", server.port, trust=certificate.authority)).send(message())
     async with smtp_server(certificate) as other:
-        await channel(MailServer("localhost", other.port, ca_file=certificate.authority)).send(message())
+        await channel(MailServer("localhost", other.port, trust=certificate.authority)).send(message())
     assert len(server.taken) == len(other.taken) == 1
 
 
@@ -100,12 +100,12 @@ async def test_speaking_tls_to_a_server_that_does_not_is_tried_again() -> None:
 
 async def test_a_wrong_password_is_the_operators_business(certificate: Certificate) -> None:
     async with smtp_server(certificate, auth=True) as server:
-        ours = MailServer("127.0.0.1", server.port, ca_file=certificate.authority, username="haidang", password="wrong")
+        ours = MailServer("127.0.0.1", server.port, trust=certificate.authority, username="haidang", password="wrong")
         error = await refusal(ours)
         assert isinstance(error, Misconfigured)
         assert "check username and password" in str(error)
         assert "wrong" not in str(error) + repr(ours)
-        without = await refusal(MailServer("127.0.0.1", server.port, ca_file=certificate.authority))
+        without = await refusal(MailServer("127.0.0.1", server.port, trust=certificate.authority))
         assert isinstance(without, Misconfigured)
         assert "wants a login" in str(without)
 
@@ -199,7 +199,7 @@ async def test_a_recipient_that_is_refused_is_not_offered_to_the_next_server() -
 
 async def test_an_address_that_is_none_is_refused_without_asking_anybody() -> None:
     assert type(await refusal(address="an@example.vn\r\nBcc: evil@example.com")) is Refused
-    assert type(await refusal(MailServer("127.0.0.1", 1, ca_file=Path("/nowhere")))) is not Refused
+    assert type(await refusal(MailServer("127.0.0.1", 1, trust=Path("/nowhere")))) is not Refused
 
 
 async def test_an_address_beyond_ascii_is_sent_to_a_server_that_knows_them() -> None:

@@ -186,7 +186,7 @@ async def test_a_clock_set_back_into_maintenance_and_out_again_wakes_nobody_twic
     ("words", "needed"),
     [
         ({"kind": "planet"}, "one of target"),
-        ({"name": "south"}, "no target on the site south"),
+        ({"name": "south"}, "site:south covers no target"),
         ({"end_ns": 5}, "ends after it begins"),
         ({"start_ns": "soon"}, "start_ns is needed"),
         ({"start_ns": True}, "start_ns is needed"),

@@ -73,6 +73,7 @@ def test_what_holds_messages_back_is_named(house: Asked) -> None:
 def test_a_route_that_is_not_taken_says_for_what(house: Asked) -> None:
     house.fails("lone")
     assert ("route", "wan: not taken, it is for systems wan; this is of other") in house.why(1)
+    assert ("route", "rest: taken: in the daily list at 07:30 to chief") in house.why(1)
 
 
 def test_what_is_quiet_says_so(house: Asked) -> None:

@@ -37,6 +37,14 @@ def test_an_untouched_log_is_in_order_and_an_empty_one_too(database: Database, t
     other.close()
 
 
+@pytest.mark.parametrize("column", ["kind", "author", "data", "hash"])
+def test_bytes_that_are_no_text_are_an_edit_like_any_other(database: Database, column: str) -> None:
+    database.connection.execute(f"UPDATE audit SET {column} = CAST(? AS TEXT) WHERE id = 3", (b"\xff\x1b[\0{",))
+    found = verify(database.connection)
+    assert (found.entries, found.fault) == (2, "entry 3 is not what was written, or not where it was written")
+    assert getattr(list(entries(database.connection))[2], column) == "\udcff\x1b[\0{"
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.integers(1, COUNT), st.sampled_from(["at_ns", "kind", "author", "data", "hash"]),

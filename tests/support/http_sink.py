@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,14 +29,16 @@ class Sink:
     """What came, and how it shall answer."""
 
     port: int = 0
+    encrypted: bool = False
     requests: list[Request] = field(default_factory=list)
     answer: Answer = lambda _number: "200 OK"
+    body: bytes = b"ok"
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}/alarm"
+        return f"http{'s' if self.encrypted else ''}://127.0.0.1:{self.port}/alarm"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one request and answer it."""
@@ -49,7 +52,8 @@ class Sink:
             if answer == HANG:
                 await self._released.wait()
             elif answer != DROP:
-                writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".encode())
+                head = f"HTTP/1.1 {answer}\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode() + self.body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -62,10 +66,10 @@ class Sink:
 
 
 @asynccontextmanager
-async def http_sink() -> AsyncIterator[Sink]:
-    """Run a sink on the test's own loop."""
-    sink = Sink()
-    server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
+async def http_sink(tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Sink]:
+    """Run a sink on the test's own loop; with a context it speaks TLS."""
+    sink = Sink(encrypted=tls is not None)
+    server = await asyncio.start_server(sink.serve, "127.0.0.1", port, ssl=tls)
     sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink

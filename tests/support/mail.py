@@ -157,6 +157,43 @@ async def smtp_server(
             await listening.wait_closed()
 
 
+@asynccontextmanager
+async def drip(greeting: bytes, drops: bytes, every_s: float = 0.02) -> AsyncIterator[int]:
+    """Run a tarpit: it greets and then says the same over and over, a byte at a time; gives its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for line in greeting.splitlines(keepends=True):
+                writer.write(line)
+                await reader.readline()
+            while True:
+                for byte in drops:
+                    writer.write(bytes([byte]))
+                    await writer.drain()
+                    await asyncio.sleep(every_s)
+        except ConnectionError:
+            pass
+        finally:
+            serving.discard(asyncio.current_task())
+            writer.close()
+
+    serving: set[asyncio.Task[None] | None] = set()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tuple(serving):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
+        await server.wait_closed()
+
+
 class _Session(SMTP):
     """One client's connection, remembered so that none is left open."""
 

@@ -78,6 +78,12 @@ def _measured(configuration: Configuration, start_ns: int, end_ns: int) -> Equip
         return Equipment()
 
 
+def say_gone(count: int, revision: int) -> str:
+    """Say that what was measured can no longer be read, which is no difference."""
+    what = "1 row" if count == 1 else f"{count} rows"
+    return f"{what} of measurements cannot be read (in full) any more: as sealed in revision {revision}, no difference"
+
+
 class _Progress:
     """Says on a terminal how far a report is; elsewhere nothing."""
 

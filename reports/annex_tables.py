@@ -116,7 +116,7 @@ def connections(report: Report, words: Words) -> Table:
             text("id", lambda row: row.circuit),
             text("system", lambda row: row.system),
             text("carrier", lambda row: row.carrier, 1.2),
-            text("contract", lambda row: row.contract, 1.5),
+            text("contract", lambda row: row.contract, 1.9),
             text("a", lambda row: words.name(row.a), 1.7),
             text("b", lambda row: words.name(row.b), 1.7),
             text("target", lambda row: row.target),

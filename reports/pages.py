@@ -93,7 +93,7 @@ class _Pages:
             )
         if kind == "site":
             return next((self._words.name(row.name) for row in self._report.sites if row.id == name), name)
-        return name
+        return next((row.name for row in self._report.carriers if row.name.casefold() == name.casefold()), name)
 
     def _summary(self) -> dict[str, Any]:
         report, words = self._report, self._words
@@ -118,6 +118,8 @@ class _Pages:
             chart = self._chart(key)
             if chart:
                 blocks += [_heading(self._words.say(f"sections.{'budget' if key == 'burn' else key}")), chart]
+            elif key == "trend" and self._report.promised:
+                blocks += [_heading(self._words.say("sections.trend")), _paragraph(self._words.say("empty.trends"))]
         blocks.append(_heading(self._words.say("sections.pareto")))
         blocks.append(self._chart("pareto") or _paragraph(self._words.say("empty.causes")))
         return {"title": self._words.say("sections.objectives"), "blocks": blocks}
@@ -137,6 +139,8 @@ class _Pages:
             ]  # fmt: skip
             heads = [words.say(f"columns.{key}") for key in ("name", "objective", "miss", "pooled")]
             blocks.append(_table("outlook", heads, [4, 1.5, 2.5, 1.5], [False, True, True, True], rows, []))
+        elif held:
+            blocks.append(_paragraph(words.say("outlook.none")))
         blocks += [_heading(words.say("sections.planned")), self._table("planned")]
         return {"title": words.say("sections.next"), "blocks": blocks}
 

@@ -24,7 +24,7 @@ def _objectives(report: Report, words: Words) -> str:
     if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.targets):
         return words.say("story.nothing", month=month)
     if not held:
-        return words.say("story.no_objective", month=month)
+        return words.say("story.no_objective_part" if report.about else "story.no_objective", month=month)
     met = sum(row.numbers.verdict == "met" for row in held)
     missed = (row for row in held if row.numbers.verdict == "missed")
     bad = sorted(missed, key=lambda row: row.numbers.budget_left_s or 0)

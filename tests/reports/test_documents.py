@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -153,6 +154,11 @@ def test_csv_cells_cannot_become_formulas(report: Report) -> None:
     assert mine["formula_version"] == "1"
 
 
+def filled(rows: list[list[Any]]) -> dict[tuple[int, int], Any]:
+    """Return the cells that hold something, by their place."""
+    return {(y, x): value for y, row in enumerate(rows) for x, value in enumerate(row) if value != ""}
+
+
 @pytest.mark.soak
 def test_libreoffice_reads_the_same_numbers(report: Report, tmp_path: Path) -> None:
     office = require("soffice", "libreoffice-calc-nogui")
@@ -162,11 +168,18 @@ def test_libreoffice_reads_the_same_numbers(report: Report, tmp_path: Path) -> N
          str(tmp_path), str(tmp_path / "report.xlsx")],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    theirs = CalamineWorkbook.from_path(tmp_path / "report.ods").get_sheet_by_name("Kênh truyền").to_python()
-    ours = CalamineWorkbook.from_path(tmp_path / "report.xlsx").get_sheet_by_name("Kênh truyền").to_python()
-    place = ours[0].index("Mức sẵn sàng")
-    assert [row[place] for row in theirs[1:3]] == [row[place] for row in ours[1:3]]
-    assert theirs[1][0] == ours[1][0] == '=HYPERLINK("http://x")'
+    ours, theirs = (CalamineWorkbook.from_path(tmp_path / f"report.{one}") for one in ("xlsx", "ods"))
+    assert theirs.sheet_names == ours.sheet_names
+    seen = 0
+    for name in ours.sheet_names:
+        mine, his = (filled(book.get_sheet_by_name(name).to_python()) for book in (ours, theirs))
+        assert his.keys() == mine.keys(), name
+        for place, value in mine.items():
+            assert type(his[place]) is type(value), (name, place, value, his[place])
+            assert his[place] == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), (name, place)
+        seen += len(mine)
+    assert seen > 5000
+    assert theirs.get_sheet_by_name("Kênh truyền").to_python()[1][0] == '=HYPERLINK("http://x")'
 
 
 def test_numbers_are_written_as_each_language_does() -> None:

@@ -222,7 +222,7 @@ class _Pages:
             case datetime():
                 return words.short(value)
             case date():
-                return f"{value:%d/%m}"
+                return f"{value:%d/%m/%Y}"
             case str():
                 return value
             case _ if column.type == "percent":

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from reports.model import CertificateRow, Change, ConnectionRow, LoadRow, QualityRow, ReadingRow, Report, RoomRow
+from reports.notes import INCIDENTS
 from reports.seal import LATER, differences
 
 Row = TypeVar("Row", LoadRow, ReadingRow, CertificateRow)
@@ -101,6 +102,8 @@ def _comparable(before: Report, fresh: Report) -> Report:
     ends = {(row.circuit, row.target): row for row in before.connections}
     update["rooms"] = tuple(_as_little(rooms.get(row.id), row) for row in fresh.rooms)
     update["connections"] = tuple(_as_little(ends.get((row.circuit, row.target)), row) for row in fresh.connections)
+    if not any(note.key in INCIDENTS for note in before.notes):
+        update["notes"] = tuple(note for note in fresh.notes if note.key not in INCIDENTS)
     update |= {part: () for part in LATER if part not in before.model_fields_set}
     return fresh.model_copy(update=update)
 

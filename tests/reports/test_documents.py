@@ -163,7 +163,7 @@ def filled(rows: list[list[Any]]) -> dict[tuple[int, int], Any]:
 def lasting(value: Any) -> Any:
     """Read a duration of an ODS file: those under a day come as a time, others as they are written; the rest stays."""
     if isinstance(value, time):
-        return timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
+        return timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
     found = re.fullmatch(r"(-?)PT(\d+)H(\d+)M([\d.]+)S", value) if isinstance(value, str) else None
     if not found:
         return value

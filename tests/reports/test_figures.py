@@ -67,6 +67,23 @@ def test_an_outage_over_both_ends_counts_with_its_part_in_the_month(tmp_path: Pa
     assert any("that went on into the next month: 1 (Kênh A)" in line for line in notes(report, "en"))
 
 
+def test_an_incident_over_both_ends_that_is_no_lines_has_its_sentences_too(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("c", at("2026-09-30T22:00"), at("2026-11-01T03:00"))])
+    begin, end = at("2026-09-30T22:00") * S, at("2026-11-01T03:00") * S
+    with closing(database(configuration)) as opened, opened.transaction() as sql:
+        sql.execute(
+            "INSERT INTO incident (id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns) "
+            "VALUES (1, 'c', 'icmp', '{\"name\": {\"vi\": \"Máy chủ C\"}}', '', ?, ?, ?, ?)", (begin, begin, end, end)
+        )  # fmt: skip
+    report = reported(configuration)
+    assert report.outages == ()
+    assert row(report, "targets", "c").numbers.down_s == 31 * DAY  # type: ignore[attr-defined]
+    vi, en = notes(report, "vi"), notes(report, "en")
+    assert any(line.startswith("1 sự cố không phải của kênh truyền đã bắt đầu từ trước tháng (Máy chủ") for line in vi)
+    assert any(line.startswith("1 sự cố không phải của kênh truyền kéo sang tháng sau (Máy chủ") for line in vi)
+    assert any("had begun before the month: 1 (Máy chủ" in line for line in en)
+
+
 def test_a_report_of_a_month_that_is_over_does_not_change_with_the_day_it_is_made(tmp_path: Path) -> None:
     configuration = october(tmp_path, [("a", at("2026-10-31T23:00"), at("2026-11-01T03:00"))])
     assert written(reported(configuration, now="2026-11-01T01:00")) == written(

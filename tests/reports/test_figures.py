@@ -34,6 +34,7 @@ def test_a_month_without_data_claims_nothing(tmp_path: Path) -> None:
     assert report.promised == () or all(one.numbers.verdict != "met" for one in report.promised)
     assert "không có số liệu đo nào" in report.story["vi"][0]
     assert "Nothing was measured" in report.story["en"][0]
+    assert len(report.story["vi"]) == 1, "no word of incidents or downtime, which would be read as praise"
     assert any("không được hiểu là 0% hay 100%" in line for line in notes(report, "vi"))
 
 

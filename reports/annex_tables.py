@@ -46,7 +46,7 @@ def _readings(group: str, report: Report, words: Words, more: list[Field]) -> Ta
             text("id", lambda row: row.id),
             text("sensor", lambda row: row.sensor, 1.8),
             text("measured", lambda row: words.known("sensors", row.kind), 1.9),
-            text("unit", lambda row: row.unit, 0.8),
+            text("unit", lambda row: words.known("units_measured", row.unit), 0.8),
             typed("smallest", "number", lambda row: row.lowest, 1.2),
             typed("mean", "number", lambda row: row.mean, 1.2),
             typed("largest", "number", lambda row: row.highest, 1.2),

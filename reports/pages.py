@@ -121,7 +121,7 @@ class _Pages:
             elif key == "trend" and self._report.promised:
                 blocks += [_heading(self._words.say("sections.trend")), _paragraph(self._words.say("empty.trends"))]
         blocks.append(_heading(self._words.say("sections.pareto")))
-        blocks.append(self._chart("pareto") or _paragraph(self._words.say("empty.causes")))
+        blocks.append(self._chart("pareto") or self._empty("causes"))
         return {"title": self._words.say("sections.objectives"), "blocks": blocks}
 
     def _next(self) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class _Pages:
         table, words = self._tables[key], self._words
         title = words.say(f"sections.{_IDS.get(key, key)}").partition(". ")
         if not table.rows:
-            return _paragraph(words.say(f"empty.{key}"))
+            return self._empty(key)
         printed = [(number, column) for number, column in enumerate(table.columns) if column.width]
         chosen = _chosen(table, self._most_rows)
         rows = [[self._cell(table, column, table.rows[row][number]) for number, column in printed] for row in chosen]
@@ -211,6 +211,11 @@ class _Pages:
                 "notes.short_list", table=made["title"], shown=len(chosen), count=len(table.rows)
             )  # fmt: skip
         return made
+
+    def _empty(self, key: str) -> dict[str, Any]:
+        """Say that there is nothing of a part; where nothing was measured, no word that would be read as praise."""
+        blind = key in ("causes", "outages", "incidents") and any(note.key == "nothing" for note in self._report.notes)
+        return _paragraph(self._words.say("empty.days" if blind else f"empty.{key}"))
 
     def _cell(self, table: Table, column: Column, value: Value) -> str:
         words = self._words

@@ -35,6 +35,9 @@ def test_a_month_without_data_claims_nothing(tmp_path: Path) -> None:
     assert "không có số liệu đo nào" in report.story["vi"][0]
     assert "Nothing was measured" in report.story["en"][0]
     assert len(report.story["vi"]) == 1, "no word of incidents or downtime, which would be read as praise"
+    page = json.dumps(laid_out(report, Words("vi", HANOI)), ensure_ascii=False)
+    assert "Không ghi nhận thời gian gián đoạn" not in page
+    assert "Không có kênh truyền nào gián đoạn" not in page
     assert any("không được hiểu là 0% hay 100%" in line for line in notes(report, "vi"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ class Policy:
         remind_from, remind_to: the hours in which people are reminded of what is not critical.
         zone: whose hours they are.
         severities: how bad is how bad.
-        least: how bad at least is what a rule finds, by the rule's id.
+        least: how bad at least is what a rule finds, by the rule's id, or by ``target/id`` for a rule of its role.
     """
 
     hold_s: float = 2.0
@@ -45,12 +45,12 @@ class Policy:
     severities: Rules = RULES
     least: Mapping[str, Severity] = field(default_factory=dict)
 
-    def judge(self, check: CheckId, impact: Impact) -> Severity:
-        """Say how bad it is that a check fails."""
+    def judge(self, check: CheckId, impact: Impact, members: Iterable[CheckId] = ()) -> Severity:
+        """Say how bad it is that a check fails; what rules found of it, and of what it hides, counts as they say."""
         level, _ = severity(impact, self.severities)
-        kind, _, rest = check.probe.partition(":")
-        least = self.least.get(rest.partition(":")[0], level) if kind == "rule" else level
-        return max(level, least, key=lambda one: one.rank)
+        found = [(one.target, one.probe.split(":")[1]) for one in (check, *members) if one.probe.startswith("rule:")]
+        least = (self.least.get(f"{target}/{name}", self.least.get(name, level)) for target, name in found)
+        return max([level, *least], key=lambda one: one.rank)
 
     def remind_at(self, told_ns: int, now_ns: int, level: Severity) -> int:
         """Return when people are to be reminded next.

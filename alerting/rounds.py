@@ -147,7 +147,7 @@ class Rounds:
         if figures is not None and figures.budget_s:
             left = 100 * max(0.0, figures.budget_s - figures.down_s) / figures.budget_s
             impact = replace(impact, budget_percent=round(left, 3))
-        level = policy.judge(incident.check, impact)
+        level = policy.judge(incident.check, impact, members)
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
         if incident.check == STORM:

@@ -198,7 +198,7 @@ def _member(inventory: Inventory, target: Target, formula: Formula) -> tuple[str
     if weighted and formula.weight is Weight.CAPACITY:
         circuit = inventory.circuits.get(target.circuit or "")
         return target.circuit or target.id, (circuit.mbps or 0.0) if circuit else 0.0
-    if weighted or formula.rule is Rule.WORST_SITE:
+    if (weighted and formula.weight is not Weight.TARGETS) or formula.rule is Rule.WORST_SITE:
         site = inventory.sites.get(target.site or "")
         people = float(site.people or 0) if site else 0.0
         return target.site or target.id, people if formula.weight is Weight.PEOPLE else 1.0

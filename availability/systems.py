@@ -25,6 +25,7 @@ class Weight(StrEnum):
     PEOPLE = "people"
     SITES = "sites"
     CAPACITY = "capacity"
+    TARGETS = "targets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ class Formula:
             case Rule.K_OF_N:
                 return f"{self.k} of {members}: up while at least {self.k} members are up"
             case Rule.WEIGHTED:
-                what = {"people": "people served", "sites": "sites", "capacity": "contracted Mbit/s"}[self.weight]
+                what = {
+                    "people": "people served", "sites": "sites", "capacity": "contracted Mbit/s", "targets": "targets",
+                }[self.weight]  # fmt: skip
                 return f"weighted, {members} members: the share of {what} that is up"
             case Rule.WORST_SITE:
                 return f"worst of {members} sites, each up while all of its targets are up"

@@ -18,6 +18,8 @@ from storage.metrics import Curve, MetricStore, Query
 
 WINDOW_S = 7 * 86_400
 SAMPLE_S = 300
+ROUTERS = ("router", "firewall")
+"""How the roles end of what a leased line's port can be on."""
 FEWEST = 12
 """Samples below which there is no percentile: an hour."""
 
@@ -83,21 +85,46 @@ async def loads(configuration: Configuration, store: MetricStore, now_ns: int) -
         StoreError: the store cannot answer.
     """
     found = []
-    for circuit in configuration.inventory.circuits.values():
-        ends = [target for target in configuration.inventory.targets.values() if target.circuit == circuit.id]
-        polled = [target for target in ends if target.snmp is not None]
-        if not polled:
-            found.append(Load(circuit.id, mbps=circuit.mbps, reason="no target with snmp has this circuit"))
-        found += [await of_end(circuit, target, store, now_ns) for target in polled]
+    inventory = configuration.inventory
+    polled = [target for target in inventory.targets.values() if target.snmp is not None]
+    at_site: dict[str, list[Target]] = {}
+    for target in polled:
+        if target.site and target.role.endswith(ROUTERS):
+            at_site.setdefault(target.site, []).append(target)
+    read: dict[str, list[Curve]] = {}
+    for circuit in inventory.circuits.values():
+        rows = [await of_end(circuit, target, store, now_ns, read) for target in polled if target.circuit == circuit.id]
+        named = {row.target for row in rows}
+        # What ends the line may be the carrier's, and mute: then the router behind it has the port.
+        for site in dict.fromkeys((circuit.a, circuit.b)):
+            for target in at_site.get(site or "", ()):
+                if target.id not in named:
+                    row = await of_end(circuit, target, store, now_ns, read)
+                    rows += [row] if row.interface else []
+        if not rows:
+            reason = "no target with snmp has this circuit, and no router at its sites a port with its id in the alias"
+            rows.append(Load(circuit.id, mbps=circuit.mbps, reason=reason))
+        found += rows
     return found
 
 
-async def of_end(circuit: Circuit, target: Target, store: MetricStore, now_ns: int) -> Load:
-    """Measure one end of a circuit, see `loads`."""
+async def of_end(
+    circuit: Circuit, target: Target, store: MetricStore, now_ns: int, read: dict[str, list[Curve]] | None = None
+) -> Load:
+    """Measure one end of a circuit, see `loads`.
+
+    Parameters:
+        read: what was read of targets already; a hub ends twenty lines.
+    """
     end_ns = now_ns // (SAMPLE_S * _SECOND_NS) * SAMPLE_S * _SECOND_NS
-    curves = await store.read(
-        Query("interface", end_ns - WINDOW_S * _SECOND_NS, end_ns, _DIRECTIONS, {"target": target.id}, step_s=SAMPLE_S)
-    )
+    curves = read.get(target.id) if read is not None else None
+    if curves is None:
+        start_ns = end_ns - WINDOW_S * _SECOND_NS
+        curves = list(
+            await store.read(Query("interface", start_ns, end_ns, _DIRECTIONS, {"target": target.id}, step_s=SAMPLE_S))
+        )
+        if read is not None:
+            read[target.id] = curves
     wanted = target.snmp.interface if target.snmp else None
     mine = [curve for curve in curves if is_end(dict(curve.series.tags), circuit, wanted)]
     names = {dict(curve.series.tags).get("ifName", "") for curve in mine}

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 
+from collectors.quality import QualityPlan
 from collectors.services import ServiceSettings
 from collectors.snmp import FASTEST_S, SnmpSettings
 from collectors.watches import DnsSettings, HostSettings, PingSettings, Unusable
 from config import Configuration, SecretUnavailable, Target
+from config.schema.probed import ProbeKind
 from config.schema.services import RtspService, Service
 from config.schema.settings import Confirmation
-from config.schema.things import Credential, ProbeKind, Site
+from config.schema.things import Credential, Site
 from haidang.model import CheckId
 from probes.kinds import PROBES
+from probes.quality import QualitySettings
 from probes.snmp import Access, User
 
 RISK_KINDS = frozenset({"carrier", "power", "ring", "building", "group"})
 """What stands in a shared-risk group's id where a check has its probe."""
 
-Settings = PingSettings | SnmpSettings | DnsSettings | HostSettings | ServiceSettings | Unusable
+Settings = PingSettings | QualityPlan | SnmpSettings | DnsSettings | HostSettings | ServiceSettings | Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,12 @@ def _settings(configuration: Configuration, target: Target, probe: ProbeKind) ->
         except (SecretUnavailable, ValueError) as error:
             return Unusable("snmp", str(error)), snmp.cadence_s, snmp.cadence_s
         return SnmpSettings(access, snmp.cadence_s, snmp.budget_s), snmp.cadence_s, max(FASTEST_S, access.timeout_s)
+    if probe == "quality" and (said := target.quality):
+        burst = QualitySettings(
+            count=said.count, interval_s=said.interval_s, size=said.size, timeout_s=said.timeout_s, codec=said.codec,
+            jitter_buffer_ms=said.jitter_buffer_s * 1000,
+        )  # fmt: skip
+        return QualityPlan(said.cadence_s, said.marks, burst, said.min_mos), said.cadence_s, min(said.cadence_s, 60.0)
     if (service := target.services.get(probe)) is not None:
         try:
             asked_service = service_settings(probe, service, configuration.path.parent)

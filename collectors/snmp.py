@@ -13,7 +13,7 @@ from haidang.clock import Clock
 from haidang.model import CheckId, FieldValue, Observation, Point, Series, Status
 from probes.snmp import Access, Interface, Library, PollResult, Sensor, Session, SnmpEngine, check, check_by_poll
 from probes.snmp.memory import Memory
-from probes.snmp.rates import Dropped, Reading, rates, readings
+from probes.snmp.rates import FAULTS, Dropped, Reading, rates, readings
 
 FASTEST_S = 10.0
 """A suspect agent is not asked more often than this: each try takes seconds until its deadline."""
@@ -159,9 +159,9 @@ class SnmpWatch(TaskWatch):
             fields["ifSpeed"] = interface.speed_bps
         found = rates(self._readings.get(interface.index), reading)
         self.dropped_rates += sum(why is not Dropped.FIRST for why in found.dropped.values())
-        for name in ("in_bps", "out_bps"):
+        for name in ("in_bps", "out_bps", *FAULTS):
             if name in found.values:
-                fields[name] = round(found.values[name], 1)
+                fields[name] = round(found.values[name], 3 if name in FAULTS else 1)
         return fields
 
     def _line(self, measurement: str, name: str, alias: str, descr: str) -> Series:
@@ -185,6 +185,8 @@ class SnmpWatch(TaskWatch):
 def _sensor_fields(sensor: Sensor) -> dict[str, FieldValue]:
     """Give value and status; an unknown value is left out, its status says so."""
     fields: dict[str, FieldValue] = {"status_code": _STATUS[sensor.status]}
+    if sensor.status != "unknown":
+        fields["trouble"] = _STATUS[sensor.status]  # for rules: unknown is no trouble, and no end of one
     if sensor.value is not None:
         fields["value"] = float(sensor.value)
     return fields

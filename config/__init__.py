@@ -2,7 +2,7 @@
 
 from config.errors import ConfigError, ConfigurationInvalid
 from config.inventory import Configuration, Difference, Inventory, Target
-from config.loader import check, load
+from config.loader import Written, check, load, read_written
 from config.schema.document import json_schema
 from config.secrets import Secret, SecretUnavailable
 from config.starter import StarterRefused, write_starter
@@ -17,8 +17,10 @@ __all__ = [
     "SecretUnavailable",
     "StarterRefused",
     "Target",
+    "Written",
     "check",
     "json_schema",
     "load",
+    "read_written",
     "write_starter",
 ]

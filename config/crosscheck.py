@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from config.errors import ConfigError, Hints, quoted
 from config.files import Source
-from config.inventory import effective
+from config.inventory import Inventory, effective
 from config.schema.services import SERVICES
 from config.schema.settings import Probing
 from config.schema.things import Contact, Target
@@ -190,8 +190,6 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
     if target.address is None and "address" not in item.raw and kinds != ("host",) and not misspelt:
         probes = ", ".join(kind for kind in kinds if kind != "host")
         yield item.error([], f"an address is missing: the probes {probes} need one; without, only probes: [host]")
-    if "snmp" in kinds and "snmp" not in item.raw:
-        yield item.error(["probes"], "the probe snmp needs access: add snmp: {credential: ID}")
     address = _numeric(target.address)
     if "host" in kinds and target.address not in (None, "localhost") and not (address and address.is_loopback):
         message = (
@@ -209,8 +207,28 @@ def _target(item: Item, target: Target, settings: Probing) -> Iterator[ConfigErr
             yield item.error([name, key], message)
     if "zone" in kinds and "zone" not in item.raw:
         yield item.error(["probes"], "the probe zone needs to know the zone: add zone: {name: …}")
+    if target.quality is not None:
+        for key, message in target.quality.problems():
+            yield item.error(["quality", key], message)
     if "tcp" in kinds and "tcp" not in item.raw:
         yield item.error(["probes"], "the probe tcp needs to know the port: add tcp: {port: N}")
+
+
+def settled(items: Sequence[Item], inventory: Inventory) -> Iterator[ConfigError]:
+    """Find what only shows in the settings in force: asked for by SNMP without access, by what a role adds."""
+    for item in items:
+        target = inventory.targets.get(item.id) if item.kind == "targets" else None
+        if target is None:
+            continue
+        if ("snmp" in target.probes or "snmp" in item.raw) and target.credential is None:
+            place = ["probes"] if "probes" in item.raw else ["snmp"]
+            yield item.error(place, "the probe snmp needs access: add snmp: {credential: ID}")
+        if target.alive is not None and "alive" in item.raw and target.alive not in target.probes:
+            yield item.error(["alive"], f"{target.alive} is none of its probes: {', '.join(target.probes)}")
+        for name, rule in target.rules.items():
+            if rule.measurement is None or rule.field is None:
+                message = f"the rule {quoted(name)} is none of its role's: it needs measurement and field"
+                yield item.error(["rules", name], message)
 
 
 def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -232,6 +250,14 @@ def reports(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Con
             yield source.error(place, f"the contact {quoted(name)} has no email")
         elif not has_mail:
             yield source.error(place, "the report cannot be mailed: add alerting.mail with from and servers")
+
+
+def meetings(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find meetings of rooms that are not there."""
+    targets = {item.id for item in items if item.kind == "targets"}
+    for place, name in references(source.root, ("conferences", "meetings", "rooms")):
+        if name not in targets:
+            yield source.error(place, f"there is no target {quoted(name)}", hints.nearest(name, targets))
 
 
 def _has_no_mailbox(item: Item) -> bool:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterator
+from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from config import document, table
 from config.errors import ConfigError, Hints, quoted
 from config.schema.things import table_columns
-from config.source import LARGEST_FILE, LARGEST_TABLE, LARGEST_WHOLE, MEBIBYTE, Unreadable, decode, read_bytes
+from config.source import (
+    LARGEST_FILE,
+    LARGEST_TABLE,
+    LARGEST_WHOLE,
+    MEBIBYTE,
+    Unreadable,
+    decode,
+    read_bytes,
+    too_large,
+)
 from config.tree import List, Mapping, Mark, locate
 
 MOST_FILES = 2000
@@ -45,9 +56,11 @@ class Files:
 
     Parameters:
         main: the main file.
+        instead: what is read in place of files, by their real path: a change that is tried before it is written.
     """
 
-    def __init__(self, main: Path) -> None:
+    def __init__(self, main: Path, instead: AnyMapping[str, bytes] | None = None) -> None:
+        self._instead = dict(instead or {})
         self.sources: list[Source] = []
         self.errors: list[ConfigError] = []
         self.order: list[Path] = []
@@ -112,6 +125,8 @@ class Files:
                 yield place, source.path.parent / name
                 continue
             found = sorted(glob.glob(str(source.path.parent / name)))  # noqa: PTH207 Path.glob takes no absolute pattern
+            whole = str(Path(source.path.parent.absolute(), name))
+            found += [one for one in self._instead if fnmatch.fnmatch(one, whole) and not os.path.exists(one)]  # noqa: PTH110 as below
             if not found:
                 self.errors.append(source.error(place, f"no file matches {quoted(name)}"))
                 self.complete = False
@@ -128,7 +143,7 @@ class Files:
         elif len(self._read) >= MOST_FILES:
             self.errors.append(source.error(place, f"more than {MOST_FILES} files"))
             self.complete = False
-        elif not os.path.exists(named):  # noqa: PTH110 a name too long is no file, not an exception
+        elif real not in self._instead and not os.path.exists(named):  # noqa: PTH110 a name too long is no file, not an exception
             self.errors.append(source.error(place, f"there is no file {quoted(str(named))}"))
             self.complete = False
         else:
@@ -140,7 +155,11 @@ class Files:
         return decode(self._bounded(path, limit))
 
     def _bounded(self, path: Path, limit: int) -> bytes:
-        content = read_bytes(path, limit)
+        content = self._instead.get(os.path.realpath(path))
+        if content is None:
+            content = read_bytes(path, limit)
+        elif len(content) > limit:
+            raise too_large(len(content), limit)
         self._bytes += len(content)
         if self._bytes > LARGEST_WHOLE:
             raise Unreadable(f"all files together have more than {LARGEST_WHOLE // MEBIBYTE} MiB")

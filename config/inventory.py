@@ -7,28 +7,38 @@ its state, its timers and its buffers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from config.role_files import kinds, roles
 from config.schema.alerting import Alerting
+from config.schema.conferences import Conferences
+from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
+from config.schema.probed import Probed, ProbeKind, RoleRule, TargetDns, TargetSnmp
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.services import SERVICES, RtspService, Service
-from config.schema.settings import Confirmation, Confirmations, HostSettings, IcmpSettings, Logging, Probing, Storage
+from config.schema.settings import (
+    Confirmation,
+    Confirmations,
+    HostSettings,
+    IcmpSettings,
+    Logging,
+    Probing,
+    QualitySettings,
+    Storage,
+)
 from config.schema.things import (
     Circuit,
     Contact,
     Credential,
-    ProbeKind,
     Risk,
     Site,
     System,
-    TargetDns,
-    TargetSnmp,
 )
 from config.schema.things import Target as WrittenTarget
 from config.schema.values import Section, Text
@@ -53,6 +63,8 @@ class Target:
         credential: the access for ``snmp``.
         services: settings of the other probes, by kind.
         confirmation: its own, else its role's, else the general one.
+        alive: the probe that says whether it is there, ``None`` for its ping or the first.
+        rules: over its measurements, by name; those that are gone by.
     """
 
     id: str
@@ -74,10 +86,15 @@ class Target:
     notify: tuple[str, ...]
     notes: str
     confirmation: Confirmation
+    quality: QualitySettings | None = None
+    alive: ProbeKind | None = None
+    rules: Mapping[str, RoleRule] = field(default_factory=dict)
 
     @property
     def primary(self) -> CheckId:
-        """The check that says whether the target is there: its ping, else the first of its probes."""
+        """The check that says whether the target is there: its role's, its ping, else the first probe."""
+        if self.alive in self.probes:
+            return CheckId(self.id, str(self.alive))
         return CheckId(self.id, "icmp" if "icmp" in self.probes else self.probes[0])
 
     def label(self, language: str) -> str:
@@ -125,7 +142,8 @@ class Configuration:
         timezone: in which days and months are counted.
         language: ``vi`` or ``en``, for a person who has not chosen.
         data_dir: absolute.
-        logging, storage, probing, confirmation, receivers, alerting, web, reports: the settings as they are in force.
+        logging, storage, probing, confirmation, receivers, alerting, web, reports, conferences,
+        netbox: the settings in force.
         trap_credentials: those that ``receivers.traps`` names.
         inventory: what is watched.
     """
@@ -145,6 +163,8 @@ class Configuration:
     alerting: Alerting
     web: Web
     reports: Reports
+    conferences: Conferences
+    netbox: NetBox | None
     inventory: Inventory
 
     def secrets(self) -> Mapping[str, Secret]:
@@ -171,6 +191,8 @@ class Configuration:
             rtsp = target.services.get("rtsp")
             if isinstance(rtsp, RtspService):
                 found[f"targets {target.id} rtsp.password"] = rtsp.password
+        if self.netbox is not None:
+            found["netbox.token"] = self.netbox.token
         return {name: secret for name, secret in found.items() if secret is not None}
 
 
@@ -189,29 +211,120 @@ class Things:
     risks: Mapping[str, Risk]
 
 
-def resolve(things: Things, probing: Probing, confirmation: Confirmations) -> Inventory:
+ALL = "all"
+"""Where roles are named: targets of any role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One place that says how a target is probed.
+
+    Parameters:
+        level: ``role``, ``confirmation``, ``general``, ``system``, ``site`` or ``target``.
+        name: of the role, the system, the site, the target.
+        key: the role it is said for there: the target's, or ``all``; empty for the target itself.
+        said: what.
+    """
+
+    level: str
+    name: str
+    key: str
+    said: Probed
+
+
+def layers(
+    target: WrittenTarget, things: Things, confirmation: Confirmations, general: Mapping[str, Probed]
+) -> tuple[Layer, ...]:
+    """Return every place that says how a target is probed, the nearest to it last."""
+    found: list[Layer] = []
+    role = target.role
+    if role in roles():
+        found.append(Layer("role", role, role, roles()[role].settings))
+    if own := confirmation.of_role(role):
+        found.append(Layer("confirmation", role, role, Probed.model_construct({"confirmation"}, confirmation=own)))
+    circuit = things.circuits.get(target.circuit or "")
+    system = things.systems.get(target.system or (circuit.system if circuit else None) or "")
+    places: list[tuple[str, str, Mapping[str, Probed]]] = [("general", "", general)]
+    if system:
+        places.append(("system", system.id, system.roles))
+    places += [("site", site.id, site.roles) for site in _sites(things, target.site)]
+    found += [
+        Layer(level, name, key, said[key]) for level, name, said in places for key in (ALL, role) if key in said
+    ]  # fmt: skip
+    return (*found, Layer("target", target.id, "", target))
+
+
+def _sites(things: Things, name: str | None) -> list[Site]:
+    """Return a site and those above it, the highest first."""
+    found: list[Site] = []
+    while (site := things.sites.get(name or "")) is not None and site not in found:
+        found.insert(0, site)
+        name = site.parent
+    return found
+
+
+def merged(general: Probed, own: Probed) -> Probed:
+    """Lay what is said nearer to the target over what is said further away, key by key."""
+    changes: dict[str, object] = {}
+    for name in Probed.model_fields.keys() & own.model_fields_set:
+        before, now = getattr(general, name), getattr(own, name)
+        if name == "rules":
+            changes[name] = {**before, **{key: _over(before.get(key), rule) for key, rule in now.items()}}
+        else:
+            changes[name] = _over(before, now) if isinstance(now, Section) and name != "host" else now
+    return general.model_copy(update=changes)
+
+
+def _over(general: AnySection | None, own: AnySection) -> AnySection:
+    if general is None:
+        return own
+    missing = general.model_fields_set - own.model_fields_set
+    return own.model_copy(update={name: getattr(general, name) for name in missing})
+
+
+def resolve(things: Things, probing: Probing, confirmation: Confirmations, general: Mapping[str, Probed]) -> Inventory:
     """Give every target the settings in force for it. Targets that say nothing share one object of them."""
     plain_dns = TargetDns.model_construct(**dict(probing.dns), port=TargetDns.model_fields["port"].default)
-    by_role: dict[str, Confirmation] = {}
-    for role in {target.role for target in things.targets.values()}:
-        own = confirmation.of_role(role)
-        by_role[role] = effective(confirmation, own) if own else effective(confirmation, Confirmation())
-    targets = {
-        name: _target(target, things, probing, plain_dns, by_role[target.role])
-        for name, target in things.targets.items()
-    }
+    plain = effective(confirmation, Confirmation())
+    known: dict[tuple[int, ...], Probed] = {}
+    targets = {}
+    for name, target in things.targets.items():
+        *above, own = layers(target, things, confirmation, general)
+        key = tuple(id(layer.said) for layer in above)
+        if key not in known:
+            base = Probed()
+            for layer in above:
+                base = merged(base, layer.said)
+            if base.confirmation:
+                base = base.model_copy(update={"confirmation": effective(confirmation, base.confirmation)})
+            known[key] = base
+        targets[name] = _target(target, merged(known[key], own.said), things, probing, plain_dns, plain)
+    systems = {name: _system(system) for name, system in things.systems.items()}
     return Inventory(
-        targets, things.sites, things.systems, things.circuits, things.contacts, things.rotas, things.objectives,
+        targets, things.sites, systems, things.circuits, things.contacts, things.rotas, things.objectives,
         things.risks,
     )  # fmt: skip
 
 
+def _system(system: System) -> System:
+    """Give a system what its kind has where it says nothing."""
+    kind = kinds().get(system.kind or system.id)
+    if kind is None:
+        return system
+    changes: dict[str, object] = {"kind": kind.collector}
+    if "objective" not in system.model_fields_set:
+        changes["objective"] = kind.objective
+    if "formula" not in system.model_fields_set:
+        changes |= {"formula": kind.formula, "weight": kind.weight}
+    return system.model_copy(update=changes)
+
+
 def _target(
-    target: WrittenTarget, things: Things, probing: Probing, plain_dns: TargetDns, confirmation: Confirmation
+    target: WrittenTarget, said: Probed, things: Things, probing: Probing, plain_dns: TargetDns, plain: Confirmation
 ) -> Target:  # fmt: skip
-    kinds = target.probe_kinds()
+    probes = said.probe_kinds()
     circuit = things.circuits.get(target.circuit) if target.circuit else None
-    snmp = effective(probing.snmp, target.snmp) if "snmp" in kinds and target.snmp else None
+    snmp = effective(probing.snmp, said.snmp) if "snmp" in probes and said.snmp else None
     return Target(
         id=target.id,
         name=target.name,
@@ -221,18 +334,24 @@ def _target(
         role=target.role,
         parents=target.parents,
         needs=target.needs,
-        probes=kinds,
-        icmp=(effective(probing.icmp, target.icmp) if target.icmp else probing.icmp) if "icmp" in kinds else None,
+        probes=probes,
+        icmp=(effective(probing.icmp, said.icmp) if said.icmp else probing.icmp) if "icmp" in probes else None,
         snmp=snmp,
-        credential=things.credentials.get(snmp.credential) if snmp else None,
-        dns=(effective(probing.dns, target.dns) if target.dns else plain_dns) if "dns" in kinds else None,
-        host=(target.host or probing.host) if "host" in kinds else None,
-        services={kind: getattr(target, kind) or SERVICES[kind]() for kind in kinds if kind in SERVICES},
+        credential=things.credentials.get(snmp.credential or "") if snmp else None,
+        dns=(effective(probing.dns, said.dns) if said.dns else plain_dns) if "dns" in probes else None,
+        host=(said.host or probing.host) if "host" in probes else None,
+        services={kind: getattr(said, kind) or SERVICES[kind]() for kind in probes if kind in SERVICES},
         circuit=target.circuit,
         notify=target.notify,
         notes=target.notes,
-        confirmation=effective(confirmation, target.confirmation) if target.confirmation else confirmation,
-    )
+        confirmation=effective(plain, said.confirmation) if said.confirmation else plain,
+        quality=(said.quality or QualitySettings()) if "quality" in probes else None,
+        alive=said.alive,
+        rules={
+            name: rule for name, rule in said.rules.items()
+            if rule.enabled and not (rule.above is None and rule.below is None and rule.absent_s is None)
+        },
+    )  # fmt: skip
 
 
 def effective(general: Section, own: AnySection) -> AnySection:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping as Mapping_
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -35,6 +37,62 @@ def load(path: Path) -> Configuration:
     return _Loading(path).result()
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A configuration as it was written, for whoever changes it.
+
+    Parameters:
+        configuration: ``None`` when something is wrong with it.
+        items: every item of the list sections, in the order of the files, with its place.
+        files: every file that was read, the main one first.
+        errors: everything that is wrong.
+    """
+
+    configuration: Configuration | None
+    items: tuple[Item, ...]
+    files: tuple[Path, ...]
+    errors: tuple[ConfigError, ...]
+
+
+def read_written(path: Path, instead: Mapping_[str, bytes] | None = None) -> Written:
+    """Load and check a configuration and keep what was written; nothing is raised.
+
+    Parameters:
+        path: the main file.
+        instead: what is read in place of files, by their real path.
+    """
+    loading = _Loading(path, instead)
+    try:
+        configuration = loading.result()
+    except ConfigurationInvalid as invalid:
+        return Written(None, *loading.written(), invalid.errors)
+    return Written(configuration, *loading.written(), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with what was read for it, to tell where things come from.
+
+    Parameters:
+        configuration: the result.
+        settings, things: the main file's settings and all lists, as written.
+        items: of all lists, each with its place.
+        main: the main file.
+    """
+
+    configuration: Configuration
+    settings: Document
+    things: Things
+    items: tuple[Item, ...]
+    main: Source
+
+
+def load_with_places(path: Path) -> Loaded:
+    """Load as `load`, and keep what is needed to say where a setting comes from. Raises the same."""
+    loading = _Loading(path)
+    return loading.with_places(loading.result())
+
+
 def check(path: Path) -> list[ConfigError]:
     """Return what is wrong with a configuration, in the order of the files and lines; empty when nothing is."""
     try:
@@ -47,13 +105,17 @@ def check(path: Path) -> list[ConfigError]:
 class _Loading:
     """One load: collects errors on the way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instead: Mapping_[str, bytes] | None = None) -> None:
         self._path = path
-        self._files = Files(path)
+        self._files = Files(path, instead)
         self._errors = self._files.errors
         self._hints = Hints()
         self._items: list[Item] = []
         self._settings: Document | None = None
+
+    def written(self) -> tuple[tuple[Item, ...], tuple[Path, ...]]:
+        """Return the items and the files as they were read."""
+        return tuple(self._items), tuple(self._files.order)
 
     def result(self) -> Configuration:
         """Check everything and build the result."""
@@ -66,6 +128,9 @@ class _Loading:
             raise ConfigurationInvalid(self._ordered(self._errors))
         settings, things = self._settings, self._things()
         traps = settings.receivers.traps
+        inventory = resolve(things, settings.probing, settings.confirmation, settings.roles)
+        if unsettled := list(crosscheck.settled(self._items, inventory)):
+            raise ConfigurationInvalid(self._ordered(unsettled))
         return Configuration(
             path=self._path,
             files=tuple(self._files.order),
@@ -82,8 +147,16 @@ class _Loading:
             alerting=settings.alerting,
             web=settings.web,
             reports=settings.reports,
-            inventory=resolve(things, settings.probing, settings.confirmation),
+            conferences=settings.conferences,
+            netbox=settings.netbox,
+            inventory=inventory,
         )
+
+    def with_places(self, configuration: Configuration) -> Loaded:
+        """Add what was read to the result."""
+        if self._settings is None:
+            raise ValueError("a configuration that was taken has settings")
+        return Loaded(configuration, self._settings, self._things(), tuple(self._items), self._files.sources[0])
 
     def _check_file(self, source: Source) -> None:
         root = source.root
@@ -152,6 +225,7 @@ class _Loading:
             self._errors += crosscheck.objectives(self._items, self._hints)
             self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
             self._errors += crosscheck.reports(main, self._items, self._hints)
+            self._errors += crosscheck.meetings(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)

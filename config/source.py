@@ -57,7 +57,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(facts.st_mode):
             raise Unreadable("this is not a regular file")
         if facts.st_size > limit:
-            raise _too_large(facts.st_size, limit)
+            raise too_large(facts.st_size, limit)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(limit + 1)
     except OSError as error:
@@ -65,11 +65,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
     finally:
         os.close(descriptor)
     if len(content) > limit:  # it grew meanwhile
-        raise _too_large(len(content), limit)
+        raise too_large(len(content), limit)
     return content
 
 
-def _too_large(size: int, limit: int) -> Unreadable:
+def too_large(size: int, limit: int) -> Unreadable:
+    """Say that a file has more bytes than are read, and the cure."""
     return Unreadable(
         f"the file has {size:,} bytes, more than the {limit:,} ({limit // MEBIBYTE} MiB) allowed in one file: "
         "split it and list the parts under include or inventory"

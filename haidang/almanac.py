@@ -10,8 +10,9 @@ from apscheduler.job import Job
 
 from alerting.outbox import Outbox
 from collectors import load
+from collectors.losses import losses
 from config import Configuration
-from haidang import reporting
+from haidang import budgeting, reporting
 from haidang.calendar import Calendar
 from haidang.clock import Clock
 from haidang.foretelling import rows_now
@@ -22,6 +23,9 @@ from storage.database import Database
 from storage.metrics import MetricStore, StoreError
 
 logger = structlog.get_logger(__name__)
+
+RECKON_PAUSE = 20
+"""So many times as long as reckoning took, the next one is not begun: it has a twentieth of a core at most."""
 
 
 class Almanac:
@@ -54,10 +58,12 @@ class Almanac:
         self._keep = keep
         self._took = took
         self._tidy_events = tidy_events
+        self._reckon_ns = 0
         self._calendar = Calendar(configuration.timezone)
         self._calendar.add("tidy the metric store", store.tidy, minute="*", second=7)
         self._calendar.add("tidy the events", self._tidy, hour="*", minute=41)
         self._calendar.add("foretell", self._foretell, hour=5, minute=40)
+        self._calendar.add("reckon the budgets", self._reckon, minute="*", second=37)
         self._calendar.add("measure the circuits' load", self._measure_load, minute=23)
         self.use(configuration)
 
@@ -91,6 +97,22 @@ class Almanac:
         """Keep the day's forecasts; thousands take some seconds, in a thread, at a quiet hour."""
         configuration, now_ns = self._configuration, self._clock.utc_ns()
         self._keep(await in_thread(lambda: rows_now(configuration, now_ns), "forecast"))
+
+    async def _reckon(self) -> None:
+        """Reckon the budgets for the rules about them, each minute; more seldom where that takes long."""
+        configuration, began_ns = self._configuration, self._clock.monotonic_ns()
+        if not budgeting.wanted(configuration)[0] or began_ns < self._reckon_ns:
+            return
+        now_ns = self._clock.utc_ns()
+        try:
+            lost = await losses(self._store, now_ns)
+        except StoreError as error:
+            logger.warning("budgets are reckoned without what targets lose", reason=str(error))
+            lost = {}
+        points = await in_thread(lambda: budgeting.reckoned(configuration, lost, now_ns), "budgets")
+        self._reckon_ns = began_ns + RECKON_PAUSE * (self._clock.monotonic_ns() - began_ns)
+        self._store.add(points)
+        self._took(points)
 
     async def _report(self) -> None:
         configuration, now_ns = self._configuration, self._clock.utc_ns()

@@ -312,6 +312,7 @@ class Daemon:
             logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
 
     def _wrote(self, transitions: Sequence[Transition]) -> None:
+        self._desk.changed(transitions)
         if self._web is not None:
             self._web.took(transitions)
 

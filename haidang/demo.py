@@ -166,16 +166,17 @@ class _Show:
 def _on_loopback(province: Province, folder: Path) -> Path:
     """Write a configuration in which each address of the province is one of this machine's own, and only pinged."""
     config = write_configuration(
-        province, folder, ipv6=False, settings={"probing": {"allow": [LOOPBACK]}, "web": {"public": True}}
+        province, folder, ipv6=False, services=False,
+        settings={"probing": {"allow": [LOOPBACK]}, "web": {"public": True}},
     )  # fmt: skip
     table = folder / "targets.csv"
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    left_out = {"snmp", "dns.name"}
     with table.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file, [name for name in rows[0] if name not in left_out], extrasaction="ignore", lineterminator="\n"
-        )
+        names = [name for name in rows[0] if name != "snmp"]
+        writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows({**row, "address": "127" + row["address"].removeprefix("10")} for row in rows)
+        writer.writerows(
+            {**row, "address": "127" + row["address"].removeprefix("10"), "probes": "icmp"} for row in rows
+        )
     return config

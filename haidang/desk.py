@@ -10,7 +10,7 @@ from haidang import handling
 from haidang.clock import Clock
 from haidang.control import Verb
 from haidang.evidence import Gathering, Sources
-from haidang.model import CheckId, Point
+from haidang.model import CheckId, Point, Transition
 from haidang.ruling import Ruling, is_rule
 from haidang.selfwatch import CHECKS, Figures, SelfWatch
 from storage.database import Database
@@ -46,6 +46,10 @@ class Desk:
     def take(self, points: Sequence[Point]) -> None:
         """Hold points against the rules, on their way to the store."""
         self._ruling.take(points)
+
+    def changed(self, transitions: Sequence[Transition]) -> None:
+        """Hold what checks have become against the rules."""
+        self._ruling.changed(transitions)
 
     def tick(self) -> None:
         """Let time pass; call it every second."""

@@ -74,14 +74,12 @@ def prepare(
     Returns:
         the main file.
     """
-    path = write_configuration(province, folder, settings=scenario.settings)
+    path = write_configuration(province, folder, services=not simulated, settings=scenario.settings)
     wanted = {unit: columns for name, columns in scenario.targets.items() for unit in cast[name]}
     table = folder / "targets.csv"
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = list(dict.fromkeys([*rows[0], *(column for columns in wanted.values() for column in columns)]))
-    if simulated:
-        names.remove("dns.name")
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

@@ -140,14 +140,19 @@ def concerned(incident: Incident, members: Sequence[CheckId]) -> list[str]:
 def facts(configuration: Configuration, incident: Incident, members: Sequence[CheckId], at_ns: int) -> Facts:
     """Return what routes are chosen by; sites come with all those above them."""
     inventory = configuration.inventory
-    targets = [inventory.targets[name] for name in concerned(incident, members) if name in inventory.targets]
+    names = concerned(incident, members)
+    targets = [inventory.targets[name] for name in names if name in inventory.targets]
+    promised = {name for name in names if name.partition(":")[2]}  # what a rule over budgets found: system:wan
     sites: set[str] = set()
-    for site in {target.site for target in targets if target.site}:
+    near = {target.site for target in targets if target.site}
+    for site in near | {name.partition(":")[2] for name in promised if name.partition(":")[0] == "site"}:
         above: str | None = site
-        while above is not None and above not in sites:
+        while above is not None and above not in sites and above in inventory.sites:
             sites.add(above)
             above = inventory.sites[above].parent
-    systems = frozenset(target.system for target in targets if target.system)
+    systems = frozenset(target.system for target in targets if target.system) | {
+        name.partition(":")[2] for name in promised if name.partition(":")[0] == "system"
+    }
     return Facts(systems, frozenset(sites), incident.severity, incident.owner.value, at_ns)
 
 

@@ -26,7 +26,12 @@ def policy(configuration: Configuration) -> Policy:
             (level, Threshold(**getattr(levels, level.value).model_dump()))
             for level in (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
         ),
-        least={rule.id: Severity(rule.severity) for rule in configuration.alerting.rules},
+        least={rule.id: Severity(rule.severity) for rule in configuration.alerting.rules}
+        | {
+            f"{target.id}/{name}": Severity(rule.severity)
+            for target in configuration.inventory.targets.values()
+            for name, rule in target.rules.items()
+        },
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ down is looked at anew, as if it had failed at that moment with its true start: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from availability.maintenance import LONGEST_S, covers, occurrences
 from availability.timeline import DOWN
 from config import Configuration
 from haidang.clock import Clock
+from haidang.conferences.meetings import sittings, ways_to
 from haidang.control import Verb
 from haidang.model import CheckId, State, Transition
 from storage.accounts import KINDS, Accounts, AccountsReader, CorrectionRow, ForecastRow, Maintenance
@@ -28,6 +30,9 @@ logger = structlog.get_logger(__name__)
 MOST = 1_000
 """Pieces of maintenance that are not over or called off."""
 
+BEFORE_NS = 3600 * 10**9
+"""Rooms are tried before a meeting: work then disturbs it as well."""
+MEETINGS_AHEAD_NS = 366 * 86_400 * 10**9
 HORIZON_NS = 3600 * 10**9
 """How far ahead occurrences are worked out at once: rules are not searched every second."""
 _BAD_NEWS = frozenset({State.DOWN, State.UNREACHABLE, State.DEGRADED})
@@ -172,9 +177,27 @@ class Maintaining:
             >= MOST
         ):
             raise ValueError(f"there are {MOST} pieces of maintenance already: cancel what is not needed")
+        meetings = self._meetings(work, now_ns)
+        if meetings and request.get("force") is not True:
+            raise ValueError(f"meetings are held then: {', '.join(meetings)}; choose another time, or say --force")
         number = self._accounts.plan(work)
         self.read()
-        return {"number": number, "retroactive": work.start_ns < now_ns}
+        return {"number": number, "retroactive": work.start_ns < now_ns, "meetings": meetings}
+
+    def _meetings(self, work: Maintenance, now_ns: int) -> list[str]:
+        """Return the meetings that planned work would disturb: on a room, or on what it is reached through."""
+        inventory = self._configuration.inventory
+        to_ns = now_ns + MEETINGS_AHEAD_NS
+        times = [one for one in occurrences(work, now_ns, to_ns) if one[1] > now_ns]
+        found = []
+        for sitting in sittings(self._configuration, now_ns, to_ns):
+            if not any(start < sitting.end_ns and end > sitting.start_ns - BEFORE_NS for start, end in times):
+                continue
+            ways = ways_to(self._configuration, sitting.meeting.rooms)
+            if any(covers(inventory, work.kind, work.name, inventory.targets[name]) for name in ways):
+                at = datetime.fromtimestamp(sitting.start_ns // 10**9, self._configuration.timezone)
+                found.append(f"{sitting.meeting.id} {at:%d/%m/%Y %H:%M}")
+        return found[:20]
 
     def _cancel(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         number, now_ns = request.get("number"), self._clock.utc_ns()

@@ -67,6 +67,10 @@ def _store(settings: StoreSettings, clock: Clock) -> MetricStore:
     return InMemoryStore(POINTS) if isinstance(settings, EmbeddedSettings) else open_store(settings, clock)
 
 
+class Ended(Exception):
+    """The daemon was ended, by a signal, before the script was over: what would come shows nothing."""
+
+
 Script = Callable[[Postbox], Coroutine[None, None, None]]
 """What happens in the lab meanwhile, as a coroutine in simulated time; when it ends the daemon is ended in order."""
 
@@ -90,6 +94,7 @@ def rehearse(
 
     Raises:
         ConfigurationInvalid, AlreadyRunning, DatabaseError, OSError: as the daemon would at its start.
+        Ended: see there.
     """
     postbox = Postbox(clock)
     parts = Parts(
@@ -107,8 +112,13 @@ def rehearse(
         living = asyncio.create_task(daemon.run())
         playing = asyncio.create_task(script(postbox))
         await asyncio.wait([living, playing], return_when=asyncio.FIRST_COMPLETED)
+        early = not playing.done()
+        if early:
+            playing.cancel()
         daemon.stop()
         await living
+        if early:
+            raise Ended
         await playing
 
     with asyncio.Runner(loop_factory=lambda: SimulatedLoop(clock, speed)) as runner:

@@ -1,46 +1,96 @@
-"""Rules at work: the configuration in their words, what begins and ends under them as incidents."""
+"""Rules at work: the configuration in their words, what begins and ends under them as incidents.
+
+Three kinds, one language: measurements as they pass, budgets as `haidang.budgeting` reckons them (a measurement like
+any other), and states, which last until the next one.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
 from alerting.incidents import Incidents
-from alerting.rules import Change, Rule, RuleEngine
+from alerting.rules import STATE, Change, Rule, RuleEngine, StateEngine
+from availability.promises import promises
+from collectors.points import series
 from config import Configuration
+from config.schema.probed import RoleRule
+from config.schema.rules import MetricRule
 from haidang.clock import Clock
 from haidang.model import CheckId, Point, Series, State, Transition
 from haidang.show import span
 from storage.database import Database
+from storage.ledger import LedgerReader
 
 logger = structlog.get_logger(__name__)
 
 MARK = "rule:"
 MOST_WAITING = 10_000
-_LABELS = ("ifName", "sensor", "path", "device", "interface", "url", "circuit", "direction")
+BUDGET = "budget"
+BUDGETS = {
+    "clock": "clock_s", "burn": "burn", "slow-burn": "slow_burn", "miss": "miss_percent", "left": "left_percent",
+}  # fmt: skip
+"""The fields of the measurement `BUDGET`, by their names in the configuration."""
+_LABELS = ("ifName", "sensor", "path", "device", "interface", "url", "circuit", "direction", "probe", "objective")
 """Tags that tell one series of a target from another."""
 
 
 def rules(configuration: Configuration) -> list[Rule]:
-    """Make the rules of a configuration."""
-    return [
+    """Make the rules of a configuration: those written under alerting, then what targets have by their roles."""
+    written = [
         Rule(
-            one.id, one.measurement, one.field, tuple((tag.tag, tag.value) for tag in one.where), one.above, one.below,
-            one.absent_s, one.clear, one.for_s, one.clear_for_s,
+            one.id, *_about(one), tuple((tag.tag, tag.value) for tag in one.where),
+            0.0 if one.state else one.above, one.below, one.absent_s, one.clear, one.for_s, one.clear_for_s,
         )
         for one in configuration.alerting.rules
     ]  # fmt: skip
+    return [*written, *_of_roles(configuration)]
+
+
+def _of_roles(configuration: Configuration) -> Iterator[Rule]:
+    """Make one rule of all targets that have the same: a rule for each of thousands would cost a look each."""
+    alike: dict[tuple[str, RoleRule], list[str]] = {}
+    for target in configuration.inventory.targets.values():
+        for name, rule in target.rules.items():
+            alike.setdefault((name, rule), []).append(target.id)
+    for (name, one), targets in alike.items():
+        yield Rule(
+            name, one.measurement or "", one.field or "", tuple((tag.tag, tag.value) for tag in one.where), one.above,
+            one.below, one.absent_s, one.clear, one.for_s, one.clear_for_s, frozenset(targets),
+        )  # fmt: skip
+
+
+def _about(one: MetricRule) -> tuple[str, str]:
+    if one.state is not None:
+        return STATE, one.state
+    return (BUDGET, BUDGETS[one.budget]) if one.budget is not None else (one.measurement or "", one.field or "")
+
+
+def line_of(configuration: Configuration, check: CheckId) -> Series | None:
+    """Name the states of a check as a series, with the tags that rules choose by; ``None``: of no target."""
+    target = configuration.inventory.targets.get(check.target)
+    if target is None:
+        return None
+    tags = {
+        "target": target.id, "probe": check.probe, "role": target.role, "site": target.site or "",
+        "system": target.system or "", "circuit": target.circuit or "",
+    }  # fmt: skip
+    return series(STATE, tags)
 
 
 def check_of(rule: Rule, series: Series) -> CheckId | None:
-    """Name what a rule finds in a series; ``None`` for a series of no target."""
+    """Name what a rule finds in a series: of a target, or of what else was promised; ``None`` for any other."""
     tags = dict(series.tags)
     target = tags.get("target")
+    if target is None and series.measurement == BUDGET:
+        target = f"{tags['kind']}:{tags['name']}"
     if target is None:
         return None
+    if series.measurement == STATE:
+        return CheckId(target, f"{MARK}{rule.id}:{tags['probe']}")
     label = " ".join(tags[tag] for tag in _LABELS if tag in tags)
     return CheckId(target, f"{MARK}{rule.id}" + (f":{label}" if label else ""))
 
@@ -73,16 +123,26 @@ class Ruling:
         self._waiting: list[Change] = []
         self._before = {check for check in incidents.open_checks() if is_rule(check)}
         self._engine = RuleEngine(self._fired_before)
+        self._states = StateEngine(self._fired_before)
+        self._began_ns = clock.utc_ns()
+        self._seeded = False
         self.use(configuration)
 
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on; what is no longer asked for is closed."""
+        self._configuration = configuration
         self._engine.use(rules(configuration))
         known = {rule.id for rule in configuration.alerting.rules}
         targets = configuration.inventory.targets
+        about = {*targets, *(f"{one.kind}:{one.name}" for one in promises(configuration))}
+        self._states.use(rules(configuration), lambda check: check.target in about)
+        self._seeded = self._states.idle
+        of_roles = {(target.id, name) for target in targets.values() for name in target.rules}
         gone = [
             check for check in self._incidents.open_checks()
-            if is_rule(check) and (check.target not in targets or check.probe.split(":")[1] not in known)
+            if is_rule(check) and (check.target not in about or not (
+                (name := check.probe.split(":")[1]) in known or (check.target, name) in of_roles
+            ))
         ]  # fmt: skip
         for check in gone:
             self._firing.pop(check, None)
@@ -96,9 +156,32 @@ class Ruling:
             self._waiting += changes[: MOST_WAITING - len(self._waiting)]
             self._write()
 
+    def changed(self, transitions: Iterable[Transition]) -> None:
+        """Take in what checks have become."""
+        if self._states.idle:
+            return
+        for one in transitions:
+            line = line_of(self._configuration, one.check)
+            if line is not None:
+                self._states.take(
+                    one.check, line, one.state, one.at_ns, flapping=one.flapping, cause=one.cause
+                )  # fmt: skip
+
+    def _seed(self) -> None:
+        """Take in the states on record that began before anybody told of them; the time without a daemon is none."""
+        for one in LedgerReader(self._database.connection).running():
+            line = line_of(self._configuration, one.check)
+            if line is not None and one.state is not State.UP:
+                since_ns = max(one.start_ns, self._began_ns) if one.state is State.UNKNOWN else one.start_ns
+                self._states.take(one.check, line, one.state, since_ns, cause=one.cause)
+        self._seeded = True
+
     def tick(self) -> None:
-        """Let time pass: what does not come any more, what had to wait. Call it every second."""
-        self._waiting += self._engine.tick(self._clock.utc_ns())
+        """Let time pass: what lasts, what does not come any more, what had to wait. Call it every second."""
+        now_ns = self._clock.utc_ns()
+        if not self._seeded:
+            self._seed()
+        self._waiting += self._engine.tick(now_ns) + self._states.tick(now_ns)
         if self._waiting:
             self._write()
 
@@ -147,7 +230,7 @@ class Ruling:
         state, was = (State.DOWN, State.UP) if change.firing else (State.UP, State.DOWN)
         now_ns = self._clock.utc_ns()
         self._incidents.on_transition(
-            Transition(check, state, was, min(change.at_ns, now_ns), now_ns, words(change, now_ns))
+            Transition(check, state, was, min(change.at_ns, now_ns), now_ns, words(change, now_ns), change.cause)
         )
         logger.info("rule", check=str(check), firing=change.firing, value=change.value)
 
@@ -155,6 +238,11 @@ class Ruling:
 def words(change: Change, now_ns: int) -> str:
     """Say why a rule fires, or that it does not any more."""
     rule, lasting = change.rule, span((now_ns - change.at_ns) / 1e9)
+    if rule.measurement == STATE:
+        name = dict(change.series.tags)["probe"]
+        return f"{name} is {rule.field} for {lasting}" if change.firing else f"{name} is no longer {rule.field}"
+    if rule.measurement == BUDGET and change.value is not None:
+        return _budget_words(rule.field, change.value)
     label = (check_of(rule, change.series) or CheckId("", "")).probe.partition(":")[2].partition(":")[2]
     what = f"{label} {rule.field}".strip()
     if change.value is None:
@@ -163,3 +251,14 @@ def words(change: Change, now_ns: int) -> str:
         return f"{what} is {change.value:g}"
     beyond = f"above {rule.above:g}" if rule.above is not None else f"below {rule.below:g}"
     return f"{what} is {change.value:g}, {beyond} for {lasting}"
+
+
+def _budget_words(field: str, value: float) -> str:
+    match field:
+        case "clock_s":
+            return f"the objective is lost in {span(value)} if what is down stays down"
+        case "burn" | "slow_burn":
+            return f"the budget burns {value:.1f} times as fast as is told"
+        case "miss_percent":
+            return f"the objective is missed with a probability of {value:.0f} %"
+    return f"{value:.1f} % of the budget is left"

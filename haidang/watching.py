@@ -13,6 +13,7 @@ from availability.rule import Rule
 from collectors.cadence import Cadence
 from collectors.names import AddressBook
 from collectors.plan import CheckPlan
+from collectors.quality import QualityPlan, QualityWatch
 from collectors.services import ServiceSettings, ServiceWatch
 from collectors.snmp import SnmpSettings, SnmpWatch
 from collectors.watches import (
@@ -209,6 +210,11 @@ class Watching:
             return SnmpWatch(
                 plan.check, plan.address, settings, tags, engine=self.snmp, addresses=self._addresses,
                 clock=self._clock, deliver=self._deliver, profiles=self._profiles,
+            )  # fmt: skip
+        if isinstance(settings, QualityPlan):
+            return QualityWatch(
+                plan.check, plan.address, settings, tags, engine=self.icmp, addresses=self._addresses,
+                clock=self._clock, deliver=self._deliver,
             )  # fmt: skip
         if isinstance(settings, DnsSettings):
             return DnsWatch(

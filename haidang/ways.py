@@ -9,9 +9,11 @@ from functools import partial
 from alerting.channels.base import Channel, Message, Misconfigured
 from alerting.channels.command import CommandChannel, CommandSettings
 from alerting.channels.mail import MailChannel, MailServer, MailSettings, Security
+from alerting.channels.oauth import OAuthSettings
 from alerting.channels.service import ServiceChannel
 from alerting.channels.webhook import WebhookChannel, WebhookSettings
 from config import Configuration, SecretUnavailable
+from config.schema.alerting import OAuth
 from config.schema.channels import MAIL, Service, Webhook
 from haidang.clock import SystemClock
 
@@ -84,13 +86,21 @@ def mail_settings(configuration: Configuration) -> MailSettings:
     servers = tuple(
         MailServer(
             server.host, server.port, Security(server.security), verify=server.verify, username=server.username or "",
-            password=server.password.read() if server.password else "", timeout_s=server.timeout_s,
+            password=server.password.read() if server.password else "",
+            oauth2=_oauth(server.oauth2) if server.oauth2 else None, timeout_s=server.timeout_s,
         )
         for server in mail.servers
     )  # fmt: skip
     name, address = parseaddr(mail.sender)
     settings = MailSettings(address, servers, zone=configuration.timezone)
     return MailSettings(address, servers, name, zone=configuration.timezone) if name else settings
+
+
+def _oauth(said: OAuth) -> OAuthSettings:
+    return OAuthSettings(
+        said.token_url, said.client_id, said.client_secret.read() if said.client_secret else "",
+        said.refresh_token.read() if said.refresh_token else "", said.scope, timeout_s=said.timeout_s,
+    )  # fmt: skip
 
 
 def mail_domain(configuration: Configuration) -> str:

@@ -53,19 +53,19 @@ class ConfiguredWorld:
         if target is None:
             if check.target == OWN_ROUTE.target:
                 return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
+            kind, _, promised = check.target.partition(":")
+            if promised:
+                things = {"system": inventory.systems, "site": inventory.sites, "circuit": inventory.circuits}
+                thing = things.get(kind, {}).get(promised)
+                name = _words(thing) or {"vi": promised, "en": promised}
+                return Subject(name=self._ruled(name, check), carrier=promised if kind == "carrier" else "")
             risk = inventory.risks.get(check.target)
             name = _words(risk) if risk else {"vi": check.target, "en": check.target}
             return Subject(name=name, carrier=check.target if check.probe == "carrier" and not risk else "")
         site = inventory.sites.get(target.site or "")
         circuit = inventory.circuits.get(target.circuit or "")
-        name = _words(target)
-        if check.probe.startswith("rule:"):
-            rule = next(
-                (one for one in self._configuration.alerting.rules if one.id == check.probe.split(":")[1]), None
-            )
-            name = {key: f"{word}: {rule.label(key)}" for key, word in name.items()} if rule else name
         return Subject(
-            name=name,
+            name=self._ruled(_words(target), check),
             address=target.address or "",
             site=_words(site),
             level={"vi": site.level, "en": site.level} if site else {},
@@ -74,6 +74,20 @@ class ConfiguredWorld:
             carrier=(circuit.carrier or "") if circuit else "",
             notes=target.notes,
         )
+
+    def _ruled(self, name: Words, check: CheckId) -> Words:
+        """Return a name with that of the rule that found it."""
+        if not check.probe.startswith("rule:"):
+            return name
+        called = check.probe.split(":")[1]
+        rule = next((one for one in self._configuration.alerting.rules if one.id == called), None)
+        if rule is not None:
+            return {key: f"{word}: {rule.label(key)}" for key, word in name.items()}
+        target = self._configuration.inventory.targets.get(check.target)
+        own = target.rules.get(called) if target is not None else None
+        if own is None:
+            return name
+        return {key: f"{word}: {own.name.language(key) if own.name else called}" for key, word in name.items()}
 
     def recipients(self, check: CheckId) -> Sequence[Recipient]:
         """See `alerting.world.World.recipients`."""

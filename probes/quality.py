@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from haidang.clock import Clock
 from haidang.model import FieldValue, Observation
 from probes.emodel import CODECS, mos, r_factor
-from probes.icmp import IcmpEngine
+from probes.icmp import Burst, Pinger
 from probes.icmp.probe import observe_burst
 
 CODE_POINTS = {"best-effort": 0, "cs3": 24, "af31": 26, "af41": 34, "ef": 46}
@@ -43,7 +43,7 @@ class QualitySettings:
 
 
 async def quality(
-    engine: IcmpEngine, clock: Clock, address: str, settings: QualitySettings
+    engine: Pinger, clock: Clock, address: str, settings: QualitySettings
 ) -> tuple[Observation, tuple[float | None, ...]]:
     """Send a burst and judge it.
 
@@ -53,6 +53,12 @@ async def quality(
     Raises:
         IcmpUnavailable, ValueError: as `IcmpEngine.start`.
     """
+    seen, burst = await measure(engine, clock, address, settings)
+    return seen, tuple(rtt / 1e6 if rtt >= 0 else None for rtt in burst.rtts_ns[: burst.index])
+
+
+async def measure(engine: Pinger, clock: Clock, address: str, settings: QualitySettings) -> tuple[Observation, Burst]:
+    """Send a burst and judge it; the burst itself has every echo's time. Errors as `quality`."""
     if settings.codec not in CODECS:
         raise ValueError(f"{settings.codec} is none of the codecs {', '.join(CODECS)}")
     seen, burst = await observe_burst(
@@ -67,8 +73,7 @@ async def quality(
             if sent and (rtt >= 0 or not burst.blind)
         ]  # fmt: skip
         fields.update(judge([sent for sent, _ in known], [rtt for _, rtt in known], settings))
-    rtts = tuple(rtt / 1e6 if rtt >= 0 else None for rtt in burst.rtts_ns[: burst.index])
-    return replace(seen, probe="quality", fields=fields), rtts
+    return replace(seen, probe="quality", fields=fields), burst
 
 
 def judge(sent_ns: Sequence[int], rtts_ns: Sequence[int], settings: QualitySettings) -> dict[str, FieldValue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ import aiosmtplib
 from alerting.channels.base import DeliveryError, Message, Misconfigured, Refused, Retryable
 from alerting.channels.dial import Dialler
 from alerting.channels.mime import as_mail, mail_address
+from alerting.channels.oauth import OAuthSettings, Tokens, bearer
 from alerting.gate import Gate
 from alerting.text import clean
 from haidang.clock import Clock, SystemClock
@@ -42,6 +44,7 @@ class MailServer:
         verify: check the server's certificate and name.
         ca_file: who may sign it; the system's authorities when ``None``.
         username, password: for AUTH; none when empty.
+        oauth2: where access tokens come from, instead of a password.
         timeout_s: for everything up to the server's readiness to take the text.
         data_timeout_s: for the text and its acknowledgement; long, as a server that scans mail first and is left too
             early would get it twice (RFC 5321 §4.5.3.2).
@@ -54,6 +57,7 @@ class MailServer:
     ca_file: Path | None = None
     username: str = ""
     password: str = field(default="", repr=False)
+    oauth2: OAuthSettings | None = None
     timeout_s: float = 30.0
     data_timeout_s: float = 120.0
 
@@ -97,6 +101,7 @@ class MailChannel:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._gates = {server: Gate() for server in settings.servers}
+        self._tokens = {one: Tokens(one.oauth2, self._clock) for one in settings.servers if one.oauth2 is not None}
         self._sender = mail_address(settings.sender)
         self._dialler = dialler or Dialler()
 
@@ -146,6 +151,7 @@ class MailChannel:
 
     async def _hand_over(self, server: MailServer, recipient: str, content: bytes, *, utf8: bool) -> None:
         """Give the mail to one server, every error translated."""
+        token = await self._tokens[server].get() if server in self._tokens else ""
         stage = "connecting"
         try:
             async with asyncio.timeout(server.timeout_s) as limit, self._connection(server) as smtp:
@@ -153,7 +159,7 @@ class MailChannel:
                 await self._secure(smtp, server)
                 if server.username:
                     stage = "login"
-                    await smtp.login(server.username, server.password)
+                    await (self._show(smtp, server, token) if token else smtp.login(server.username, server.password))
                 stage = "envelope"
                 options = ["SMTPUTF8"] if utf8 else []
                 if utf8 and not smtp.supports_extension("smtputf8"):
@@ -167,12 +173,27 @@ class MailChannel:
         except DeliveryError:
             raise
         except aiosmtplib.SMTPResponseException as error:
+            if stage == "login" and token:
+                self._tokens[server].forget(token)  # it may be void before its time; the next try has a fresh one
             raise _judge(server, stage, error) from error
         except TimeoutError as error:
             limit_s = server.data_timeout_s if stage == "text" else server.timeout_s
             raise Retryable(f"{server}: {stage} took longer than {limit_s:g} s", dead=True) from error
         except (OSError, aiosmtplib.SMTPException, ValueError) as error:
             raise _explain(server, stage, error) from error
+
+    async def _show(self, smtp: aiosmtplib.SMTP, server: MailServer, token: str) -> None:
+        """Show an access token by what the server offers."""
+        offered = _mechanisms(smtp)
+        if "OAUTHBEARER" in offered and "XOAUTH2" not in offered:
+            words = base64.b64encode(bearer(server.username, server.host, server.port, token))
+            answer = await smtp.execute_command(b"AUTH", b"OAUTHBEARER", words)
+            if answer.code == 334:
+                answer = await smtp.execute_command(b"AQ==")  # RFC 7628 §3.2.3: a refusal is told in two steps
+            if answer.code != 235:
+                raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
+            return
+        await smtp.auth_xoauth2(server.username, token)
 
     @asynccontextmanager
     async def _connection(self, server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
@@ -206,6 +227,11 @@ class MailChannel:
         await smtp.ehlo()
 
 
+def _mechanisms(smtp: aiosmtplib.SMTP) -> set[str]:
+    """Return every way to log in that the server names (RFC 4954 §3)."""
+    return set(smtp.esmtp_extensions.get("auth", "").upper().split())
+
+
 def _judge(server: MailServer, stage: str, error: aiosmtplib.SMTPResponseException) -> DeliveryError:
     """Tell what a server's refusal means for the message."""
     answer = clean(f"{error.code} {error.message}", 200)
@@ -215,7 +241,7 @@ def _judge(server: MailServer, stage: str, error: aiosmtplib.SMTPResponseExcepti
         return Retryable(text, dead=early or error.code == 421)  # RFC 5321 §3.8: 421 closes the channel
     if stage == "login":
         return Misconfigured(
-            f"{text}; check username and password of this server, and whether it allows AUTH", dead=True
+            f"{text}; check username and password (or oauth2) of this server, and whether it allows AUTH", dead=True
         )
     if isinstance(error, aiosmtplib.SMTPSenderRefused):
         return Misconfigured(f"{text}; check the sender's address and whether this server wants a login", dead=True)

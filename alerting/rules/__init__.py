@@ -2,5 +2,6 @@
 
 from alerting.rules.engine import Change, RuleEngine
 from alerting.rules.rule import Rule
+from alerting.rules.states import STATE, StateEngine
 
-__all__ = ["Change", "Rule", "RuleEngine"]
+__all__ = ["STATE", "Change", "Rule", "RuleEngine", "StateEngine"]

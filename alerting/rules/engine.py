@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alerting.rules.rule import NS, Rule, Watch
-from haidang.model import Point, Series
+from haidang.model import CheckId, Point, Series
 
 MOST_SERIES = 200_000
 """Series remembered; more are not watched, and counted."""
@@ -21,6 +21,7 @@ class Change:
         firing: whether it begins.
         at_ns: since when it has truly been so, UTC nanoseconds.
         value: the value that made it certain; ``None`` when there was none.
+        cause: what is behind it; when an incident of that is open, it is told there.
     """
 
     rule: Rule
@@ -28,6 +29,7 @@ class Change:
     firing: bool
     at_ns: int
     value: float | None
+    cause: CheckId | None = None
 
 
 class RuleEngine:

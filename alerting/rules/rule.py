@@ -26,6 +26,7 @@ class Rule:
         absent_s: bad when a series that came before has not come for so long.
         clear: good again only at or within this; ``None``: the threshold.
         for_s, clear_for_s: how long it must be bad, and good, without a value that says otherwise.
+        targets: only series of these have it; ``None``: any.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Rule:
     clear: float | None = None
     for_s: float = 0.0
     clear_for_s: float = 0.0
+    targets: frozenset[str] | None = None
     _patterns: tuple[tuple[str, re.Pattern[str]], ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,8 @@ class Rule:
         if series.measurement != self.measurement:
             return False
         tags = dict(series.tags)
+        if self.targets is not None and tags.get("target") not in self.targets:
+            return False
         return all(tag in tags and pattern.fullmatch(tags[tag]) for tag, pattern in self._patterns)
 
     def bad(self, value: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +20,26 @@ from config.secrets import Secret
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
+class OAuth(Section):
+    """Where access tokens come from (RFC 6749)."""
+
+    token_url: WebAddress = Field(description="the token endpoint, by https")
+    client_id: Annotated[str, line(500)] = Field(description="as it is registered")
+    client_secret: Secret | None = Field(None, description="without: a public client")
+    refresh_token: Secret | None = Field(None, description="without: the client's own credentials")
+    scope: Annotated[str, line(1000)] = Field("", description="what the token is for")
+    timeout_s: Annotated[float, seconds(1, 60)] = Field(15.0, alias="timeout", description="for a token")
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> OAuth:
+        parts = urlsplit(self.token_url)
+        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+            raise Refusal("secrets would cross the network in clear: use https", key="token_url")
+        if self.client_secret is None and self.refresh_token is None:
+            raise Refusal("a client_secret or a refresh_token is needed", key="client_secret")
+        return self
+
+
 class MailServer(Section):
     """A server that takes mail (RFC 6409)."""
 
@@ -29,6 +50,7 @@ class MailServer(Section):
     )
     username: Annotated[str, line()] | None = Field(None, description="for servers that ask who is there")
     password: Secret | None = Field(None, description="goes with username")
+    oauth2: OAuth | None = Field(None, description="instead of a password: access tokens, by XOAUTH2 or OAUTHBEARER")
     verify: Boolean = Field(True, description="the server's certificate must be valid for its name")
     timeout_s: Annotated[float, seconds(1, 300)] = Field(20.0, alias="timeout", description="for each step")
 
@@ -41,11 +63,12 @@ class MailServer(Section):
 
     @model_validator(mode="after")
     def _password_is_safe(self) -> MailServer:
-        if (self.username is None) != (self.password is None):
-            raise Refusal(
-                "username and password belong together", key="password" if self.username is None else "username"
-            )
-        if self.password is not None and self.security == "none" and not _is_loopback(self.host):
+        if self.password is not None and self.oauth2 is not None:
+            raise Refusal("either a password or oauth2", key="password")
+        if (self.username is None) != (self.password is None and self.oauth2 is None):
+            given = "password" if self.oauth2 is None else "oauth2"
+            raise Refusal(f"username and {given} belong together", key=given if self.username is None else "username")
+        if (self.password or self.oauth2) is not None and self.security == "none" and not _is_loopback(self.host):
             raise Refusal("a password would cross the network in clear: use starttls or tls", key="security")
         return self
 

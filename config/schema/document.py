@@ -7,13 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from config.schema.alerting import Alerting
+from config.schema.conferences import Conferences
+from config.schema.netbox import NetBox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
+from config.schema.probed import Probed
 from config.schema.receivers import Receivers
 from config.schema.reports import Reports
 from config.schema.settings import Confirmations, Logging, Probing, Storage
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
-from config.schema.values import Refusal, Section, line
+from config.schema.values import Refusal, Section, Slug, line
 from config.schema.web import Web
 from config.schema.zones import Zone
 
@@ -61,10 +64,15 @@ class Document(Part):
     storage: Storage = Field(default_factory=Storage, description="where measurements go")
     probing: Probing = Field(default_factory=Probing, description="how things are probed")
     confirmation: Confirmations = Field(default_factory=Confirmations, description="when a failure is one")
+    roles: dict[Slug, Probed] = Field(
+        default_factory=dict, description="by role (all: of any): what differs from its defaults (docs/systems.md)"
+    )
     receivers: Receivers = Field(default_factory=Receivers, description="what devices may tell by themselves")
     alerting: Alerting = Field(default_factory=Alerting, description="who is told, and how")
     web: Web = Field(default_factory=Web, description="the built-in pages")
     reports: Reports = Field(default_factory=Reports, description="the monthly uptime report")
+    conferences: Conferences = Field(default_factory=Conferences, description="meetings by video")
+    netbox: NetBox | None = Field(None, description="where an inventory is kept that haidang import --netbox reads")
 
 
 class Included(Part):

@@ -157,6 +157,37 @@ class DnsSettings(Section):
         yield from before_the_next(self.timeout_s, self.cadence_s)
 
 
+class QualitySettings(Section):
+    """How the quality of a line for voice and video is measured: bursts of marked echoes (docs/probes.md)."""
+
+    cadence_s: Annotated[float, seconds(10, DAY_S)] = Field(300.0, alias="cadence", description="time between bursts")
+    marks: tuple[Literal["best-effort", "cs3", "af31", "af41", "ef"], ...] = Field(
+        ("ef",), description="one burst for each, one after the other; ef is for voice, af41 for video (RFC 4594)"
+    )
+    count: Annotated[int, whole(5, 3000)] = Field(50, description="echoes of a burst")
+    interval_s: Annotated[float, seconds(0.01, 1)] = Field(
+        0.02, alias="interval", description="their distance; voice sends a packet each 20 ms"
+    )
+    size: Annotated[int, whole(16, 1472)] = Field(172, description="payload in bytes; 172 is a packet of G.711 in RTP")
+    timeout_s: Annotated[float, seconds(0.05, 10)] = Field(2.0, alias="timeout", description="wait after the last echo")
+    codec: Literal["g711", "g711-plc", "g729a", "g723.1", "gsm-efr"] = Field(
+        "g711-plc", description="whose sound the MOS is for"
+    )
+    jitter_buffer_s: Annotated[float, seconds(0.001, 1)] = Field(
+        0.04, alias="jitter_buffer", description="how long a receiver waits for late packets"
+    )
+    min_mos: Annotated[float, number(1, 4.5)] = Field(3.6, description="degraded below this MOS")
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """See `IcmpSettings.problems`."""
+        if len(set(self.marks)) < max(1, len(self.marks)):
+            yield "marks", "each of best-effort, cs3, af31, af41, ef at most once, and one of them at least"
+        lasts_s = len(self.marks) * (self.count * self.interval_s + self.timeout_s)
+        if lasts_s > self.cadence_s:
+            lasts, cadence = say_seconds(lasts_s), say_seconds(self.cadence_s)
+            yield "count", f"its bursts can last {lasts}, longer than the cadence {cadence}"
+
+
 class HostSettings(Section):
     """How this machine is read."""
 
@@ -226,13 +257,9 @@ class Confirmations(Confirmation):
     """The general rule, and what differs by role."""
 
     roles: dict[Slug, Confirmation] = Field(
-        default_factory=dict, description="by role of a target: what differs for it; camera has one from the start"
+        default_factory=dict, description="by role of a target: what differs for it"
     )
 
     def of_role(self, role: str) -> Confirmation | None:
         """Return what differs for a role."""
-        return self.roles.get(role) or ROLES.get(role)
-
-
-ROLES = {"camera": Confirmation.model_validate({"span": "2m", "clear_span": "1m", "loss": "10"})}
-"""What differs by role where the configuration says nothing: a camera restarts in two minutes, and radio links lose."""
+        return self.roles.get(role)

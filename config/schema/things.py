@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from config.schema.channels import ContactWay
 from config.schema.named import Named
-from config.schema.network import Address, EngineId, Mailbox, Port
+from config.schema.network import Address, EngineId, Mailbox
 from config.schema.objectives import Objective
 from config.schema.oncall import Rota
-from config.schema.services import (
-    SERVICES,
-    H323Service,
-    HttpService,
-    ImapService,
-    LdapService,
-    MssqlService,
-    MysqlService,
-    NtpService,
-    OnvifService,
-    OracleService,
-    PostgresService,
-    RtspService,
-    SipService,
-    SmtpService,
-    SshService,
-    TcpService,
-    TlsService,
-    ZoneService,
-)
-from config.schema.settings import Confirmation, DnsSettings, HostSettings, IcmpSettings, SnmpSettings
+from config.schema.probed import Probed, TargetDns, TargetSnmp
+from config.schema.services import SERVICES
+from config.schema.settings import Confirmation, HostSettings, IcmpSettings
 from config.schema.values import Refusal, Section, Slug, line, note, number, whole
 from config.secrets import Secret
-
-ProbeKind = Literal[
-    "icmp", "snmp", "dns", "host", "tcp", "tls", "http", "zone", "ntp", "smtp", "imap", "ldap", "ssh", "sip", "h323",
-    "rtsp", "onvif", "postgres", "mysql", "mssql", "oracle",
-]  # fmt: skip
 
 
 class Auth(Section):
@@ -91,16 +68,26 @@ class Credential(Section):
         return self
 
 
+SystemKind = Literal["wan", "datanet", "videoconf", "datacentre", "cameras", "platforms"]
+
+
 class System(Named):
     """What has an availability target: the WAN, the data network, video conferencing."""
 
+    kind: SystemKind | None = Field(
+        None, description="what it is, for its defaults (docs/systems.md); default: its id where that is one of these"
+    )
     objective: Annotated[float, number(1, 100)] | None = Field(None, description="percent of each month")
     formula: Literal["all", "any", "k-of-n", "weighted", "worst-site"] = Field(
-        "all", description="when it is up, by its targets; printed with every figure"
+        "all", description="when it is up, by its targets; printed with every figure; default: its kind's"
     )
     k: Annotated[int, whole(1, 100_000)] | None = Field(None, description="formula k-of-n: so many must be up")
-    weight: Literal["people", "sites", "capacity"] | None = Field(
-        None, description="formula weighted: by the sites' people, by sites, or by the circuits' mbps"
+    weight: Literal["people", "sites", "capacity", "targets"] | None = Field(
+        None,
+        description="formula weighted: by the sites' people, by sites, by the circuits' mbps, or targets alike",
+    )
+    roles: dict[Slug, Probed] = Field(
+        default_factory=dict, description="by role of its targets (all: of any): what differs for them in this system"
     )
 
     @model_validator(mode="after")
@@ -122,6 +109,10 @@ class Site(Named):
     longitude: Annotated[float, number(-180, 180)] | None = Field(None, description="degrees, east positive")
     address: Annotated[str, line(500)] | None = Field(None, description="postal address")
     people: Annotated[int, whole(0, 100_000_000)] | None = Field(None, description="served there, for weighted systems")
+    roles: dict[Slug, Probed] = Field(
+        default_factory=dict, description="by role of the targets here and at the sites below (all: of any): what "
+        "differs for them",
+    )  # fmt: skip
 
 
 class Circuit(Named):
@@ -135,24 +126,7 @@ class Circuit(Named):
     system: Slug | None = Field(None, description="the system it serves")
 
 
-class TargetSnmp(SnmpSettings):
-    """How one target is polled by SNMP; what is not said here comes from probing.snmp."""
-
-    credential: Slug = Field(description="one of credentials")
-    port: Port = Field(161, description="UDP port")
-    interface: Annotated[str, line(255)] | None = Field(
-        None, description="ifName, ifDescr or ifAlias of the port on the target's circuit; default: the port whose "
-        "alias has the circuit's id or contract in it",
-    )  # fmt: skip
-
-
-class TargetDns(DnsSettings):
-    """What one DNS server is asked; what is not said here comes from probing.dns."""
-
-    port: Port = Field(53, description="UDP and TCP port")
-
-
-class Target(Named):
+class Target(Probed, Named):
     """A device, an endpoint, a host: what is probed."""
 
     address: Address | None = Field(None, description="IPv4, IPv6 or host name; only the host probe needs none")
@@ -163,55 +137,9 @@ class Target(Named):
     needs: tuple[Slug, ...] = Field(
         (), description="targets without each of which it cannot be reached, beside parents"
     )
-    probes: tuple[ProbeKind, ...] | None = Field(
-        None, description="default: icmp, and each other but host whose section is given"
-    )
-    icmp: IcmpSettings | None = Field(None, description="instead of probing.icmp")
-    snmp: TargetSnmp | None = Field(None, description="instead of probing.snmp")
-    dns: TargetDns | None = Field(None, description="instead of probing.dns")
-    host: HostSettings | None = Field(None, description="instead of probing.host")
-    tcp: TcpService | None = Field(None, description="a TCP port that must be open")
-    tls: TlsService | None = Field(None, description="TLS and its certificates")
-    http: HttpService | None = Field(None, description="a page")
-    zone: ZoneService | None = Field(None, description="a zone of DNS: signatures and name servers")
-    ntp: NtpService | None = Field(None, description="a time server")
-    smtp: SmtpService | None = Field(None, description="a mail server")
-    imap: ImapService | None = Field(None, description="a mailbox server")
-    ldap: LdapService | None = Field(None, description="a directory")
-    ssh: SshService | None = Field(None, description="an SSH server")
-    sip: SipService | None = Field(None, description="a conference room or another SIP device")
-    h323: H323Service | None = Field(None, description="a conference room or a gatekeeper of H.323")
-    rtsp: RtspService | None = Field(None, description="a camera's stream")
-    onvif: OnvifService | None = Field(None, description="a camera's device service and clock")
-    postgres: PostgresService | None = Field(None, description="a PostgreSQL server")
-    mysql: MysqlService | None = Field(None, description="a MySQL or MariaDB server")
-    mssql: MssqlService | None = Field(None, description="a Microsoft SQL Server")
-    oracle: OracleService | None = Field(None, description="an Oracle listener")
-    confirmation: Confirmation | None = Field(None, description="instead of confirmation")
     circuit: Slug | None = Field(None, description="the line whose end this is")
     notify: tuple[Slug, ...] = Field((), description="contacts told beside alerting.to")
     notes: Annotated[str, note()] = Field("", description="shown to whoever is on call")
-
-    @model_validator(mode="after")
-    def _probes_once(self) -> Target:
-        if self.probes is not None:
-            if not self.probes:
-                raise Refusal("an empty list: leave the key out, or name icmp, snmp, dns, http …", key="probes")
-            if len(set(self.probes)) < len(self.probes):
-                raise Refusal("a probe is named twice", key="probes")
-        return self
-
-    def probe_kinds(self) -> tuple[ProbeKind, ...]:
-        """Return the probes this target gets."""
-        if self.probes is not None:
-            return self.probes
-        kinds: list[ProbeKind] = ["icmp"]
-        if self.snmp is not None:
-            kinds.append("snmp")
-        if self.dns is not None:
-            kinds.append("dns")
-        kinds += (kind for kind in get_args(ProbeKind) if kind in SERVICES and getattr(self, kind) is not None)
-        return tuple(kinds)
 
 
 class Contact(Named):

@@ -17,6 +17,7 @@ from config import ConfigurationInvalid
 from haidang import logs
 from haidang.commands.common import JsonOption, fail, print_json, print_table
 from haidang.drill import Played, rehearse_scenario, run_live
+from haidang.rehearsal import Ended
 from lab.control import ControlError
 from lab.network import Unavailable
 from lab.province import Province, Shape, generate
@@ -153,6 +154,8 @@ def _play(name: str, scale: float, seed: int, speed: float | None, folder: Path)
         return rehearse_scenario(scenario, province, folder, speed=speed or math.inf)
     except ConfigurationInvalid as invalid:
         fail(f"{scenario.scenario}: its settings are wrong", *map(str, invalid.errors))
+    except Ended:
+        fail(f"{scenario.scenario}: ended before it was over, there is nothing to judge", status=1)
     except (ScenarioInvalid, ValueError, ControlError) as error:
         fail(str(error))
     except Unavailable as error:

@@ -30,6 +30,7 @@ def add(
     lasting: For = None,
     every: Annotated[str, typer.Option("--every", metavar="RRULE", help="FREQ=MONTHLY;BYDAY=2SA")] = "",
     counted: Annotated[bool, typer.Option("--counted", help="Nobody is woken, but it counts as downtime.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Although a meeting by video is held then.")] = False,
     author: Author = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -40,8 +41,10 @@ def add(
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
     answer = request(
         configuration, "maintenance.add", kind=kind, name=name, start_ns=start_ns, end_ns=end_ns, rule=every,
-        excluded=not counted, reason=reason, author=author or user(),
+        excluded=not counted, reason=reason, author=author or user(), force=force,
     )  # fmt: skip
+    for meeting in answer["meetings"]:
+        typer.echo(f"disturbs the meeting {meeting}", err=True)
     if as_json:
         print_json(answer)
     else:

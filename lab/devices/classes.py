@@ -102,7 +102,7 @@ def environment() -> Model:
         "environment", "Haidang lab environment monitor, version 1.0", f"{ENTERPRISE}.1.5", 72,
         (_small_port(load=0.0002),),
         (
-            Part("room", "temperature", 22.5, 1.2), Part("rack", "temperature", 24.5, 1.5),
+            Part("room", "temperature", 22.5, 1.2), Part("rack", "temperature", 23.2, 1.2),
             Part("air", "humidity", 47, 5),
         ),
         boot_s=15,

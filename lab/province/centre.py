@@ -91,7 +91,7 @@ def _add_services(draft: Draft) -> None:
         tail = f"-{again + 1}" if again else ""
         address = plan.centre(plan.SERVICES, number)
         draft.add_unit(
-            f"{row['id']}{tail}", "server", "service", CENTRE, "datacentre",
+            f"{row['id']}{tail}", "server", "service", CENTRE, row.get("system", "datacentre"),
             both(address, ipv6_first=True) if number % _IPV6_EACH == _IPV6_EACH - 1 else (address,),
             place=CORE_SWITCH, parents=(CORE_SWITCH,), services=(row["kind"],),
             called={language: f"{row[language]}{tail.replace('-', ' ')}" for language in ("vi", "en")},

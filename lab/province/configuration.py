@@ -12,14 +12,26 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from lab.network.network import PREFIXES
+from lab.province.centre import CENTRE
 from lab.province.names import read_names
 from lab.province.nouns import Credentials, Province, Unit
 
 MAIN = "haidang.yaml"
 _MAIL_UNIT = "mail"
-_ROLES = {"circuit-end": "circuit", "service": "service"}
-"""What is no device of its own; all others are called by their device class."""
-_COLUMNS = ("id", "name.vi", "name.en", "address", "site", "system", "role", "parents", "circuit", "snmp", "dns.name")
+_ROLES = {
+    "circuit-end": "circuit", "core-switch": "switch", "server-switch": "switch", "router": "commune-router",
+}  # fmt: skip
+"""What the daemon calls a role that the lab knows by another name."""
+_SERVICES = {
+    "mail": "mail-server", "dns": "name-server", "portal": "portal", "lgsp": "lgsp", "time": "time-server",
+    "documents": "edoc", "one-stop": "website", "website": "website", "warehouse": "warehouse", "operations": "ioc",
+    "recorder": "nvr", "conference": "sip-exchange",
+}  # fmt: skip
+"""The roles of the data centre's services, by the first word of their id."""
+_COLUMNS = (
+    "id", "name.vi", "name.en", "address", "site", "system", "role", "parents", "circuit", "snmp", "probes",
+    "http.url", "http.trust",
+)  # fmt: skip
 
 
 def write_configuration(
@@ -123,12 +135,26 @@ def _risks(province: Province, called: Mapping[str, str]) -> Iterator[dict[str, 
 
 def _target(unit: Unit, ipv6: bool, services: bool) -> tuple[str, ...]:
     address = next(one for one in unit.addresses if ipv6 or ":" not in one)
-    role = _ROLES.get(unit.role, unit.kind)
-    dns = "." if services and "dns" in unit.services else ""
+    if unit.role == "service":
+        first = unit.id.rstrip("0123456789").removesuffix("-") if unit.id not in _SERVICES else unit.id
+        role = _SERVICES.get(first, "service")
+    elif unit.role == "ups":
+        role = "ups" if unit.site == CENTRE else "site-ups"
+    elif unit.role == "switch" and unit.system == "cameras":
+        role = "monitoring-switch"
+    else:
+        role = _ROLES.get(unit.role, unit.role)
+    # Where no real sockets are behind them nothing but pings and polls is made.
+    probes = "" if services else "icmp snmp" if unit.access else "icmp"
+    page = next((f"{kind}://{_host(address)}/" for kind in ("https", "http") if kind in unit.services), "")
     return (
         unit.id, unit.vi, unit.en, address, unit.site, unit.system, role, " ".join(unit.parents), unit.circuit,
-        unit.access, dns,
+        unit.access, probes, page if services else "", "authority.pem" if services and page.startswith("https") else "",
     )  # fmt: skip
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _secrets(credentials: Credentials) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,7 @@ import asyncio
 
 from haidang.clock import Clock
 from haidang.model import Observation, Sample, Status
-from probes.icmp.burst import Burst
-from probes.icmp.engine import IcmpEngine
+from probes.icmp.burst import Burst, Pinger
 from probes.icmp.statistics import burst_fields
 
 
@@ -49,7 +48,7 @@ def observe(burst: Burst, target: str, slot_ns: int, clock: Clock) -> Observatio
 
 
 async def ping(
-    engine: IcmpEngine, clock: Clock, address: str, *, count: int = 5, interval_s: float = 1.0, timeout_s: float = 2.0,
+    engine: Pinger, clock: Clock, address: str, *, count: int = 5, interval_s: float = 1.0, timeout_s: float = 2.0,
     size: int = 56, dscp: int = 0,
 ) -> Observation:  # fmt: skip
     """Ping one address now.
@@ -67,7 +66,7 @@ async def ping(
 
 
 async def observe_burst(
-    engine: IcmpEngine, clock: Clock, address: str, *, count: int, interval_s: float, timeout_s: float, size: int,
+    engine: Pinger, clock: Clock, address: str, *, count: int, interval_s: float, timeout_s: float, size: int,
     dscp: int,
 ) -> tuple[Observation, Burst]:  # fmt: skip
     """Ping one address now; the burst itself has every echo's time. Parameters and errors as `ping`."""

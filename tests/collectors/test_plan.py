@@ -35,7 +35,7 @@ def written(folder: Path) -> Configuration:
 
 
 def test_carriers_of_circuits_and_declared_risks_are_groups(tmp_path: Path) -> None:
-    a, b, c, d = (CheckId(name, "icmp") for name in "abcd")
+    a, b, c, d = (CheckId(name, "icmp" if name in "ab" else "rtsp") for name in "abcd")
     assert shared_risks(written(tmp_path)) == {
         CheckId("VNPT", "carrier"): (a, b),
         CheckId("feeder", "power"): (b, c, d),

@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.schema.alerting import Alerting, Mail, MailServer
+from config.schema.alerting import Alerting, Mail, MailServer, OAuth
 from config.schema.channels import Command, ContactWay, Service, Webhook
+from config.schema.conferences import Conferences, Meeting
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
+from config.schema.netbox import NetBox, NetBoxFilters
 from config.schema.objectives import Objective, ServiceHours
 from config.schema.oncall import Layer, Rota
+from config.schema.probed import Probed, RoleRule, TargetDns, TargetSnmp
 from config.schema.receivers import Known, Receivers, Syslog, Traps
 from config.schema.reports import Band, Climate, Credit, Reports, Signing
 from config.schema.routing import Drill, EscalationStep, Heartbeat, Route
@@ -27,6 +30,7 @@ from config.schema.settings import (
     InfluxDb,
     Logging,
     Probing,
+    QualitySettings,
     Retention,
     SnmpSettings,
     Storage,
@@ -41,8 +45,6 @@ from config.schema.things import (
     Site,
     System,
     Target,
-    TargetDns,
-    TargetSnmp,
 )
 from config.schema.values import Section, Text, say_seconds
 from config.schema.web import Tls, Web
@@ -60,6 +62,8 @@ SECTIONS: dict[str, type[Section]] = {
     "probing.dns": DnsSettings,
     "probing.host": HostSettings,
     "confirmation": Confirmations,
+    "roles": Probed,
+    "roles.rules": RoleRule,
     "receivers": Receivers,
     "receivers.traps": Traps,
     "receivers.syslog": Syslog,
@@ -73,6 +77,7 @@ SECTIONS: dict[str, type[Section]] = {
     "targets[]": Target,
     "targets[].snmp": TargetSnmp,
     "targets[].dns": TargetDns,
+    "targets[].quality": QualitySettings,
     **{f"targets[].{kind}": model for kind, model in SERVICES.items()},
     "targets[].confirmation": Confirmation,
     "contacts[]": Contact,
@@ -88,6 +93,7 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.severity.critical": Threshold,
     "alerting.mail": Mail,
     "alerting.mail.servers[]": MailServer,
+    "alerting.mail.servers[].oauth2": OAuth,
     "alerting.webhooks[]": Webhook,
     "alerting.services[]": Service,
     "alerting.commands[]": Command,
@@ -106,6 +112,10 @@ SECTIONS: dict[str, type[Section]] = {
     "objectives[].hours[]": ServiceHours,
     "name": Text,
     "secret": Secret,
+    "conferences": Conferences,
+    "conferences.meetings[]": Meeting,
+    "netbox": NetBox,
+    "netbox.only": NetBoxFilters,
 }
 
 

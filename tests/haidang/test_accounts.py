@@ -136,7 +136,7 @@ def test_what_a_person_adds_through_the_daemon_changes_the_figures_and_not_the_r
         daemon.wait_for("haidang runs", 30)
         half_past = ("--from", "2026-10-05T10:30", "--for", "90m", "--reason", "Bảo trì nguồn", "--author", "an")
         added = said(haidang("maintenance", "add", "circuit:line", *half_past, "--config", config, "--json"))
-        assert added == {"ok": True, "number": 1, "retroactive": True}
+        assert added == {"ok": True, "number": 1, "retroactive": True, "meetings": []}
         [listed] = said(haidang("maintenance", "list", "--all", "--config", config, "--json"))
         assert (listed["retroactive"], listed["author"], listed["reason"]) == (True, "an", "Bảo trì nguồn")
         assert down(config, "a") == 1800, "only the overlap is taken away"

@@ -122,6 +122,19 @@ def test_the_demonstration_shows_the_daemons_pages_outside_of_the_labs_network(t
     assert demo.returncode == 0
 
 
+def test_a_drill_that_is_ended_early_is_not_judged(tmp_path: Path) -> None:
+    drill = subprocess.Popen(
+        [*COMMAND, "lab", "run", "quiet-day", "--scale", "0.02", "--dir", "kept", "--json"], cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    ledger = tmp_path / "kept" / "data" / "haidang.db-wal"
+    until(lambda: ledger.exists() and ledger.stat().st_size > 1_000_000, 60, "the daemon lives")
+    drill.terminate()
+    out, err = drill.communicate(timeout=60)
+    assert (drill.returncode, out) == (1, "")
+    assert "ended before it was over, there is nothing to judge" in err
+
+
 def test_a_scenario_that_is_unknown_or_cannot_be_played_here_is_refused_in_words(tmp_path: Path) -> None:
     assert "did you mean hub-cut" in haidang("lab", "run", "hub-cutt", folder=tmp_path, status=2)
     words = haidang("lab", "run", "clock-step", "--speed", "1", folder=tmp_path, status=2)

@@ -56,7 +56,7 @@ def test_everything_adds_up(configuration: Configuration, report: Report) -> Non
             100 * sum(one.up_s for one in mine) / sum(one.up_s + one.down_s for one in mine), abs=1e-5
         )
     for row in report.promised:
-        assert sum(day.down_s for day in row.days) == pytest.approx(row.numbers.down_s)
+        assert sum(day.down_s for day in row.days) == pytest.approx(row.numbers.down_s, abs=0.001 * len(row.days))
         assert len(row.trend) == 13
         assert (row.trend[-1].month, row.trend[-1].down_s) == (MONTH, row.numbers.down_s)
     with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
@@ -79,7 +79,10 @@ def test_the_trend_is_what_each_months_own_report_says(configuration: Configurat
 
 
 def test_the_next_month_is_foretold(report: Report) -> None:
-    assert all(row.miss_next is not None and row.pooled >= 5 for row in report.promised)
+    foretold = [row for row in report.promised if row.miss_next is not None]
+    assert len(foretold) >= 5
+    assert all(row.pooled >= 5 for row in foretold)
+    assert all(row.pooled < 5 for row in report.promised if row not in foretold)
 
 
 def test_what_came_after_the_month_changes_nothing(configuration: Configuration, report: Report) -> None:

@@ -124,16 +124,21 @@ class SmtpServer:
 @asynccontextmanager
 async def smtp_server(
     certificate: Certificate | None = None, *, implicit_tls: bool = False, auth: bool = False, host: str = "127.0.0.1",
-    port: int = 0,
+    port: int = 0, handler: SmtpServer | None = None, without: tuple[str, ...] = (),
 ) -> AsyncIterator[SmtpServer]:  # fmt: skip
     """Run a server on the test's own loop; with a certificate it offers STARTTLS, or speaks TLS from the first byte."""
-    server = SmtpServer()
+    server = handler or SmtpServer()
     sessions: set[_Session] = set()
     options: dict[str, Any] = {"enable_SMTPUTF8": True, "data_size_limit": 1 << 22, "hostname": "mail.example.vn"}
     if certificate is not None and not implicit_tls:
         options["tls_context"] = certificate.context
     if auth:
-        options |= {"authenticator": server.authenticate, "auth_required": True, "auth_require_tls": True}
+        options |= {
+            "authenticator": server.authenticate,
+            "auth_required": True,
+            "auth_require_tls": True,
+            "auth_exclude_mechanism": without,
+        }
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(
         lambda: _Session(sessions, server, **options), host, port,

@@ -98,7 +98,7 @@ def _neighbours(seat: Seat, circuit: Circuit) -> list[Target]:
     """Return the routers at a line's ends: a port of theirs may name the line that its own target tells nothing of."""
     board = seat.house.board
     at_ends = [one for site in (circuit.b, circuit.a) if site for one in board.at_site(site)]
-    return [one for one in at_ends if one.snmp is not None and one.role == "router"][:NEIGHBOURS]
+    return [one for one in at_ends if one.snmp is not None and one.role.endswith("router")][:NEIGHBOURS]
 
 
 async def _picture(seat: Seat, circuit: Circuit, load: Load) -> Port | None:

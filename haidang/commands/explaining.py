@@ -1,0 +1,109 @@
+"""``haidang explain TARGET``: what is probed, how often, by which rule, why, and where each of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from collectors.plan import plan
+from config import ConfigurationInvalid
+from config.errors import Hints
+from config.loader import load_with_places
+from config.origins import Origin, origins
+from config.role_files import kinds, roles
+from config.schema.values import Section, say_seconds
+from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, print_table
+
+
+def explain(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Id of a target.")],
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also what nobody wrote: the program's own.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain how a target is probed and judged, why, and from which file and line each setting comes."""
+    try:
+        loaded = load_with_places(find_config(config))
+    except ConfigurationInvalid as invalid:
+        fail(*map(str, invalid.errors))
+    inventory, language = loaded.configuration.inventory, loaded.configuration.language
+    one = inventory.targets.get(target)
+    if one is None:
+        near = Hints().nearest(target, inventory.targets)
+        fail(f"there is no target {target!r}" + (f" (did you mean {near!r}?)" if near else ""))
+    role = roles().get(one.role)
+    system = inventory.systems.get(one.system or "")
+    checks = [check for check in plan(loaded.configuration) if check.check.target == target]
+    found = origins(loaded, target)
+    if as_json:
+        print_json({
+            "target": target, "role": one.role, "why": role.why.language(language) if role else None,
+            "system": one.system, "objective_percent": system.objective if system else None,
+            "formula": system.formula if system else None, "alive": one.primary.probe,
+            "checks": [
+                {
+                    "probe": check.check.probe, "cadence_s": check.cadence_s, "suspect_cadence_s": check.fast_s,
+                    "hidden_behind": [str(parent) for parent in (*check.parents, *check.needs)],
+                } for check in checks
+            ],
+            "rules": {
+                name: {key: value for key, value in rule.model_dump(mode="json").items() if value not in (None, [], ())}
+                for name, rule in one.rules.items()
+            },
+            "settings": [
+                {
+                    "key": origin.key, "value": _plain(origin.value), "level": origin.level,
+                    "name": origin.name or None, "place": origin.place or None,
+                } for origin in found
+            ],
+        })  # fmt: skip
+        return
+    typer.echo(f"{target}: {one.label(language)}")
+    known = f"role {one.role}" if role else f"role {one.role} (none of the shipped ones: pinged, and what is written)"
+    typer.echo(f"  {known}" + (f": {role.why.language(language)}" if role else ""))
+    if system:
+        typer.echo(f"  system {system.id}: {system.objective or 'no'} % of each month, formula {system.formula}")
+        if "objective" not in loaded.things.systems[system.id].model_fields_set and (kind := kinds().get(system.id)):
+            typer.echo(f"  (that objective is the default of a {kind.collector} system: nobody wrote another)")
+    typer.echo(f"  it is there while {one.primary.probe} says so")
+    print_table(
+        ("probe", "each", "while suspect", "hidden behind"),
+        [
+            (
+                check.check.probe, say_seconds(check.cadence_s), say_seconds(round(check.fast_s, 3)),
+                ", ".join(str(parent) for parent in (*check.parents, *check.needs)),
+            ) for check in checks
+        ],
+    )  # fmt: skip
+    shown = [origin for origin in found if everything or origin.level != "default"]
+    if shown:
+        print_table(
+            ("setting", "value", "from", "written at"),
+            [(one.key, _text(one), f"{one.level} {one.name}".strip(), one.place) for one in shown],
+        )
+
+
+def _text(origin: Origin) -> str:
+    value = _plain(origin.value)
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    timed = origin.key.rpartition(".")[2] in _TIMES and isinstance(value, float | int)
+    return say_seconds(float(value)) if timed else str(value)
+
+
+_TIMES = frozenset({
+    "cadence", "timeout", "budget", "span", "fast_cadence", "clear_span", "settle", "delay", "flap_window", "brief",
+    "interval", "jitter_buffer", "for", "clear_for", "absent", "max_offset",
+})  # fmt: skip
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 whatever a setting can be, as JSON
+    if isinstance(value, Section):
+        return {key: one for key, one in value.model_dump(mode="json").items() if one not in (None, "", [])}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,1 @@
+"""Meetings by video: when they are, and whether each room can take part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from haidang.model import CheckId, State
 from reports.gather import spread
 from reports.model import Report
+from reports.pages import laid_out
 from reports.seal import NotAReport, differences, read, written
 from reports.snapshot import described
+from reports.words import Words
 from storage import snapshots
 from storage.accounts import Accounts, CorrectionRow, Maintenance
 from storage.database import Database
-from tests.reports.ledgers import DAY, TEXT, S, at, configured, notes, october, reported
+from tests.reports.ledgers import DAY, HANOI, TEXT, S, at, configured, notes, october, reported
 from tests.support.history import write
 
 

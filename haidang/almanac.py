@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
+from apscheduler.job import Job
 
 from alerting.outbox import Outbox
 from collectors import load
@@ -72,6 +73,10 @@ class Almanac:
         # Each day, when last month's is missing: on day 1, or later after a longer stop.
         hour, _, minute = configuration.reports.at.partition(":")
         self._calendar.add("the month's report", self._report, hour=int(hour) % 24, minute=int(minute))
+
+    def jobs(self) -> list[Job]:
+        """Return what is planned."""
+        return self._calendar.jobs()
 
     def start(self) -> None:
         """Begin; call it on the running loop."""

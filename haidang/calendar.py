@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from zoneinfo import ZoneInfo
 
 import structlog
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -47,6 +48,10 @@ class Calendar:
             guarded, CronTrigger(timezone=self._zone, **when), id=name, name=name, coalesce=True,
             misfire_grace_time=LATEST_S, max_instances=1, replace_existing=True,
         )  # fmt: skip
+
+    def jobs(self) -> list[Job]:
+        """Return what is planned."""
+        return list(self._scheduler.get_jobs())
 
     def start(self) -> None:
         """Begin; call it on the running loop."""

@@ -183,8 +183,3 @@ def revised(before: Report, fresh: Report, author: str, reason: str) -> Report:
             }
         )
     )  # fmt: skip
-
-
-def same_figures(before: Report, fresh: Report) -> bool:
-    """Tell whether two reports say the same of the month."""
-    return before.formula_version == fresh.formula_version and not differences(before, fresh)

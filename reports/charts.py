@@ -114,7 +114,7 @@ def pareto(causes: Sequence[Cause], words: Words) -> str | None:
     if total <= 0:
         return None
     out, y, running = [], 6.0, 0.0
-    right = WIDTH - 190
+    right = WIDTH - 250
     for one in causes:
         running += one.down_s
         wide = max(1.0, (right - LABEL) * one.down_s / causes[0].down_s)
@@ -144,7 +144,7 @@ def _burn(row: Promised, words: Words, wide: float) -> list[str]:
             sums.append(at)
     top = max(budget, at) * 1.12
     high, base, left = 62.0, 92.0, 4.0
-    step = (wide - 110) / len(row.days)
+    step = (wide - 140) / len(row.days)
     path = " ".join(f"{left + number * step:.1f},{base - high * value / top:.1f}" for number, value in enumerate(sums))
     level = base - high * budget / top
     end = base - high * at / top
@@ -152,14 +152,14 @@ def _burn(row: Promised, words: Words, wide: float) -> list[str]:
         level_text, end_text = (level - 3, end + 9) if level < end else (level + 9, end - 3)
     else:
         level_text, end_text = level + 3, end + 3
-    x = wide - 104
+    x = wide - 134
     return [
-        f'<path d="M{left} {base}H{wide - 106:.1f}" stroke="#000" stroke-width="0.7"/>',
-        f'<path d="M{left} {level:.1f}H{wide - 106:.1f}" stroke="#000" stroke-width="1" stroke-dasharray="5 3"/>',
+        f'<path d="M{left} {base}H{wide - 136:.1f}" stroke="#000" stroke-width="0.7"/>',
+        f'<path d="M{left} {level:.1f}H{wide - 136:.1f}" stroke="#000" stroke-width="1" stroke-dasharray="5 3"/>',
         f'<polyline points="{path}" fill="none" stroke="#000" stroke-width="1.8"/>',
         _text(x, level_text, words.say("charts.burn_budget", budget=words.duration(budget)), size=9),
         _text(x, end_text, words.say("charts.burn_used", used=words.duration(at)), size=9),
-        _text(left, base + 10, "1", size=8.5), _text(wide - 110, base + 10, str(len(row.days)), size=8.5, anchor="end"),
+        _text(left, base + 10, "1", size=8.5), _text(wide - 140, base + 10, str(len(row.days)), size=8.5, anchor="end"),
     ]  # fmt: skip
 
 

@@ -140,6 +140,7 @@ class _Building:
             one for one in self._records.incidents(period.start_ns, period.end_ns)
             if not self._asked.kind or one.check.target in self._targets or one.hidden & self._targets.keys()
         ]  # fmt: skip
+        rows = gather.incident_rows(incidents, self._inventory)
         measured = self._asked.equipment
         loads = [row for row in measured.loads if not self._asked.kind or row.target in self._targets]
         readings = [row for row in measured.readings if row.id in self._targets]
@@ -168,13 +169,13 @@ class _Building:
             complete=self._until_ns >= period.end_ns,
             about=f"{self._asked.kind} {self._asked.name}".strip(), letterhead=self._letterhead(),
             notes=(
-                *notes.of_period(promised, targets, sites, outages, period, self._until_ns), *removed,
+                *notes.of_period(promised, targets, sites, outages, rows, period, self._until_ns), *removed,
                 *notes.objectives(kept, promised),
             ),
             promised=tuple(promised), longer=tuple(self._of_longer()),
             sites=tuple(sites), circuits=tuple(circuits), carriers=tuple(carriers),
             outages=tuple(outages), incident_sums=gather.incident_sums(incidents, period),
-            incidents=tuple(gather.incident_rows(incidents, self._inventory)), causes=tuple(causes),
+            incidents=tuple(rows), causes=tuple(causes),
             exclusions=tuple(gather.exclusions(configuration, self._works, self._records, period, self._targets)),
             loads=tuple(loads), readings=tuple(readings), certificates=tuple(certificates), rooms=tuple(rooms),
             connections=tuple(connections), targets=tuple(targets),

@@ -14,9 +14,12 @@ from availability.spans import merged
 from availability.timeline import of_check
 from config import Inventory
 from haidang.model import CheckId
-from reports.model import Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
+from reports.model import IncidentRow, Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
 from storage.snapshots import Snapshot
 
+INCIDENTS_START, INCIDENTS_END, INCIDENTS_STILL = "incidents_start", "incidents_end", "incidents_still"
+INCIDENTS = frozenset({INCIDENTS_START, INCIDENTS_END, INCIDENTS_STILL})
+"""Sentences about incidents that are no line's outage."""
 WHOLE_PERCENT = 99.9
 """Coverage below which it is said."""
 _SOON_S = 3600
@@ -27,7 +30,7 @@ _MOST = 20
 
 def of_period(
     promised: Sequence[Promised], targets: Sequence[TargetRow], sites: Sequence[SiteRow],
-    outages: Sequence[OutageRow], period: Period, until_ns: int,
+    outages: Sequence[OutageRow], incidents: Sequence[IncidentRow], period: Period, until_ns: int,
 ) -> list[Note]:  # fmt: skip
     """Return what the figures themselves show."""
     found = []
@@ -54,9 +57,22 @@ def of_period(
         ("still", [row.circuit for row in outages if row.end is None and until_ns < period.end_ns]),
     ):
         if lines:
-            names = {language: ", ".join(one[language] for one in lines[:5]) for language in ("vi", "en")}
-            found.append(Note(key=key, gaps={"count": str(len(lines))}, labels={"names": names}))
+            found.append(_named(key, lines))
+    told = {row.incident for row in outages}
+    others = [row for row in incidents if row.number not in told]
+    end_key = INCIDENTS_END if until_ns >= period.end_ns else INCIDENTS_STILL
+    for key, names in (
+        (INCIDENTS_START, [row.name for row in others if row.start < start]),
+        (end_key, [row.name for row in others if row.end is None]),
+    ):
+        if names:
+            found.append(_named(key, names))
     return found
+
+
+def _named(key: str, names: Sequence[Label]) -> Note:
+    first = {language: ", ".join(one[language] for one in names[:5]) for language in ("vi", "en")}
+    return Note(key=key, gaps={"count": str(len(names))}, labels={"names": first})
 
 
 def _added(targets: Sequence[TargetRow], sites: Sequence[SiteRow], began: datetime, until: datetime) -> list[Note]:

@@ -93,7 +93,7 @@ class _Pages:
             )
         if kind == "site":
             return next((self._words.name(row.name) for row in self._report.sites if row.id == name), name)
-        return name
+        return next((row.name for row in self._report.carriers if row.name.casefold() == name.casefold()), name)
 
     def _summary(self) -> dict[str, Any]:
         report, words = self._report, self._words
@@ -118,8 +118,10 @@ class _Pages:
             chart = self._chart(key)
             if chart:
                 blocks += [_heading(self._words.say(f"sections.{'budget' if key == 'burn' else key}")), chart]
+            elif key == "trend" and self._report.promised:
+                blocks += [_heading(self._words.say("sections.trend")), _paragraph(self._words.say("empty.trends"))]
         blocks.append(_heading(self._words.say("sections.pareto")))
-        blocks.append(self._chart("pareto") or _paragraph(self._words.say("empty.causes")))
+        blocks.append(self._chart("pareto") or self._empty("causes"))
         return {"title": self._words.say("sections.objectives"), "blocks": blocks}
 
     def _next(self) -> dict[str, Any]:
@@ -137,6 +139,8 @@ class _Pages:
             ]  # fmt: skip
             heads = [words.say(f"columns.{key}") for key in ("name", "objective", "miss", "pooled")]
             blocks.append(_table("outlook", heads, [4, 1.5, 2.5, 1.5], [False, True, True, True], rows, []))
+        elif held:
+            blocks.append(_paragraph(words.say("outlook.none")))
         blocks += [_heading(words.say("sections.planned")), self._table("planned")]
         return {"title": words.say("sections.next"), "blocks": blocks}
 
@@ -188,7 +192,7 @@ class _Pages:
         table, words = self._tables[key], self._words
         title = words.say(f"sections.{_IDS.get(key, key)}").partition(". ")
         if not table.rows:
-            return _paragraph(words.say(f"empty.{key}"))
+            return self._empty(key)
         printed = [(number, column) for number, column in enumerate(table.columns) if column.width]
         chosen = _chosen(table, self._most_rows)
         rows = [[self._cell(table, column, table.rows[row][number]) for number, column in printed] for row in chosen]
@@ -208,6 +212,11 @@ class _Pages:
             )  # fmt: skip
         return made
 
+    def _empty(self, key: str) -> dict[str, Any]:
+        """Say that there is nothing of a part; where nothing was measured, no word that would be read as praise."""
+        blind = key in ("causes", "outages", "incidents") and any(note.key == "nothing" for note in self._report.notes)
+        return _paragraph(self._words.say("empty.days" if blind else f"empty.{key}"))
+
     def _cell(self, table: Table, column: Column, value: Value) -> str:
         words = self._words
         match value:
@@ -218,7 +227,7 @@ class _Pages:
             case datetime():
                 return words.short(value)
             case date():
-                return f"{value:%d/%m}"
+                return f"{value:%d/%m/%Y}"
             case str():
                 return value
             case _ if column.type == "percent":

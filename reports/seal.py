@@ -16,7 +16,7 @@ LARGEST = 256 * 1024 * 1024
 _SAID_AT_MOST = 500
 
 
-_LATER = ("longer", "readings", "certificates", "rooms", "connections")
+LATER = ("longer", "readings", "certificates", "rooms", "connections")
 """Parts that the first reports had not; where they are empty the seal is as it was, so that old ones stay whole."""
 
 
@@ -28,7 +28,7 @@ def digest(report: Report) -> str:
     """Return the SHA-256 of everything in a report except this value itself."""
     data = report.model_dump(mode="json")
     data["seal"].pop("figures")
-    for part in _LATER:
+    for part in LATER:
         if not data[part]:
             del data[part]
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -122,6 +122,22 @@ class Signer:
         return out.getvalue()
 
 
+def certificate_of(signing: Signing) -> str:
+    """Return the SHA-256 of the configured certificate; a key in a file of its own is not opened for it.
+
+    Raises:
+        CannotSign: it cannot be read.
+    """
+    if signing.certificate:
+        try:
+            own, *_ = x509.load_pem_x509_certificates(_bytes(signing.certificate))
+        except ValueError as error:
+            raise CannotSign(f"reports.sign: {signing.certificate} is no certificate in PEM ({error})") from error
+    else:
+        _, own, _ = _read(signing)
+    return _fingerprint(own.public_bytes(serialization.Encoding.DER))
+
+
 def found(pdf: bytes) -> list[Found]:
     """Return the signatures of a PDF file, in the order in which they were made.
 

@@ -15,16 +15,17 @@ def told(report: Report) -> dict[str, tuple[str, ...]]:
 
 
 def _told(report: Report, words: Words) -> tuple[str, ...]:
+    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.targets):
+        # That no downtime was seen would be true, and would be read as if there had been none.
+        return (words.say("story.nothing", month=words.month(report.month)),)
     return (_objectives(report, words), _incidents(report, words), _blame(report, words))
 
 
 def _objectives(report: Report, words: Words) -> str:
     held = [row for row in report.promised if row.numbers.objective_percent is not None]
     month = words.month(report.month)
-    if not any(row.numbers.up_s + row.numbers.down_s > 0 for row in report.targets):
-        return words.say("story.nothing", month=month)
     if not held:
-        return words.say("story.no_objective", month=month)
+        return words.say("story.no_objective_part" if report.about else "story.no_objective", month=month)
     met = sum(row.numbers.verdict == "met" for row in held)
     missed = (row for row in held if row.numbers.verdict == "missed")
     bad = sorted(missed, key=lambda row: row.numbers.budget_left_s or 0)

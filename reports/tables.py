@@ -56,7 +56,7 @@ def _longer(report: Report, words: Words) -> Table:
             text("objective_name", lambda row: words.name(row.objective_name), 2.6),
             text("about", lambda row: row.about),
             text("name", lambda row: words.name(row.name)),
-            text("period_name", lambda row: row.period, 1.5),
+            text("period_name", lambda row: words.period(row.period), 1.5),
             typed("start", "time", lambda row: row.start),
             typed("end", "time", lambda row: row.end),
             text("view", lambda row: words.known("views", row.view), 1.6),

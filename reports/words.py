@@ -73,6 +73,18 @@ class Words(Sentences):
         """Write ``2026-11`` as ``11/2026``; months 1 and 2 keep their nought, as the norm wants it of all."""
         return f"{name[5:]}/{name[:4]}"
 
+    def period(self, name: str) -> str:
+        """Write the name of a period: ``2026-Q4`` is quarter IV in Vietnamese, ``90d`` are 90 days."""
+        if name.endswith("d"):
+            return self.say("days", n=name[:-1])
+        year, _, part = name.partition("-")
+        if part.startswith("Q"):
+            number = int(part[1:])
+            return self.say(
+                "quarter", n=number if self.language == "en" else ("I", "II", "III", "IV")[number - 1], year=year
+            )
+        return self.month(name) if part else self.say("year", year=year)
+
     def _number(self, value: float, digits: int) -> str:
         text = f"{value:,.{digits}f}"
         return text if self.language == "en" else text.translate(str.maketrans(",.", ".,"))

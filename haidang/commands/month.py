@@ -52,7 +52,7 @@ def fresh_report(configuration: Configuration, month: str, kind: str, name: str,
         sql.execute("BEGIN")  # all of it as of one moment, whatever the daemon writes meanwhile
         known_ns = now_ns if running else LedgerReader(sql).alive_ns()
         say("measurements", 0, 1)
-        measured = _measured(configuration, period.start_ns, min(period.end_ns, now_ns))
+        measured = _measured(configuration, period.start_ns, min(period.end_ns, now_ns), say)
         made = reporting.make(
             configuration, sql, month, now_ns, known_ns, kind=kind, name=name, equipment=measured, progress=say
         )  # fmt: skip
@@ -60,7 +60,7 @@ def fresh_report(configuration: Configuration, month: str, kind: str, name: str,
     return made
 
 
-def _measured(configuration: Configuration, start_ns: int, end_ns: int) -> Equipment:
+def _measured(configuration: Configuration, start_ns: int, end_ns: int, say: _Progress) -> Equipment:
     """Read what the equipment measured; without a store that answers, the report says of each part that it is empty."""
 
     async def asked(store: MetricStore, _now_ns: int) -> Equipment:
@@ -74,8 +74,15 @@ def _measured(configuration: Configuration, start_ns: int, end_ns: int) -> Equip
     try:
         return ask_store(configuration, asked)
     except StoreError as error:
+        say.done()
         sys.stderr.write(f"load, power, climate, disks, certificates and quality left out: {error}\n")
         return Equipment()
+
+
+def say_gone(count: int, revision: int) -> str:
+    """Say that what was measured can no longer be read, which is no difference."""
+    what = "1 row" if count == 1 else f"{count} rows"
+    return f"{what} of measurements cannot be read (in full) any more: as sealed in revision {revision}, no difference"
 
 
 class _Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +16,11 @@ from config.schema.reports import FORMATS
 from haidang import reporting
 from haidang.commands import comparing, verifying
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
-from haidang.commands.month import SHOWN, MonthOption, fresh_report
-from reports.archive import SUMS, Archive, rendered, revised, same_figures, sums
-from reports.model import Report
-from reports.seal import NotAReport, differences
+from haidang.commands.month import SHOWN, MonthOption, fresh_report, say_gone
+from reports.archive import SUMS, Archive, rendered, revised, sums
+from reports.measured import beside
+from reports.model import Change, Report
+from reports.seal import NotAReport
 from reports.signing import CannotSign, Signer
 
 app = typer.Typer(rich_markup_mode=None, help="The monthly uptime report.", invoke_without_command=True)
@@ -115,13 +117,16 @@ def _in_force(before: Report | None, fresh: Report, approve: str | None, reason:
         if approve:
             fail(f"no report of {fresh.month} is kept: there is nothing to approve; --keep makes the first")
         return fresh, 0
-    changed = 0 if same_figures(before, fresh) else len(differences(before, fresh)) or 1
+    fresh, gone, found = beside(before, fresh)
+    if gone:
+        sys.stderr.write(f"{say_gone(gone, before.revision)}\n")
+    changed = len(found)
     if approve and not changed:
         fail(f"revision {before.revision} of {fresh.month} says the same as the ledger: there is nothing to approve")
     if changed and approve and reason:
         return revised(before, fresh, approve, reason), 0
     if changed:
-        _say_changed(before, fresh)
+        _say_changed(before, found)
     return before, changed
 
 
@@ -168,8 +173,7 @@ def _latest(archive: Archive, month: str) -> Report | None:
         fail(f"{error.filename}: cannot be read ({(error.strerror or str(error)).lower()})")
 
 
-def _say_changed(before: Report, fresh: Report) -> None:
-    found = differences(before, fresh)
+def _say_changed(before: Report, found: Sequence[Change]) -> None:
     lines = [
         f"{before.month}: the ledger gives other figures now than revision {before.revision}, which is written here:",
         *(f"  {one.where}: {one.before} -> {one.after}" for one in found[:SHOWN]),

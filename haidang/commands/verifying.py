@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +13,12 @@ import typer
 from config import Configuration
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, read_config
-from haidang.commands.month import SHOWN, fresh_report
+from haidang.commands.month import SHOWN, fresh_report, say_gone
 from reports import signing
 from reports.archive import SUMS, Archive
-from reports.seal import LARGEST, NotAReport, differences, read
-from reports.signing import CannotSign, Signer
+from reports.measured import beside
+from reports.seal import LARGEST, NotAReport, read
+from reports.signing import CannotSign
 
 
 def verify(
@@ -57,11 +59,15 @@ def _verified_figures(file: Path, text: bytes, configuration: Configuration) -> 
     kind, _, name = sealed.about.partition(" ")
     if not sealed.complete:
         return {"file": str(file), "genuine": True, "said": [*said, "it is of a month that was not over"]}
-    fresh = fresh_report(configuration, sealed.month, kind, name, quiet=True)
+    fresh, gone, changes = beside(sealed, fresh_report(configuration, sealed.month, kind, name, quiet=True))
+    if gone:
+        said.append(say_gone(gone, sealed.revision))
     for what in ("inputs", "configuration"):
         same = getattr(fresh.seal, what) == getattr(sealed.seal, what)
-        said.append(f"{what}: {'the same as then' if same else 'others than then'}")
-    changes = differences(sealed, fresh)
+        others = (
+            "others than then" if what != "inputs" or not gone else "not the same as then: measurements are among them"
+        )
+        said.append(f"{what}: {'the same as then' if same else others}")
     if changes:
         said.append(f"the ledger gives other figures now, {len(changes)} in all:")
         said += [f"  {one.where}: {one.before} -> {one.after}" for one in changes[:SHOWN]]
@@ -77,10 +83,10 @@ def _verified_document(file: Path, text: bytes, config: Path | None) -> dict[str
     sha256 = hashlib.sha256(text).hexdigest()
     configuration = read_config(config)
     known: list[tuple[str, bool]] = []
-    for beside in sorted([*file.parent.glob("*.sha256"), *file.parent.glob(SUMS)]):
-        lines = beside.read_text(encoding="utf-8", errors="replace").splitlines()[:10_000]
+    for listed in sorted([*file.parent.glob("*.sha256"), *file.parent.glob(SUMS)]):
+        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()[:10_000]
         rows = [line.partition("  ") for line in lines]
-        known += [(str(beside), row[0] == sha256) for row in rows if row[2] == file.name]
+        known += [(str(listed), row[0] == sha256) for row in rows if row[2] == file.name]
     found = Archive(configuration.data_dir).knows(file.name, sha256)
     if found is not None:
         known.append(("the kept reports", found))
@@ -97,15 +103,18 @@ def _verified_document(file: Path, text: bytes, config: Path | None) -> dict[str
 
 def _signatures(file: Path, text: bytes, configuration: Configuration) -> list[dict[str, Any]]:
     """Judge the signatures of a PDF file; ours is one by the certificate of this configuration."""
-    configured = None
     try:
         rows = signing.found(text)
-        if rows and configuration.reports.sign:
-            configured = Signer(configuration.reports.sign).fingerprint
     except CannotSign as error:
         fail(str(error))
     except ValueError as error:
         return [{"signer": None, "whole": False, "ours": False, "said": f"{file.name}: {error}"}]
+    configured = None
+    if rows and configuration.reports.sign:
+        try:
+            configured = signing.certificate_of(configuration.reports.sign)
+        except CannotSign as error:  # what is signed can be checked all the same
+            sys.stderr.write(f"{clean(str(error))}\nnot known, therefore: which signature is by this configuration\n")
     return [_signature(one, configured) for one in rows] or [
         {"signer": None, "whole": True, "ours": False, "said": f"{file.name}: is not signed"}
     ]
@@ -118,7 +127,8 @@ def _signature(one: signing.Found, configured: str | None) -> dict[str, Any]:
         "CHANGED AFTER IT WAS SIGNED" if one.later else "the signature is whole"
     )  # fmt: skip
     ours = whole and one.fingerprint == configured
-    whose = "this configuration's certificate" if ours else f"another certificate, SHA-256 {one.fingerprint or '–'}"
+    other = "another certificate" if configured else "a certificate"
+    whose = "this configuration's certificate" if ours else f"{other}, SHA-256 {one.fingerprint or '–'}"
     return {
         "signer": one.signer, "at": one.at.isoformat() if one.at else None, "whole": whole, "ours": ours,
         "certificate_sha256": one.fingerprint, "said": f"{who}: {said}; by {whose}",

@@ -6,6 +6,7 @@ import asyncio
 import email
 import json
 from contextlib import closing
+from datetime import datetime
 from email.headerregistry import Address
 from email.policy import default as modern
 from pathlib import Path
@@ -18,12 +19,14 @@ from alerting.channels.mime import as_mail
 from alerting.outbox import Outbox
 from config import load
 from haidang import reporting
+from haidang.almanac import Almanac
 from haidang.cli import app
 from haidang.clock import ManualClock
 from haidang.model import CheckId, State
 from reports.archive import Archive
 from storage.accounts import Accounts, CorrectionRow
 from storage.database import Database
+from storage.metrics import InMemoryStore
 from tests.reports.ledgers import HANOI, TEXT, S, at, october
 
 READERS = """\
@@ -167,6 +170,59 @@ def test_the_report_goes_to_each_reader_in_his_language_with_its_files(config: P
     english = email.message_from_bytes(second, policy=modern)
     names = {part.get_filename() for part in english.iter_attachments()}
     assert names == {"report-2026-10-en.pdf", "report-2026-10-en.xlsx"}
+
+
+def test_the_daemon_sends_it_on_the_first_in_the_morning_and_only_once(config: Path, tmp_path: Path) -> None:
+    configuration = load(config)
+    clock = ManualClock(at("2026-11-01T06:00") * S)
+    told: list[bool] = []
+    with closing(Database(config.parent / "data" / "haidang.db", "haidang")) as database:
+        outbox = Outbox(database, clock, "example.org")
+        almanac = Almanac(
+            tmp_path / "none.yaml", configuration, clock, database, InMemoryStore(), outbox, lambda: told.append(True),
+            lambda _: None, lambda _: None, lambda: None,
+        )  # fmt: skip
+        [job] = [one for one in almanac.jobs() if one.name == "the month's report"]
+        midnight = datetime(2026, 11, 1, tzinfo=HANOI)
+        first = job.trigger.get_next_fire_time(None, midnight)
+        assert (first.isoformat(), configuration.reports.at) == ("2026-11-01T06:00:00+07:00", "06:00")
+        asyncio.run(job.func())
+        assert (outbox.due(10), told) == ([], []), "it could not be made, which is no end of trying"
+
+        almanac = Almanac(
+            config, configuration, clock, database, InMemoryStore(), outbox, lambda: told.append(True),
+            lambda _: None, lambda _: None, lambda: None,
+        )  # fmt: skip
+        [job] = [one for one in almanac.jobs() if one.name == "the month's report"]
+        clock.advance(86_400)
+        asyncio.run(job.func())
+        assert len(outbox.due(10)) == 2, "the next day at that time"
+        asyncio.run(job.func())
+        assert (len(outbox.due(10)), told) == (2, [True]), "what is kept is not sent again"
+
+
+def test_back_months_come_of_an_import(config: Path) -> None:
+    with closing(Database(config.parent / "data" / "haidang.db", "haidang")) as database, database.transaction() as sql:
+        for name in "abc":  # what an import writes: intervals of a month before anything was watched
+            sql.execute("UPDATE watched SET since_ns = ? WHERE target = ?", (at("2026-08-01") * S, name))
+            sql.execute(
+                "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
+                "VALUES (?, 'icmp', ?, ?, ?, 0, '')",
+                (name, "down" if name == "a" else "up", at("2026-08-01") * S, at("2026-08-02") * S),
+            )
+            sql.execute(
+                "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
+                "VALUES (?, 'icmp', 'up', ?, ?, 0, '')",
+                (name, at("2026-08-02") * S, at("2026-09-01") * S),
+            )
+    found = said(
+        haidang("report", "--month", "2026-08", "--keep", "--format", "json", "--config", str(config), "--json")
+    )
+    assert "WAN" in found["story"][0]
+    report = Archive(config.parent / "data").latest("2026-08")
+    assert report is not None
+    assert report.promised[0].numbers.down_s == 86_400
+    assert report.promised[0].trend[-1].month == "2026-08"
 
 
 def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:

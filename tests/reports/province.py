@@ -72,7 +72,8 @@ def _all(configuration: Configuration, start: int, end: int, rng: random.Random,
             lasted = round(rng.lognormvariate(6.6, 1.4))
             behind = list(_behind(children, target.id))
             number += 1
-            yield from _one(number, target, began, min(began + lasted, end), behind, database, rng)
+            site = inventory.sites[target.site].label("vi") if target.site else ""
+            yield from _one(number, target, site, began, min(began + lasted, end), behind, database, rng)
     by_carrier: dict[str, list[Target]] = {}
     for target in inventory.targets.values():
         circuit = inventory.circuits.get(target.circuit or "")
@@ -90,7 +91,8 @@ def _all(configuration: Configuration, start: int, end: int, rng: random.Random,
 
 
 def _one(
-    number: int, target: Target, began: int, ended: int, behind: list[str], database: Database, rng: random.Random
+    number: int, target: Target, site: str, began: int, ended: int, behind: list[str], database: Database,
+    rng: random.Random,
 ) -> Iterator[Down]:  # fmt: skip
     _incident(
         database,
@@ -101,7 +103,7 @@ def _one(
         ended,
         behind,
         rng.random() < 0.7,
-        target.site or "",
+        site,
     )
     yield Down(target.id, began, ended, "down", None, number)
     for name in behind:

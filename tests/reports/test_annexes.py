@@ -164,3 +164,32 @@ def test_documents_are_the_same_in_every_process_zone_and_locale(tmp_path: Path)
             env={**os.environ, **more}, capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         assert done.stdout.strip() == ours
+
+
+_ANEW = """
+import hashlib, sys
+from pathlib import Path
+from config import load
+from reports.archive import rendered
+from tests.reports.ledgers import reported
+made = rendered(reported(load(Path(sys.argv[1]))), ["pdf", "xlsx", "json"], ["vi", "en"])
+print("\\n".join(f"{name} {hashlib.sha256(text).hexdigest()}" for name, text in sorted(made.items())))
+"""
+
+
+def test_figures_worked_out_anew_in_another_process_give_the_same_files(tmp_path: Path) -> None:
+    longer(tmp_path)
+    said = set()
+    for seed, zone, locale in (
+        ("0", "UTC", "C"),
+        ("1", "America/New_York", "vi_VN.UTF-8"),
+        ("77", "Asia/Kathmandu", "C.UTF-8"),
+    ):
+        more = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale, "PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(
+            [sys.executable, "-c", _ANEW, str(tmp_path / "haidang.yaml")],
+            env={**os.environ, **more}, capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        said.add(done.stdout)
+    assert len(said) == 1, "by hash, zone and locale nothing differs"
+    assert said.pop().count("report-2026-10") == 5

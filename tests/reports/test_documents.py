@@ -7,8 +7,10 @@ import io
 import re
 import subprocess
 import zipfile
+from datetime import time, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -153,6 +155,23 @@ def test_csv_cells_cannot_become_formulas(report: Report) -> None:
     assert mine["formula_version"] == "1"
 
 
+def filled(rows: list[list[Any]]) -> dict[tuple[int, int], Any]:
+    """Return the cells that hold something, by their place."""
+    return {(y, x): lasting(value) for y, row in enumerate(rows) for x, value in enumerate(row) if value != ""}
+
+
+def lasting(value: Any) -> Any:
+    """Read a duration of an ODS file: those under a day come as a time, others as they are written; the rest stays."""
+    if isinstance(value, time):
+        return timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
+    found = re.fullmatch(r"(-?)PT(\d+)H(\d+)M([\d.]+)S", value) if isinstance(value, str) else None
+    if not found:
+        return value
+    sign, hours, minutes, seconds = found.groups()
+    whole = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+    return -whole if sign else whole
+
+
 @pytest.mark.soak
 def test_libreoffice_reads_the_same_numbers(report: Report, tmp_path: Path) -> None:
     office = require("soffice", "libreoffice-calc-nogui")
@@ -162,11 +181,18 @@ def test_libreoffice_reads_the_same_numbers(report: Report, tmp_path: Path) -> N
          str(tmp_path), str(tmp_path / "report.xlsx")],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    theirs = CalamineWorkbook.from_path(tmp_path / "report.ods").get_sheet_by_name("Kênh truyền").to_python()
-    ours = CalamineWorkbook.from_path(tmp_path / "report.xlsx").get_sheet_by_name("Kênh truyền").to_python()
-    place = ours[0].index("Mức sẵn sàng")
-    assert [row[place] for row in theirs[1:3]] == [row[place] for row in ours[1:3]]
-    assert theirs[1][0] == ours[1][0] == '=HYPERLINK("http://x")'
+    ours, theirs = (CalamineWorkbook.from_path(tmp_path / f"report.{one}") for one in ("xlsx", "ods"))
+    assert theirs.sheet_names == ours.sheet_names
+    seen = 0
+    for name in ours.sheet_names:
+        mine, his = (filled(book.get_sheet_by_name(name).to_python()) for book in (ours, theirs))
+        assert his.keys() == mine.keys(), name
+        for place, value in mine.items():
+            assert type(his[place]) is type(value), (name, place, value, his[place])
+            assert his[place] == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), (name, place)
+        seen += len(mine)
+    assert seen > 5000
+    assert theirs.get_sheet_by_name("Kênh truyền").to_python()[1][0] == '=HYPERLINK("http://x")'
 
 
 def test_numbers_are_written_as_each_language_does() -> None:
@@ -175,3 +201,12 @@ def test_numbers_are_written_as_each_language_does() -> None:
     assert (WORDS.duration(93784), english.duration(93784)) == ("1 ngày 02:03:04", "1 day 02:03:04")
     assert WORDS.duration(-90) == "−00:01:30"
     assert WORDS.number(12345.5, 1) == "12.345,5"
+
+
+def test_periods_are_named_as_each_language_does() -> None:
+    english = Words("en", HANOI)
+    said = {name: (WORDS.period(name), english.period(name)) for name in ("2026-Q4", "2026", "90d", "2026-11")}
+    assert said == {
+        "2026-Q4": ("Quý IV/2026", "Q4 2026"), "2026": ("Năm 2026", "2026"), "90d": ("90 ngày", "90 days"),
+        "2026-11": ("11/2026", "11/2026"),
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from haidang.model import CheckId, State
 from reports.gather import spread
 from reports.model import Report
+from reports.pages import laid_out
 from reports.seal import NotAReport, differences, read, written
 from reports.snapshot import described
+from reports.words import Words
 from storage import snapshots
 from storage.accounts import Accounts, CorrectionRow, Maintenance
 from storage.database import Database
-from tests.reports.ledgers import DAY, TEXT, S, at, configured, notes, october, reported
+from tests.reports.ledgers import DAY, HANOI, TEXT, S, at, configured, notes, october, reported
 from tests.support.history import write
 
 
@@ -34,6 +37,10 @@ def test_a_month_without_data_claims_nothing(tmp_path: Path) -> None:
     assert report.promised == () or all(one.numbers.verdict != "met" for one in report.promised)
     assert "không có số liệu đo nào" in report.story["vi"][0]
     assert "Nothing was measured" in report.story["en"][0]
+    assert len(report.story["vi"]) == 1, "no word of incidents or downtime, which would be read as praise"
+    page = json.dumps(laid_out(report, Words("vi", HANOI)), ensure_ascii=False)
+    assert "Không ghi nhận thời gian gián đoạn" not in page
+    assert "Không có kênh truyền nào gián đoạn" not in page
     assert any("không được hiểu là 0% hay 100%" in line for line in notes(report, "vi"))
 
 
@@ -65,6 +72,23 @@ def test_an_outage_over_both_ends_counts_with_its_part_in_the_month(tmp_path: Pa
     assert any("bắt đầu từ trước tháng (Kênh A)" in line for line in notes(report, "vi"))
     assert any("kéo sang tháng sau (Kênh A)" in line for line in notes(report, "vi"))
     assert any("that went on into the next month: 1 (Kênh A)" in line for line in notes(report, "en"))
+
+
+def test_an_incident_over_both_ends_that_is_no_lines_has_its_sentences_too(tmp_path: Path) -> None:
+    configuration = october(tmp_path, [("c", at("2026-09-30T22:00"), at("2026-11-01T03:00"))])
+    begin, end = at("2026-09-30T22:00") * S, at("2026-11-01T03:00") * S
+    with closing(database(configuration)) as opened, opened.transaction() as sql:
+        sql.execute(
+            "INSERT INTO incident (id, target, probe, subject, reason, started_ns, opened_ns, ended_ns, resolved_ns) "
+            "VALUES (1, 'c', 'icmp', '{\"name\": {\"vi\": \"Máy chủ C\"}}', '', ?, ?, ?, ?)", (begin, begin, end, end)
+        )  # fmt: skip
+    report = reported(configuration)
+    assert report.outages == ()
+    assert row(report, "targets", "c").numbers.down_s == 31 * DAY  # type: ignore[attr-defined]
+    vi, en = notes(report, "vi"), notes(report, "en")
+    assert any(line.startswith("1 sự cố không phải của kênh truyền đã bắt đầu từ trước tháng (Máy chủ") for line in vi)
+    assert any(line.startswith("1 sự cố không phải của kênh truyền kéo sang tháng sau (Máy chủ") for line in vi)
+    assert any("had begun before the month: 1 (Máy chủ" in line for line in en)
 
 
 def test_a_report_of_a_month_that_is_over_does_not_change_with_the_day_it_is_made(tmp_path: Path) -> None:

@@ -212,5 +212,34 @@ def test_a_wrong_password_is_said_before_the_long_work(pem: Path, authority: Aut
     assert not list(tmp_path.glob("*.pdf"))
 
 
+def test_a_key_that_cannot_be_opened_does_not_keep_anybody_from_verifying(
+    pem: Path, authority: Authority, tmp_path: Path
+) -> None:
+    put_p12(tmp_path, pem, authority)
+    (tmp_path / "signer.crt").write_bytes(pem.read_bytes()[pem.read_bytes().index(b"-----BEGIN CERTIFICATE") :])
+    (tmp_path / "signer.key").write_bytes(pem.read_bytes())
+    october(tmp_path, text=SIGNED)
+    config = tmp_path / "haidang.yaml"
+    done = run("--month", "2026-10", "--format", "pdf", "--config", str(config), "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    [made] = (tmp_path / "out").glob("*.pdf")
+
+    (tmp_path / "password").write_text("sai")
+    done = run("verify", str(made), "--config", str(config))
+    assert done.exit_code == 0, done.output
+    assert "is its password right" in done.stderr
+    assert "which signature is by this configuration" in done.stderr
+    assert "the signature is whole; by a certificate, SHA-256 " in done.stdout
+
+    start = SIGNED.index("sign:")
+    end = SIGNED.index("\n", start)
+    two = f"sign: {{certificate: {tmp_path}/signer.crt, key: {tmp_path}/signer.key}}"
+    config.write_text(SIGNED[:start] + two + SIGNED[end:], encoding="utf-8")
+    (tmp_path / "signer.key").unlink()
+    done = run("verify", str(made), "--config", str(config))
+    assert (done.exit_code, done.stderr) == (0, ""), "the certificate does"
+    assert "the signature is whole; by this configuration's certificate" in done.stdout
+
+
 def test_without_a_key_nothing_is_signed(pdf: bytes) -> None:
     assert found(pdf) == []

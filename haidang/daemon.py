@@ -28,6 +28,8 @@ from haidang import __version__, logs
 from haidang.alarm import Alarm
 from haidang.almanac import Almanac
 from haidang.clock import Clock
+from haidang.conferences import attending
+from haidang.conferences.attending import Attending
 from haidang.control import ControlServer
 from haidang.desk import Desk
 from haidang.evidence import Sources
@@ -140,6 +142,7 @@ class Daemon:
             keep_every("self", SELF_S, self._measure_self),
             keep_every("selfwatch", EVERY_S, self._look_at_self),
             keep_every("standing", STANDING_S, self._standing.look),
+            keep_every("meetings", attending.EVERY_S, self._attending.look),
         ]
         if self._web is not None:
             loops += [keep("web", self._web.run), keep_every("web-look", 1.0, self._web.look)]
@@ -196,6 +199,10 @@ class Daemon:
         self._watching = Watching(
             clock, self._cadence, self._health, self._addresses, self._pipeline.deliver,
             icmp=self._parts.icmp(), snmp=self._parts.snmp(), profiles=device_profiles(configuration),
+        )  # fmt: skip
+        self._attending = Attending(
+            configuration, database, clock, self._alarm.outbox, self._sender.wake, self._watching.icmp,
+            follow=self._parts.trace is not None,
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -268,6 +275,7 @@ class Daemon:
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
         self._almanac.use(fresh)
+        self._attending.use(fresh)
         self._receiving.use(fresh)
         if self._web is not None:
             self._web.use(fresh)
@@ -351,6 +359,7 @@ class Daemon:
             task.cancel()
         self._control.close()
         self._almanac.close()
+        await self._attending.close()
         self._watching.close()
         await self._desk.close()
         try:

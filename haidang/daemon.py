@@ -202,7 +202,7 @@ class Daemon:
         )  # fmt: skip
         self._attending = Attending(
             configuration, database, clock, self._alarm.outbox, self._sender.wake, self._watching.icmp,
-            follow=self._parts.trace is not None,
+            follow=self._parts.trace is not None, hold=self._hold,
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -212,6 +212,11 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    def _hold(self, rooms: frozenset[str], factor: float) -> None:
+        """Take the rooms in which a meeting is held more seriously."""
+        self._world.meeting = rooms
+        self._watching.press(rooms, factor)
 
     async def _trace(self, name: str) -> Sequence[str]:
         address = self._addresses.address(name)

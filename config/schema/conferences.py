@@ -43,6 +43,9 @@ class Conferences(Section):
     before_s: tuple[Annotated[float, seconds(60, 86400)], ...] = Field(
         (3600.0, 900.0), alias="before", description="how long before a meeting its rooms are tried; [] never"
     )
+    faster: Annotated[float, number(1, 20)] = Field(
+        4.0, description="so many times as often its rooms are probed while it is held"
+    )
     burst_s: Annotated[float, seconds(1, 600)] = Field(60.0, alias="burst", description="how long a room is tried")
     interval_s: Annotated[float, seconds(0.01, 1)] = Field(0.05, alias="interval", description="between two echoes")
     mark: MARKS = Field("af41", description="how the echoes are marked: as the meeting's video is")

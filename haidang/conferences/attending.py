@@ -1,4 +1,4 @@
-"""Meetings as the daemon attends to them: their rooms are tried before they begin, and the organiser is told.
+"""Meetings as the daemon attends to them: rooms are tried before, the organiser is told, and all look closer meanwhile.
 
 A sheet is due so long before a meeting as ``conferences.before`` says, and made once: the row that keeps it and the
 letters that tell of it are one transaction. A daemon that was away makes, when it is back, the newest one that is due.
@@ -51,11 +51,12 @@ class Attending:
         told: called when letters wait.
         engine: sends the bursts; shared with what is watched.
         follow: whether the way to a room that does not answer can be followed.
+        hold: called with the rooms in which a meeting is held, whenever they are others, and when the configuration is.
     """
 
     def __init__(
         self, configuration: Configuration, database: Database, clock: Clock, outbox: Outbox,
-        told: Callable[[], None], engine: Pinger, *, follow: bool,
+        told: Callable[[], None], engine: Pinger, *, follow: bool, hold: Callable[[frozenset[str], float], None],
     ) -> None:  # fmt: skip
         self._configuration = configuration
         self._database = database
@@ -64,6 +65,8 @@ class Attending:
         self._told = told
         self._engine = engine
         self._follow = follow
+        self._hold = hold
+        self._held: tuple[frozenset[str], float] = (frozenset(), 1.0)
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._sittings: Sequence[Sitting] = ()
         self._planned: tuple[int, int] = (0, 0)
@@ -79,6 +82,7 @@ class Attending:
         """Begin what is due; call it every few seconds."""
         await self._plan()
         now_ns = self._clock.utc_ns()
+        self._attend(now_ns)
         for sitting in self._sittings:
             before_s = due(sitting, self._configuration.conferences.before_s, now_ns)
             if before_s is None:
@@ -92,6 +96,19 @@ class Attending:
             task = asyncio.create_task(self._try(sitting, before_s), name=f"meeting {sitting.meeting.id}")
             self._at_work[key] = task
             task.add_done_callback(lambda _, key=key: self._at_work.pop(key, None))  # type: ignore[misc]
+
+    def _attend(self, now_ns: int) -> None:
+        """Have the rooms of meetings that are held now watched more closely."""
+        under_way = [one for one in self._sittings if one.start_ns <= now_ns < one.end_ns]
+        rooms = frozenset(name for one in under_way for name in one.meeting.rooms)
+        held_now = (rooms, self._configuration.conferences.faster)
+        if held_now == self._held or not (rooms or self._held[0]):
+            return
+        self._held = held_now
+        self._hold(*held_now)
+        logger.info(
+            "rooms in which a meeting is held", meetings=[one.meeting.id for one in under_way], rooms=len(rooms)
+        )
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -29,6 +29,7 @@ from haidang.conferences.words import say
 from haidang.rehearsal import Postbox, rehearse
 from lab.lines import Conditions
 from lab.network import Network
+from storage.metrics import InMemoryStore
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 S = 10**9
@@ -66,8 +67,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "haidang.yaml"
 
 
-def live(path: Path, start: str, until: str) -> list[tuple[int, Message]]:
-    """Let the daemon live from one time to another; gives the mails about meetings with their time."""
+def live(
+    path: Path, start: str, until: str, breaks: dict[str, str] | None = None, store: InMemoryStore | None = None
+) -> list[tuple[int, Message]]:
+    """Let the daemon live from one time to another; gives the mails about meetings with their time.
+
+    Parameters:
+        breaks: lines to break, each at its time, in order.
+        store: takes what is measured.
+    """
     network = Network(seed=1)
     network.add_place("centre", "10.0.0.1")
     for number, (name, conditions) in enumerate(LINES.items(), 1):
@@ -75,9 +83,14 @@ def live(path: Path, start: str, until: str) -> list[tuple[int, Message]]:
         network.add_line(f"line-{name}", "centre", name, conditions)
 
     async def script(_: Postbox) -> None:
-        await asyncio.sleep((at(until) - at(start)) / S)
+        for name, when in (breaks or {}).items():
+            await asyncio.sleep((at(when) - clock.utc_ns()) / S)
+            network.line(f"line-{name}").cut()
+        await asyncio.sleep((at(until) - clock.utc_ns()) / S)
 
-    mails = rehearse(path, network, ManualClock(at(start)), script).mails
+    clock = ManualClock(at(start))
+    kept = store or InMemoryStore(10_000)
+    mails = rehearse(path, network, clock, script, store=lambda _settings, _clock: kept).mails
     return [(at_ns, one) for at_ns, one in mails if one.message_id.startswith("<0-sheet-")]
 
 
@@ -115,6 +128,33 @@ def test_the_organiser_hears_an_hour_and_a_quarter_before_and_only_once_over_a_r
     done = CliRunner().invoke(app, ["conferences", "sheet", "weekly", "--config", str(path), "--last", "1"])
     assert "Giao ban: 07/12/2026 08:00:00" in done.stdout
     assert "1 sẵn sàng, 1 theo dõi, 2 không sẵn sàng" in done.stdout
+
+
+def test_rooms_are_watched_closer_and_taken_more_seriously_while_they_meet(path: Path) -> None:
+    text = TEXT.replace("rooms: [good, lossy, far, cut]", "rooms: [good, far]").replace(
+        "weekly, name", "weekly, lasting: 30m, name"
+    )
+    path.write_text(
+        text.replace("icmp: {cadence: 60s, echoes: 1}", "icmp: {cadence: 20s, echoes: 1}"), encoding="utf-8"
+    )
+    store = InMemoryStore(100_000)
+    live(path, "2026-12-07T07:50", "2026-12-07T08:40", {"good": "2026-12-07T08:20", "far": "2026-12-07T08:36"}, store)
+
+    def pings(target: str, start: str, until: str) -> int:
+        return sum(
+            point.series.measurement == "ping"
+            and ("target", target) in point.series.tags
+            and at(start) <= point.time_ns < at(until)
+            for point in store.points
+        )
+
+    assert pings("far", "2026-12-07T07:51", "2026-12-07T07:59") == pytest.approx(24, abs=1)
+    assert pings("far", "2026-12-07T08:01", "2026-12-07T08:09") == pytest.approx(96, abs=2)
+    assert pings("far", "2026-12-07T08:31", "2026-12-07T08:35") == pytest.approx(12, abs=1)
+    done = CliRunner().invoke(app, ["incidents", "--all", "--config", str(path), "--json"])
+    severities = {one["target"]: one["severity"] for one in json.loads(done.stdout)}
+    assert severities["good"] == "major"
+    assert severities["far"] == severities["cut"] == "warning"
 
 
 def test_a_daemon_that_comes_back_late_tells_once_how_it_is_now(path: Path) -> None:
@@ -170,7 +210,7 @@ def test_both_languages_have_the_same_words() -> None:
 
 @given(st.lists(st.integers(60, 86_400), max_size=4), st.integers(-90_000, 90_000))
 def test_the_latest_trying_that_has_come_is_due_until_the_meeting_begins(before: list[int], now_s: int) -> None:
-    sitting = Sitting(Meeting(id="m", start="2026-12-07T08:00", rooms=()), 0, 7200 * S)  # type: ignore[call-arg]
+    sitting = Sitting(Meeting(id="m", start="2026-12-07T08:00", rooms=()), 0, 7200 * S)
     found = due(sitting, before, now_s * S)
     come = [one for one in before if -one <= now_s < 0]
     assert found == (min(come) if come else None)

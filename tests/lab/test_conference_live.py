@@ -80,8 +80,6 @@ def test_the_daemon_names_the_same_before_the_meeting_and_goes_on_probing_in_tim
         with Daemon(path, prefix) as daemon:
             tried = daemon.wait_for("rooms of a meeting tried", 80)
             (sheet,) = ask(path, "conferences", "sheet", "giao-ban", "--language", "en")
-            health = ask(path, "status", "--self", prefix=prefix)
-    print(json.dumps(tried), json.dumps(health)[:3000])
     assert {one["room"]: one["verdict"] for one in sheet["rooms"] if one["verdict"] != "go"} == {
         cut.id: "no-go", lossy.id: "no-go", mute.id: "no-go", far.id: "watch",
     }  # fmt: skip

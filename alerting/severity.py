@@ -34,6 +34,7 @@ class Impact:
         people: served at these places, as far as the configuration says.
         system_percent: of that system which lost the largest part, how many percent of its targets.
         budget_percent: how much of the month's downtime budget is left; ``None`` when there is no objective.
+        meeting_rooms: rooms among them in which a meeting by video is being held.
     """
 
     targets: int = 1
@@ -41,6 +42,7 @@ class Impact:
     people: int = 0
     system_percent: float = 0.0
     budget_percent: float | None = None
+    meeting_rooms: int = 0
 
     def as_json(self) -> Mapping[str, float | int | None]:
         """Return it as plain data, to be kept with an incident."""
@@ -52,7 +54,7 @@ class Threshold:
     """From where on an incident has a severity: any one of these suffices; ``None`` is never reached.
 
     Parameters:
-        targets, sites, people, system_percent: at least so many.
+        targets, sites, people, system_percent, meeting_rooms: at least so many.
         budget_percent: at most so much is left of the month's budget.
     """
 
@@ -61,10 +63,11 @@ class Threshold:
     people: int | None = None
     system_percent: float | None = None
     budget_percent: float | None = None
+    meeting_rooms: int | None = None
 
     def reached(self, impact: Impact) -> str:
         """Return the name of the figure that reaches it, an empty text when none does."""
-        for name in ("sites", "people", "system_percent", "targets"):
+        for name in ("sites", "people", "system_percent", "meeting_rooms", "targets"):
             least = getattr(self, name)
             if least is not None and getattr(impact, name) >= least:
                 return name
@@ -78,7 +81,7 @@ Rules = Sequence[tuple[Severity, Threshold]]
 
 RULES: Rules = (
     (Severity.CRITICAL, Threshold(sites=10, people=20_000, system_percent=50)),
-    (Severity.MAJOR, Threshold(sites=3, people=3_000, system_percent=20, budget_percent=0)),
+    (Severity.MAJOR, Threshold(sites=3, people=3_000, system_percent=20, budget_percent=0, meeting_rooms=1)),
     (Severity.MINOR, Threshold(sites=1, people=1, targets=5, budget_percent=50)),
 )
 

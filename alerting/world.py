@@ -55,6 +55,8 @@ class Step(StrEnum):
     TEST = "test"
     REPORT = "report"
     """A month's report: of no incident, with files attached."""
+    SHEET = "sheet"
+    """What was found of a meeting's rooms, before or after it: of no incident."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,24 +249,32 @@ def _numeric(address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Addre
 
 def reports(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     """Find readers of the report who cannot get it."""
+    return _readers(source, items, hints, ("reports", "to"), "the report")
+
+
+def _readers(
+    source: Source, items: Sequence[Item], hints: Hints, where: tuple[str, ...], what: str
+) -> Iterator[ConfigError]:
     section = source.root.get("alerting")
     has_mail = isinstance(section, Tree) and section.get("mail") is not None
     contacts = {item.id: item for item in items if item.kind == "contacts"}
-    for place, name in references(source.root, ("reports", "to")):
+    for place, name in references(source.root, where):
         if name not in contacts:
             yield source.error(place, f"there is no contact {quoted(name)}", hints.nearest(name, contacts))
         elif _has_no_mailbox(contacts[name]):
             yield source.error(place, f"the contact {quoted(name)} has no email")
         elif not has_mail:
-            yield source.error(place, "the report cannot be mailed: add alerting.mail with from and servers")
+            yield source.error(place, f"{what} cannot be mailed: add alerting.mail with from and servers")
 
 
 def meetings(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
-    """Find meetings of rooms that are not there."""
+    """Find meetings of rooms that are not there, and readers who cannot be told of them."""
     targets = {item.id for item in items if item.kind == "targets"}
     for place, name in references(source.root, ("conferences", "meetings", "rooms")):
         if name not in targets:
             yield source.error(place, f"there is no target {quoted(name)}", hints.nearest(name, targets))
+    for where in (("conferences", "to"), ("conferences", "meetings", "organiser")):
+        yield from _readers(source, items, hints, where, "what is found of meetings")
 
 
 def _has_no_mailbox(item: Item) -> bool:

@@ -29,6 +29,8 @@ from haidang import __version__, logs
 from haidang.alarm import Alarm
 from haidang.almanac import Almanac
 from haidang.clock import Clock
+from haidang.conferences import attending
+from haidang.conferences.attending import Attending
 from haidang.control import ControlServer
 from haidang.desk import Desk
 from haidang.evidence import Sources
@@ -142,6 +144,7 @@ class Daemon:
             keep_every("self", SELF_S, self._measure_self),
             keep_every("selfwatch", EVERY_S, self._look_at_self),
             keep_every("standing", STANDING_S, self._standing.look),
+            keep_every("meetings", attending.EVERY_S, self._attending.look),
         ]
         if self._web is not None:
             loops += [keep("web", self._web.run), keep_every("web-look", 1.0, self._web.look)]
@@ -201,6 +204,10 @@ class Daemon:
             icmp=self._parts.icmp(meter), snmp=self._parts.snmp(meter), profiles=device_profiles(configuration),
             tolls=Tolls(meter),
         )  # fmt: skip
+        self._attending = Attending(
+            configuration, database, clock, self._alarm.outbox, self._sender.wake, self._watching.icmp,
+            follow=self._parts.trace is not None, hold=self._hold,
+        )  # fmt: skip
 
     def _try_to_ping(self) -> None:
         """Say once, with the cure, when pings cannot be sent; everything else goes on, pings are *unknown*."""
@@ -209,6 +216,11 @@ class Daemon:
                 self._watching.icmp.open(socket.AF_INET)
             except IcmpUnavailable as error:
                 logger.error("ping is not possible", reason=error.reason, cure=error.cure)  # noqa: TRY400 all is said
+
+    def _hold(self, rooms: frozenset[str], factor: float) -> None:
+        """Take the rooms in which a meeting is held more seriously."""
+        self._world.meeting = rooms
+        self._watching.press(rooms, factor)
 
     async def _trace(self, name: str) -> Sequence[str]:
         address = self._addresses.address(name)
@@ -272,6 +284,7 @@ class Daemon:
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
         self._almanac.use(fresh)
+        self._attending.use(fresh)
         self._receiving.use(fresh)
         if self._web is not None:
             self._web.use(fresh)
@@ -362,6 +375,7 @@ class Daemon:
             task.cancel()
         self._control.close()
         self._almanac.close()
+        await self._attending.close()
         self._watching.close()
         await self._desk.close()
         try:

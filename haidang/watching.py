@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -60,6 +60,16 @@ def rule(plan: CheckPlan) -> Rule:
     )  # fmt: skip
 
 
+def pressed(plan: CheckPlan, factor: float) -> CheckPlan:
+    """Return a plan that probes so many times as often."""
+    settings = plan.settings
+    if isinstance(settings, PingSettings):  # its echoes are spread over its cadence
+        settings = replace(settings, cadence_s=settings.cadence_s / factor)
+    return replace(
+        plan, cadence_s=plan.cadence_s / factor, fast_s=min(plan.fast_s, plan.cadence_s / factor), settings=settings
+    )  # fmt: skip
+
+
 class Watching:
     """Every check's watch.
 
@@ -85,6 +95,9 @@ class Watching:
         self.snmp = snmp
         self._profiles = profiles
         self._at_work: dict[CheckId, tuple[CheckPlan, Watch]] = {}
+        self._steady: dict[CheckId, CheckPlan] = {}
+        self._pressed: frozenset[str] = frozenset()
+        self._factor = 1.0
         self._hurried: set[CheckId] = set()
         self._of_target: dict[str, list[CheckId]] = {}
         self.risks: frozenset[CheckId] = frozenset()
@@ -100,7 +113,8 @@ class Watching:
             risks: which of them share what.
             last_known: states from before the daemon stopped.
         """
-        wanted = {plan.check: plan for plan in plans}
+        self._steady = {plan.check: plan for plan in plans}
+        wanted = {check: self._now(plan) for check, plan in self._steady.items()}
         removed = tuple(check for check in self._at_work if check not in wanted)
         changed = tuple(check for check, (plan, _) in self._at_work.items() if wanted.get(check, plan) != plan)
         added = tuple(check for check in wanted if check not in self._at_work)
@@ -109,21 +123,7 @@ class Watching:
         self._health.forget(removed)
         self._addresses.want({plan.address for plan in wanted.values() if plan.address})
         for check in (*changed, *added):
-            plan = wanted[check]
-            if check in self._at_work:
-                self._at_work[check][1].stop()
-            self._health.watch(
-                check,
-                rule(plan),
-                (last_known or {}).get(check),
-            )
-            watch = self._make(plan)
-            if isinstance(watch, TaskWatch):
-                watch.tolls = self._tolls
-            self._at_work[check] = (plan, watch)
-            self._cadence.add(str(check), plan.cadence_s, lambda slot, check=check: self._run(check, slot))  # type: ignore[misc]
-            if check in self._hurried:
-                self._cadence.hurry(str(check), plan.fast_s)
+            self._begin(wanted[check], (last_known or {}).get(check))
         self._of_target = {}
         for check in self._at_work:
             self._of_target.setdefault(check.target, []).append(check)
@@ -138,6 +138,19 @@ class Watching:
         gone = tuple(group for group in self.risks if group not in risks)
         self.risks = frozenset(risks)
         return Changes(added, (*removed, *gone), changed)
+
+    def press(self, targets: frozenset[str], factor: float) -> None:
+        """Probe some targets more often from now on, and no others.
+
+        Parameters:
+            targets: with all their checks.
+            factor: so many times as often as planned.
+        """
+        self._pressed, self._factor = targets, factor
+        for check, plan in self._steady.items():
+            now = self._now(plan)
+            if self._at_work[check][0] != now:
+                self._begin(now)
 
     def hurry(self, check: CheckId, fast: bool) -> None:
         """Probe a check fast from now on, or at its own cadence again."""
@@ -211,6 +224,23 @@ class Watching:
         watch = self._at_work[check][1]
         self._tolls.started(check.probe, max(0, self._clock.utc_ns() - slot_ns))
         self._tolls.meter.run(check.probe, watch.start_fast if check in self._hurried else watch.start, slot_ns)
+
+    def _now(self, plan: CheckPlan) -> CheckPlan:
+        return pressed(plan, self._factor) if plan.check.target in self._pressed else plan
+
+    def _begin(self, plan: CheckPlan, last_known: State | None = None) -> None:
+        """Begin to watch by a plan, in the place of the one that was."""
+        check = plan.check
+        if check in self._at_work:
+            self._at_work[check][1].stop()
+        self._health.watch(check, rule(plan), last_known)
+        watch = self._make(plan)
+        if isinstance(watch, TaskWatch):
+            watch.tolls = self._tolls
+        self._at_work[check] = (plan, watch)
+        self._cadence.add(str(check), plan.cadence_s, lambda slot: self._run(check, slot))
+        if check in self._hurried:
+            self._cadence.hurry(str(check), plan.fast_s)
 
     def _end(self, check: CheckId) -> None:
         self._at_work.pop(check)[1].stop()

@@ -29,6 +29,8 @@ class ConfiguredWorld:
 
     def __init__(self, configuration: Configuration, reader: LedgerReader) -> None:
         self._reader = reader
+        self.meeting: frozenset[str] = frozenset()
+        """Targets in which a meeting is being held."""
         self.use(configuration)
 
     def use(self, configuration: Configuration) -> None:
@@ -139,6 +141,7 @@ class ConfiguredWorld:
             sites=len(cut),
             people=sum(inventory.sites[name].people or 0 for name in cut),
             system_percent=max((100 * count / self._of_system[name] for name, count in systems.items()), default=0.0),
+            meeting_rooms=len(self.meeting & (lost | {check.target for check in checks})),
         )
 
     def _is_first(self, check: CheckId) -> bool:

@@ -21,6 +21,7 @@ class Meeting(Named):
     lasting_s: Annotated[float, seconds(60, 86400)] = Field(7200.0, alias="lasting", description="how long")
     every: Annotated[str, line(500)] | None = Field(None, description="RRULE of a series: FREQ=WEEKLY;BYDAY=MO")
     rooms: tuple[Slug, ...] = Field(description="targets that take part")
+    organiser: Slug | None = Field(None, description="the contact who is mailed whether its rooms are ready")
 
     @field_validator("start")
     @classmethod
@@ -38,6 +39,13 @@ class Conferences(Section):
     """Meetings by video."""
 
     meetings: tuple[Meeting, ...] = Field((), description="those that stand here")
+    to: tuple[Slug, ...] = Field((), description="contacts who are mailed about every meeting, beside its organiser")
+    before_s: tuple[Annotated[float, seconds(60, 86400)], ...] = Field(
+        (3600.0, 900.0), alias="before", description="how long before a meeting its rooms are tried; [] never"
+    )
+    faster: Annotated[float, number(1, 20)] = Field(
+        4.0, description="so many times as often its rooms are probed while it is held"
+    )
     burst_s: Annotated[float, seconds(1, 600)] = Field(60.0, alias="burst", description="how long a room is tried")
     interval_s: Annotated[float, seconds(0.01, 1)] = Field(0.05, alias="interval", description="between two echoes")
     mark: MARKS = Field("af41", description="how the echoes are marked: as the meeting's video is")

@@ -46,6 +46,9 @@ class Threshold(Section):
     budget_percent: Annotated[float, number(0, 100)] | None = Field(
         None, description="at most so much is left of the month's downtime budget"
     )
+    meeting_rooms: Annotated[int, whole(1, 1_000_000)] | None = Field(
+        None, description="at least so many rooms of meetings that are being held"
+    )
 
 
 class Severities(Section):
@@ -56,8 +59,8 @@ class Severities(Section):
         description="default: {sites: 10, people: 20000, system_percent: 50}; one that is given replaces it whole",
     )
     major: Threshold = Field(
-        Threshold(sites=3, people=3_000, system_percent=20.0, budget_percent=0.0),
-        description="default: {sites: 3, people: 3000, system_percent: 20, budget_percent: 0}",
+        Threshold(sites=3, people=3_000, system_percent=20.0, budget_percent=0.0, meeting_rooms=1),
+        description="default: {sites: 3, people: 3000, system_percent: 20, budget_percent: 0, meeting_rooms: 1}",
     )
     minor: Threshold = Field(
         Threshold(sites=1, people=1, targets=5, budget_percent=50.0),

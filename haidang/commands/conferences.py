@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -11,15 +12,20 @@ from rich.text import Text
 
 from config import Configuration
 from haidang import show
+from haidang.catalogue import LANGUAGES
 from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
+from haidang.conferences import sheets
 from haidang.conferences.meetings import Sitting, sittings
+from haidang.conferences.sheets import Room, Sheet, called, in_words
 from haidang.conferences.trying import Tried, try_rooms
 from haidang.conferences.verdict import Verdict
 from haidang.conferences.words import say
 from probes.icmp import IcmpEngine
+from storage.database import DatabaseError, open_reader
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Meetings by video and their rooms.")
+LanguageOption = Annotated[str | None, typer.Option(help="vi or en; default: the configuration's.")]
 DAY_NS = 86_400 * 10**9
 _COLOURS = {Verdict.GO: "green", Verdict.WATCH: "yellow", Verdict.NO_GO: "bold red"}
 
@@ -56,7 +62,7 @@ def list_(
 @app.command("try")
 def try_(
     meeting: Annotated[str, typer.Argument(metavar="MEETING|ROOM", help="Id of a meeting, or of one room.")],
-    language: Annotated[str | None, typer.Option(help="vi or en; default: the configuration's.")] = None,
+    language: LanguageOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,16 +71,20 @@ def try_(
     Takes as long as conferences.burst says. Ends with 1 when a room is not ready.
     """
     configuration = read_config(config)
-    if language not in (None, "vi", "en"):
-        fail(f"--language {language}: vi or en")
+    language = _language(configuration, language)
     known = {one.id: one.rooms for one in configuration.conferences.meetings}
     targets = configuration.inventory.targets
     names = known.get(meeting) or ((meeting,) if meeting in targets else ())
     if not names:
         fail(f"there is no meeting and no room {meeting}; meetings: {', '.join(known) or 'none'}")
     found = asyncio.run(_try(configuration, names))
-    order = sorted(found, key=lambda one: (-tuple(Verdict).index(one.verdict), one.room))
-    _say(configuration, order, language or configuration.language, as_json=as_json)
+    now_ns = time.time_ns()
+    rooms = tuple(Room(one.room, one.verdict, one.reasons, one.line.fields) for one in found)
+    made = Sheet(meeting, now_ns, now_ns, "readiness", 0, now_ns, rooms)
+    if as_json:
+        print_json(_found(configuration, made, language))
+    else:
+        _table(configuration, made, language)
     raise typer.Exit(0 if all(one.verdict is Verdict.GO for one in found) else 1)
 
 
@@ -87,21 +97,67 @@ async def _try(configuration: Configuration, names: tuple[str, ...]) -> list[Tri
         engine.close()
 
 
-def _say(configuration: Configuration, found: list[Tried], language: str, *, as_json: bool) -> None:
-    counts = {one: sum(tried.verdict is one for tried in found) for one in Verdict}
-    summary = say(language, "summary", go=counts[Verdict.GO], watch=counts[Verdict.WATCH], no_go=counts[Verdict.NO_GO])
-    rows: list[dict[str, Any]] = [
-        {
-            "room": one.room, "name": configuration.inventory.targets[one.room].label(language),
-            "verdict": one.verdict.value,
-            "reasons": [say(language, f"reasons.{why.key}", **why.gaps) for why in one.reasons],
-            "fields": dict(one.line.fields),
-        }
-        for one in found
-    ]  # fmt: skip
+@app.command()
+def sheet(
+    meeting: Annotated[str, typer.Argument(metavar="MEETING", help="Id of a meeting.")],
+    count: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many sheets, the newest first.")] = 2,
+    language: LanguageOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was found of a meeting's rooms before it, as it was mailed to the organiser."""
+    configuration = read_config(config)
+    language = _language(configuration, language)
+    try:
+        with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
+            found = sheets.last(sql, meeting, count)
+    except DatabaseError as error:
+        fail(str(error))
+    known = {one.id: one for one in configuration.conferences.meetings}
+    if not found and meeting not in known:
+        fail(f"there is no meeting {meeting}; meetings: {', '.join(known) or 'none'}")
     if as_json:
-        print_json({"summary": summary, "counts": {one.value: n for one, n in counts.items()}, "rooms": rows})
+        print_json([_document(configuration, one, language) for one in found])
         return
+    if not found:
+        typer.echo(f"no sheet of {meeting} yet")
+    for one in found:
+        title = known[meeting].label(language) if meeting in known else meeting
+        zone = configuration.timezone
+        left = show.span(max(0, one.start_ns - one.made_ns) / 1e9)
+        when = f"{show.local(one.start_ns, zone)} to {show.local(one.end_ns, zone)}"
+        typer.echo(f"{title}: {when}, {one.kind} of {show.local(one.made_ns, zone)} ({left} before)")
+        _table(configuration, one, language)
+
+
+def _language(configuration: Configuration, given: str | None) -> str:
+    if given not in (None, *LANGUAGES):
+        fail(f"--language {given}: {' or '.join(LANGUAGES)}")
+    return given or configuration.language
+
+
+def _document(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
+    return {
+        "meeting": sheet.meeting, "start": show.utc(sheet.start_ns), "end": show.utc(sheet.end_ns), "kind": sheet.kind,
+        "before_s": sheet.before_s, "made": show.utc(sheet.made_ns), **_found(configuration, sheet, language),
+    }  # fmt: skip
+
+
+def _found(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
+    return {
+        "summary": sheet.summary(language), "counts": {one.value: n for one, n in sheet.counts().items()},
+        "rooms": [
+            {
+                "room": one.room, "name": called(configuration, one.room, language), "verdict": one.verdict.value,
+                "reasons": in_words(one, language), "fields": dict(one.figures),
+            }
+            for one in sheet.ordered()
+        ],
+    }  # fmt: skip
+
+
+def _table(configuration: Configuration, sheet: Sheet, language: str) -> None:
+    rows: list[dict[str, Any]] = _found(configuration, sheet, language)["rooms"]
     print_table(
         ("room", "name", "verdict", "MOS", "loss %", "why"),
         [
@@ -115,7 +171,7 @@ def _say(configuration: Configuration, found: list[Tried], language: str, *, as_
         ],
         right=(3, 4),
     )  # fmt: skip
-    typer.echo(summary)
+    typer.echo(sheet.summary(language))
 
 
 def _number(value: object) -> str:

@@ -27,21 +27,24 @@ def sittings(configuration: Configuration, from_ns: int, to_ns: int) -> list[Sit
     Raises:
         ValueError: a meeting's rule cannot be used; names the meeting.
     """
-    found = []
-    for meeting in configuration.conferences.meetings:
-        first_ns = moment(datetime.fromisoformat(meeting.start), configuration.timezone)
-        lasting_ns = round(meeting.lasting_s * 1e9)
-        begins = [first_ns]
-        if meeting.every:
-            try:
-                begins = recurrence.starts(
-                    meeting.every, first_ns, from_ns - lasting_ns + 1, to_ns, configuration.timezone
-                )
-            except ValueError as error:
-                raise ValueError(f"conferences.meetings {meeting.id}: {error}") from error
-        touching = (at_ns for at_ns in begins if at_ns < to_ns and at_ns + lasting_ns > from_ns)
-        found += [Sitting(meeting, at_ns, at_ns + lasting_ns) for at_ns in touching]
+    found = [
+        one for meeting in configuration.conferences.meetings for one in held(meeting, configuration, from_ns, to_ns)
+    ]
     return sorted(found, key=lambda one: (one.start_ns, one.meeting.id))
+
+
+def held(meeting: Meeting, configuration: Configuration, from_ns: int, to_ns: int) -> list[Sitting]:
+    """Return when one meeting touches a period. Errors as `sittings`."""
+    first_ns = moment(datetime.fromisoformat(meeting.start), configuration.timezone)
+    lasting_ns = round(meeting.lasting_s * 1e9)
+    begins = [first_ns]
+    if meeting.every:
+        try:
+            begins = recurrence.starts(meeting.every, first_ns, from_ns - lasting_ns + 1, to_ns, configuration.timezone)
+        except ValueError as error:
+            raise ValueError(f"conferences.meetings {meeting.id}: {error}") from error
+    touching = (at_ns for at_ns in begins if at_ns < to_ns and at_ns + lasting_ns > from_ns)
+    return [Sitting(meeting, at_ns, at_ns + lasting_ns) for at_ns in touching]
 
 
 def ways_to(configuration: Configuration, rooms: Collection[str]) -> set[str]:

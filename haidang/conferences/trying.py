@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,14 +13,16 @@ from config import Configuration, SecretUnavailable, Target
 from haidang.clock import Clock
 from haidang.conferences.verdict import Reason, Verdict, reasons, worst
 from haidang.model import Observation, Status
-from probes.icmp import IcmpEngine, IcmpUnavailable
+from probes.icmp import IcmpUnavailable, Pinger
 from probes.kinds import PROBES, probe
 from probes.path import trace
 from probes.quality import CODE_POINTS, QualitySettings, quality
+from probes.threads import in_thread
 
 SIGNALLING = ("sip", "h323")
 AT_ONCE = 100
 PATH_S = 5.0
+NAME_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +36,31 @@ class Tried:
 
 
 async def try_rooms(
-    configuration: Configuration, rooms: Sequence[Target], engine: IcmpEngine, clock: Clock
+    configuration: Configuration, rooms: Sequence[Target], engine: Pinger, clock: Clock,
+    *, gate: asyncio.Semaphore | None = None, follow: bool = True,
 ) -> list[Tried]:  # fmt: skip
     """Try rooms; a room that cannot be tried is *watch*, with the reason.
 
     Parameters:
-        rooms: targets with an address.
+        gate: lets in so many rooms at once, of everybody who tries some; `AT_ONCE` when it is not given.
+        follow: whether the way to a room that does not answer is followed.
     """
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = gate or asyncio.Semaphore(AT_ONCE)
 
     async def one(room: Target) -> Tried:
         async with gate:
-            return await _try(configuration, room, engine, clock)
+            return await _try(configuration, room, engine, clock, follow=follow)
 
     return list(await asyncio.gather(*map(one, rooms)))
 
 
-async def _try(configuration: Configuration, room: Target, engine: IcmpEngine, clock: Clock) -> Tried:
-    limits, address = configuration.conferences, room.address or ""
+async def _try(
+    configuration: Configuration, room: Target, engine: Pinger, clock: Clock, *, follow: bool
+) -> Tried:  # fmt: skip
+    limits, address = configuration.conferences, room.address
+    if address is None:
+        line = Observation(room.id, "quality", clock.utc_ns(), Status.UNKNOWN, "", {}, 0.0)
+        return Tried(room.id, Verdict.WATCH, (Reason(Verdict.WATCH, "no_address"),), line)
     settings = QualitySettings(
         count=max(2, round(limits.burst_s / limits.interval_s)), interval_s=limits.interval_s,
         dscp=CODE_POINTS[limits.mark],
@@ -63,7 +74,7 @@ async def _try(configuration: Configuration, room: Target, engine: IcmpEngine, c
         line = Observation(room.id, "quality", clock.utc_ns(), Status.UNKNOWN, str(error), {}, 0.0)
     said = [found for found in await signals if found is not None]
     path = ""
-    if line.status is Status.DOWN and numeric:
+    if follow and line.status is Status.DOWN and numeric:
         try:
             path = (await trace(numeric, PATH_S)).words
         except (OSError, IcmpUnavailable):
@@ -84,5 +95,13 @@ async def _signal(configuration: Configuration, room: Target, kind: str, clock: 
 
 
 async def _numeric(address: str) -> str:
-    found = await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(address, None), 5.0)
+    """Return an address as numbers; a name is asked for in a thread, which may hang as long as it likes."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        pass
+    try:
+        found = await asyncio.wait_for(in_thread(lambda: socket.getaddrinfo(address, None), "room"), NAME_S)
+    except TimeoutError:
+        raise OSError(f"the name {address} was not found within {NAME_S:g} s") from None
     return str(found[0][4][0])

@@ -200,7 +200,8 @@ class IcmpEngine:
         for burst in over:
             if burst.token in bursts:
                 self._finish(burst)
-        if order and self._timer is None:
+        # What was advanced first may have set the timer for its own next echo, behind what others wait for.
+        if order and (self._timer is None or order[0] < self._timer_tick):
             self._arm(order[0])
 
     def _finish(self, burst: Flight) -> None:

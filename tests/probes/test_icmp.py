@@ -72,6 +72,42 @@ def test_loopback_answers_every_echo_on_both_kinds_of_socket(space: Namespace, r
     run_inside(space, work, raw=raw)
 
 
+class Watched(IcmpEngine):
+    """Notes at the end of every tick whether the next wake-up is the one for what is due first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_time: list[bool] = []
+
+    def _on_tick(self) -> None:
+        super()._on_tick()
+        if self._order:
+            self.in_time.append(self._timer is not None and self._timer_tick <= self._order[0])
+
+
+def test_bursts_of_different_intervals_do_not_hold_each_other_up(space: Namespace) -> None:
+    async def main() -> list[bool]:
+        engine = Watched()
+        over = asyncio.Event()
+        left = {0.2: 5, 0.02: 40, 0.03: 27, 0.05: 16}
+
+        def done(burst: Burst) -> None:
+            left.pop(burst.interval_ns / 1e9)
+            if not left:
+                over.set()
+
+        for interval_s, count in tuple(left.items()):
+            engine.start("127.0.0.1", done, count=count, interval_s=interval_s)
+        await asyncio.wait_for(over.wait(), 10)
+        engine.close()
+        return engine.in_time
+
+    with space.entered():
+        in_time = asyncio.run(main())
+    assert len(in_time) > 5
+    assert all(in_time)
+
+
 def test_without_the_right_to_open_a_socket_the_error_is_one_line_with_the_command(space: Namespace) -> None:
     async def work(engine: IcmpEngine) -> None:
         with pytest.raises(IcmpUnavailable) as refused:

@@ -20,6 +20,7 @@ from dashboards.web.house import House
 from dashboards.web.live import TooMany
 from dashboards.web.model.desk import DeskBusy
 from dashboards.web.pages import (
+    account,
     acknowledging,
     archive,
     duty,
@@ -90,7 +91,8 @@ def application(house: House) -> ASGIApp:
         page("/forecast", outlook.page), page("/oncall", duty.page, "GET", "POST"),
         page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
-        page("/login", signing.login, "GET", "POST"), page("/logout", signing.logout, "POST"),
+        page("/login", signing.login, "GET", "POST"), page("/login/code", signing.code, "GET", "POST"),
+        page("/account", account.page, "GET", "POST"), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),
         page("/welcome/{token}", signing.welcome, "GET", "POST"), page("/set", signing.preferences),
         Route("/healthz", health), Route("/metrics", measured),

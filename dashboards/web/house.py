@@ -9,6 +9,7 @@ from typing import Any
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
+from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
 from dashboards.web.gate import Gate
 from dashboards.web.live import Hub
@@ -78,7 +79,7 @@ class House:
         configuration: the one in force.
         clock: the time.
         board, desk, store: what they show.
-        book, passwords, backoff: who may see it.
+        book, factors, passwords, backoff: who may see it.
         hub, gate: the browsers that look.
         vitals: how the daemon is.
         do: changes something; `verbs` are those there are.
@@ -91,6 +92,7 @@ class House:
     desk: Desk
     store: MetricStore
     book: AccessBook
+    factors: Factors
     passwords: Passwords
     backoff: Backoff
     hub: Hub

@@ -16,6 +16,7 @@ import structlog
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
+from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
@@ -69,8 +70,8 @@ class Web:
         """Where the pages are served, as a link begins; empty while they are not."""
         self._house = House(
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
-            AccessBook(self._database, clock), Passwords(), Backoff(clock), Hub(self._says),
-            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet,
+            AccessBook(self._database, clock), Factors(self._database, clock), Passwords(), Backoff(clock),
+            Hub(self._says), Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -99,6 +100,7 @@ class Web:
         """Return what can be asked for over the control socket."""
         return {
             "user.link": self._link, "user.remove": self._remove, "user.list": self._list, "user.token": self._token,
+            "user.totp_off": self._totp_off,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -206,7 +208,19 @@ class Web:
         return {}
 
     def _list(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"users": [{"name": user.name, "role": user.role} for user in self._house.book.users()]}
+        factors = self._house.factors.users()
+        return {
+            "users": [
+                {"name": user.name, "role": user.role, "totp": user.name in factors}
+                for user in self._house.book.users()
+            ]
+        }
+
+    def _totp_off(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(request.get("name") or "")
+        self._house.factors.off(name)
+        self._house.book.note("control", "", "took the second factor off", name)
+        return {}
 
     def _token(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name, role = str(request.get("name") or ""), str(request.get("role") or "viewer")

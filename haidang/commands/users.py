@@ -41,7 +41,16 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
     if as_json:
         print_json(found)
     else:
-        print_table(("name", "role"), ((one["name"], one["role"]) for one in found))
+        print_table(
+            ("name", "role", "second factor"),
+            ((one["name"], one["role"], "code" if one["totp"] else "-") for one in found),
+        )
+
+
+@app.command("totp-off")
+def totp_off(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
+    """Ask a user for no code any more, who has lost the telephone and the recovery codes; the password stays."""
+    request(read_config(config), "user.totp_off", name=name)
 
 
 @app.command()

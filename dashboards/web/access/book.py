@@ -98,6 +98,7 @@ class AccessBook:
                 (name, role, password, self._clock.utc_ns()),
             )
             sql.execute("DELETE FROM session WHERE user = ?", (name,))
+            sql.execute("DELETE FROM challenge WHERE user = ?", (name,))
 
     def remove(self, name: str) -> None:
         """Take a user's access away.
@@ -106,7 +107,8 @@ class AccessBook:
             ValueError: there is no such user.
         """
         with self._database.transaction() as sql:
-            sql.execute("DELETE FROM session WHERE user = ?", (name,))
+            for table in ("session", "challenge", "totp", "recovery"):  # whoever gets the name later starts anew
+                sql.execute(f"DELETE FROM {table} WHERE user = ?", (name,))
             done = sql.execute(
                 "UPDATE user SET removed_ns = ? WHERE name = ? AND removed_ns IS NULL", (self._clock.utc_ns(), name)
             )

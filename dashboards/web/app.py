@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -10,14 +10,14 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.web import api, metrics
 from dashboards.web.house import House
-from dashboards.web.live import TooMany
+from dashboards.web.live import TooMany, stream
 from dashboards.web.model.desk import DeskBusy
 from dashboards.web.pages import (
     account,
@@ -104,7 +104,7 @@ def application(house: House) -> ASGIApp:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
         if request.url.path.startswith("/api/"):
-            detail = "only GET is answered here" if status == 405 else "see /api/v1/openapi.json"
+            detail = "this path does not take that method" if status == 405 else "see /api/v1/openapi.json"
             return api.problem(api.Problem(status, HTTPStatus(status).phrase, detail), headers)
         answer = _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
         answer.headers.update(headers)
@@ -115,22 +115,13 @@ def application(house: House) -> ASGIApp:
 
 async def events(seat: Seat) -> Response:
     """Tell a browser of changes for as long as it looks."""
-    seat.require("viewer")
-    stream = seat.house.hub.stream()
+    request, house = seat.request, seat.house
+    if api.reader(request, house) is None:
+        raise SignIn
     try:
-        first = await anext(stream)
+        return await stream(house.hub, lambda: api.reader(request, house) is not None)
     except TooMany:
         raise Refused(503) from None
-
-    async def rest() -> AsyncIterator[str]:
-        try:
-            yield first
-            async for event in stream:
-                yield event
-        finally:
-            await stream.aclose()
-
-    return StreamingResponse(rest(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 async def _answer(request: Request, house: House, handler: Page) -> Response:

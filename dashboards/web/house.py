@@ -11,6 +11,7 @@ from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
 from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
+from dashboards.web.access.tokens import Tokens
 from dashboards.web.gate import Gate
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
@@ -79,7 +80,7 @@ class House:
         configuration: the one in force.
         clock: the time.
         board, desk, store: what they show.
-        book, factors, passwords, backoff: who may see it.
+        book, factors, tokens, passwords, backoff: who may see it.
         hub, gate: the browsers that look.
         vitals: how the daemon is.
         do: changes something; `verbs` are those there are.
@@ -93,6 +94,7 @@ class House:
     store: MetricStore
     book: AccessBook
     factors: Factors
+    tokens: Tokens
     passwords: Passwords
     backoff: Backoff
     hub: Hub

@@ -18,6 +18,7 @@ from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
 from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
+from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
 from dashboards.web.house import Do, House, Vitals
@@ -29,6 +30,7 @@ from dashboards.web.words import words
 from haidang.clock import Clock
 from haidang.control import Verb
 from haidang.model import Interval, Transition
+from haidang.show import utc
 from storage.database import Database, DatabaseError
 from storage.metrics import MetricStore
 
@@ -70,8 +72,9 @@ class Web:
         """Where the pages are served, as a link begins; empty while they are not."""
         self._house = House(
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
-            AccessBook(self._database, clock), Factors(self._database, clock), Passwords(), Backoff(clock),
-            Hub(self._says), Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet,
+            AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
+            Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
+            vitals, do, frozenset(verbs), quiet,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -100,7 +103,7 @@ class Web:
         """Return what can be asked for over the control socket."""
         return {
             "user.link": self._link, "user.remove": self._remove, "user.list": self._list, "user.token": self._token,
-            "user.totp_off": self._totp_off,
+            "user.tokens": self._tokens, "user.totp_off": self._totp_off,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -201,7 +204,7 @@ class Web:
     def _remove(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name = str(request.get("name") or "")
         if request.get("token") is True:
-            self._house.book.drop_token(name)
+            self._house.tokens.drop(name)
         else:
             self._house.book.remove(name)
         self._house.book.note("control", "", "removed", name)
@@ -223,10 +226,22 @@ class Web:
         return {}
 
     def _token(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        name, role = str(request.get("name") or ""), str(request.get("role") or "viewer")
-        token = self._house.book.add_token(name, role)
-        self._house.book.note("control", "", "made a token", f"{name} {role}")
+        name, scopes, days = str(request.get("name") or ""), request.get("scopes"), request.get("days")
+        wanted = [str(scope) for scope in scopes] if isinstance(scopes, list) else ["read"]
+        token = self._house.tokens.add(name, wanted, days if isinstance(days, int) else None)
+        self._house.book.note("control", "", "made a token", f"{name} {' '.join(wanted)}")
         return {"token": token}
+
+    def _tokens(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            "tokens": [
+                {
+                    "name": one.name, "scopes": list(one.scopes), "created": utc(one.created_ns),
+                    "until": utc(one.until_ns), "seen": utc(one.seen_ns),
+                }
+                for one in self._house.tokens.all()
+            ]
+        }  # fmt: skip
 
 
 def open_web(

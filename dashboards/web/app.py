@@ -31,6 +31,7 @@ from dashboards.web.pages import (
     planning,
     search,
     signing,
+    status,
     target,
     wall,
 )  # fmt: skip
@@ -92,7 +93,8 @@ def application(house: House) -> ASGIApp:
         page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
         page("/login", signing.login, "GET", "POST"), page("/login/code", signing.code, "GET", "POST"),
-        page("/account", account.page, "GET", "POST"), page("/logout", signing.logout, "POST"),
+        page("/account", account.page, "GET", "POST"),
+        page("/status", status.page), page("/part/status", status.live), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),
         page("/welcome/{token}", signing.welcome, "GET", "POST"), page("/set", signing.preferences),
         Route("/healthz", health), Route("/metrics", measured),

@@ -72,6 +72,10 @@ Do = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Does what a verb of the control socket does: name and words in, the answer out; raises ValueError with words."""
 
 
+Tell = Callable[[str, str, str, str, str], None]
+"""Takes what another program tells: target, name of the hook, severity, text, program."""
+
+
 @dataclass(slots=True)
 class House:
     """Everything the pages are made from.
@@ -85,6 +89,7 @@ class House:
         vitals: how the daemon is.
         do: changes something; `verbs` are those there are.
         quiet: targets that are in maintenance now.
+        tell: hands in what other programs tell.
     """
 
     configuration: Configuration
@@ -103,6 +108,7 @@ class House:
     do: Do
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
+    tell: Tell
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""

@@ -21,7 +21,7 @@ from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
-from dashboards.web.house import Do, House, Vitals
+from dashboards.web.house import Do, House, Tell, Vitals
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
@@ -57,11 +57,12 @@ class Web:
         vitals: how the daemon is.
         do: does what a verb of the control socket does; ``verbs`` are those there are.
         quiet: targets in maintenance now.
+        tell: takes what other programs hand in.
     """
 
     def __init__(
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-        verbs: Iterable[str], quiet: Callable[[], frozenset[str]],
+        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
     ) -> None:  # fmt: skip
         sys.setswitchinterval(SWITCH_S)
         self._clock = clock
@@ -74,7 +75,7 @@ class Web:
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
             AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
             Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
-            vitals, do, frozenset(verbs), quiet,
+            vitals, do, frozenset(verbs), quiet, tell,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -246,11 +247,11 @@ class Web:
 
 def open_web(
     configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-    verbs: Iterable[str], quiet: Callable[[], frozenset[str]],
+    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
 ) -> Web | None:  # fmt: skip
     """Make the pages; ``None``, and a line in the log, when their own file cannot be used: monitoring goes on."""
     try:
-        return Web(configuration, clock, store, vitals, do, verbs, quiet)
+        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         logger.error("no pages", reason=str(error))  # noqa: TRY400 all is said
         return None

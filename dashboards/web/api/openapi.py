@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboards.web.api.actions import OF_NUMBER, Action
-from dashboards.web.api.endpoint import Endpoint, Parameter
+from dashboards.web.api.endpoint import ID, Endpoint, Parameter
+from dashboards.web.api.hooks import NAME, TARGET
 from haidang.model import State
 
 TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
@@ -157,7 +158,31 @@ def _paths(endpoints: Iterable[Endpoint], actions: Iterable[Action]) -> dict[str
     found: dict[str, Any] = {one.path: {"get": _operation(one)} for one in endpoints}
     for action in actions:
         found.setdefault(action.path, {})["post"] = _doing(action)
+    found["/hooks/{name}"] = {"post": _hook()}
     return {**found, "/events": {"get": STREAM}}
+
+
+def _hook() -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    why = {
+        "400": "the body or a parameter is not right", "401": "no token", "403": "the token lacks the scope hook",
+        "404": "there is no such target", "413": "more than 8 KiB", "415": "not JSON", "429": "too often",
+    }  # fmt: skip
+    body = {
+        "type": "object",
+        "properties": {"target": ID, "severity": {"type": "string"}, "text": TEXT},
+        "description": "severity: critical, warning or info, else warning; without text all of the body is kept",
+    }
+    taken = _object(target=TEXT, name=TEXT)
+    return {
+        "summary": "Tell something of a target: it is put on record, and the target is looked at at once",
+        "operationId": "hook", "security": [{"token": []}], "parameters": [_parameter(NAME), _parameter(TARGET)],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "202": {"description": "taken", "content": {"application/json": {"schema": taken}}},
+            **{status: {"description": what, "content": problem} for status, what in why.items()},
+        },
+    }  # fmt: skip
 
 
 def _doing(one: Action) -> dict[str, Any]:

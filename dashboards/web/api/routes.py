@@ -17,6 +17,7 @@ from dashboards.web.api import answers
 from dashboards.web.api.actions import ACTIONS, OF_NUMBER, Action
 from dashboards.web.api.body import read_object
 from dashboards.web.api.endpoint import AFTER, ID, LIMIT, Endpoint, Parameter, Problem
+from dashboards.web.api.hooks import Hooks
 from dashboards.web.api.openapi import describe
 from dashboards.web.house import House
 from dashboards.web.live import TooMany, stream
@@ -138,6 +139,7 @@ def routes(house: House) -> list[BaseRoute]:
     found: list[BaseRoute] = [Route("/openapi.json", openapi)]
     found += [Route(one.path, _handler(house, one), methods=["GET"]) for one in ENDPOINTS]
     found += [Route(one.path, _doer(house, one), methods=["POST"]) for one in ACTIONS]
+    found.append(Route("/hooks/{name}", _hooked(house), methods=["POST"]))
     found.append(Route("/events", _said(house, "viewer", events), methods=["GET"]))
     return [*found, Route("/{rest:path}", nothing)]
 
@@ -182,6 +184,23 @@ def _doer(house: House, action: Action) -> Answer:
         return _json(request, {"number": number})
 
     return _said(house, "operator", answer)
+
+
+def _hooked(house: House) -> Answer:
+    hooks = Hooks(house)
+
+    async def answer(request: Request) -> Response:
+        found = house.tokens.program(bearer(request))
+        try:
+            if found is None:
+                raise Problem(401, "No token", "send Authorization: Bearer TOKEN with the scope hook")  # noqa: TRY301 one place answers
+            if "hook" not in found.scopes:
+                raise Problem(403, "Not allowed", "this takes a token with the scope hook")  # noqa: TRY301 one place answers
+            return await hooks.take(request, found)
+        except Problem as wrong:
+            return problem(wrong, {"retry-after": "1"} if wrong.status == 429 else None)
+
+    return answer
 
 
 def _said(house: House, role: Role, answer: Answer) -> Answer:

@@ -281,6 +281,14 @@ def _has_no_mailbox(item: Item) -> bool:
     return isinstance(item.model, Contact) and item.model.email is None and "email" not in item.raw
 
 
+def pages(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
+    """Find systems of the status page that are not there."""
+    systems = {item.id for item in items if item.kind == "systems"}
+    for place, name in references(source.root, ("web", "status_page")):
+        if name not in systems:
+            yield source.error(place, f"there is no system {quoted(name)}", hints.nearest(name, systems))
+
+
 def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
     """Find credentials for traps that are not there, or have no key to check anything with."""
     credentials = {item.id: item for item in items if item.kind == "credentials"}

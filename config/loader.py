@@ -226,6 +226,7 @@ class _Loading:
             self._errors += crosscheck_alerting.alerting(main, self._items, self._hints)
             self._errors += crosscheck.reports(main, self._items, self._hints)
             self._errors += crosscheck.meetings(main, self._items, self._hints)
+            self._errors += crosscheck.pages(main, self._items, self._hints)
             self._errors += crosscheck.receivers(main, self._items, self._hints)
         if self._settings is not None:
             self._errors += crosscheck.probing(main, self._settings.probing)

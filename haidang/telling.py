@@ -53,16 +53,30 @@ class Telling:
     def take(self, event: Event) -> None:
         """Take an event: of every target with that address."""
         for target in self._targets.get(event.source, ()):
-            self.events += 1
-            self._log.add(
-                Recorded(
-                    target, event.at_ns, event.at_ns, 1, event.kind, event.source, event.name, event.severity,
-                    event.text, event.proven,
-                )
+            row = Recorded(
+                target, event.at_ns, event.at_ns, 1, event.kind, event.source, event.name, event.severity,
+                event.text, event.proven,
             )  # fmt: skip
-            if event.poll:
-                self._asked[target] = None
-                self._try(target)
+            self._take(row, poll=event.poll)
+
+    def hand_in(self, target: str, name: str, severity: str, text: str, source: str) -> None:
+        """Take what another program tells of a target.
+
+        Parameters:
+            name: of the hook.
+            severity: ``critical``, ``warning`` or ``info``.
+            text: printable, at most 500 characters.
+            source: the program.
+        """
+        now_ns = self._clock.utc_ns()
+        self._take(Recorded(target, now_ns, now_ns, 1, "hook", source, name, severity, text, proven=True), poll=True)
+
+    def _take(self, row: Recorded, *, poll: bool) -> None:
+        self.events += 1
+        self._log.add(row)
+        if poll:
+            self._asked[row.target] = None
+            self._try(row.target)
 
     @property
     def left_out(self) -> int:

@@ -24,12 +24,12 @@ class Recorded:
         target: whose.
         first_ns, last_ns: when the first and the last of them arrived, UTC nanoseconds.
         count: how many.
-        kind: ``trap``, ``inform`` or ``syslog``.
-        source: the address it came from.
+        kind: ``trap``, ``inform``, ``syslog`` or ``hook``.
+        source: the address it came from; of a hook its token's name.
         name: what it is.
         severity: ``critical``, ``warning`` or ``info``.
         text: its variables or words, printable.
-        proven: from an SNMPv3 user with a key.
+        proven: from an SNMPv3 user with a key, or a program with a token.
     """
 
     target: str

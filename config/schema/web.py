@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from config.errors import quoted
-from config.schema.values import Boolean, Refusal, Section, line, written
+from config.schema.values import Boolean, Refusal, Section, Slug, line, written
 
 
 def _endpoint(value: str) -> str:
@@ -50,4 +50,7 @@ class Web(Section):
     public: Boolean = Field(
         False,
         description="whoever reaches the port may read without signing in; changing something needs a user always",
+    )
+    status_page: tuple[Slug, ...] = Field(
+        (), description="systems whose state and month whoever reaches the port may see at /status; empty: no such page"
     )

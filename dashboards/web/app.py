@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -10,16 +10,17 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards.web import api, metrics
 from dashboards.web.house import House
-from dashboards.web.live import TooMany
+from dashboards.web.live import TooMany, stream
 from dashboards.web.model.desk import DeskBusy
 from dashboards.web.pages import (
+    account,
     acknowledging,
     archive,
     duty,
@@ -30,6 +31,7 @@ from dashboards.web.pages import (
     planning,
     search,
     signing,
+    status,
     target,
     wall,
 )  # fmt: skip
@@ -90,7 +92,9 @@ def application(house: House) -> ASGIApp:
         page("/forecast", outlook.page), page("/oncall", duty.page, "GET", "POST"),
         page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
-        page("/login", signing.login, "GET", "POST"), page("/logout", signing.logout, "POST"),
+        page("/login", signing.login, "GET", "POST"), page("/login/code", signing.code, "GET", "POST"),
+        page("/account", account.page, "GET", "POST"),
+        page("/status", status.page), page("/part/status", status.live), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),
         page("/welcome/{token}", signing.welcome, "GET", "POST"), page("/set", signing.preferences),
         Route("/healthz", health), Route("/metrics", measured),
@@ -102,7 +106,7 @@ def application(house: House) -> ASGIApp:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
         if request.url.path.startswith("/api/"):
-            detail = "only GET is answered here" if status == 405 else "see /api/v1/openapi.json"
+            detail = "this path does not take that method" if status == 405 else "see /api/v1/openapi.json"
             return api.problem(api.Problem(status, HTTPStatus(status).phrase, detail), headers)
         answer = _refusal(Seat(request, house), Refused(status if status in (404, 405, 400, 413) else 400))
         answer.headers.update(headers)
@@ -113,22 +117,13 @@ def application(house: House) -> ASGIApp:
 
 async def events(seat: Seat) -> Response:
     """Tell a browser of changes for as long as it looks."""
-    seat.require("viewer")
-    stream = seat.house.hub.stream()
+    request, house = seat.request, seat.house
+    if api.reader(request, house) is None:
+        raise SignIn
     try:
-        first = await anext(stream)
+        return await stream(house.hub, lambda: api.reader(request, house) is not None)
     except TooMany:
         raise Refused(503) from None
-
-    async def rest() -> AsyncIterator[str]:
-        try:
-            yield first
-            async for event in stream:
-                yield event
-        finally:
-            await stream.aclose()
-
-    return StreamingResponse(rest(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 async def _answer(request: Request, house: House, handler: Page) -> Response:

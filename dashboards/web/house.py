@@ -10,7 +10,9 @@ from collectors.toll import Toll
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
+from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
+from dashboards.web.access.tokens import Tokens
 from dashboards.web.gate import Gate
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
@@ -74,6 +76,10 @@ Do = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Does what a verb of the control socket does: name and words in, the answer out; raises ValueError with words."""
 
 
+Tell = Callable[[str, str, str, str, str], None]
+"""Takes what another program tells: target, name of the hook, severity, text, program."""
+
+
 @dataclass(slots=True)
 class House:
     """Everything the pages are made from.
@@ -82,11 +88,12 @@ class House:
         configuration: the one in force.
         clock: the time.
         board, desk, store: what they show.
-        book, passwords, backoff: who may see it.
+        book, factors, tokens, passwords, backoff: who may see it.
         hub, gate: the browsers that look.
         vitals: how the daemon is.
         do: changes something; `verbs` are those there are.
         quiet: targets that are in maintenance now.
+        tell: hands in what other programs tell.
     """
 
     configuration: Configuration
@@ -95,6 +102,8 @@ class House:
     desk: Desk
     store: MetricStore
     book: AccessBook
+    factors: Factors
+    tokens: Tokens
     passwords: Passwords
     backoff: Backoff
     hub: Hub
@@ -103,6 +112,7 @@ class House:
     do: Do
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
+    tell: Tell
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""

@@ -10,6 +10,8 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from starlette.responses import StreamingResponse
+
 MOST_CLIENTS = 100
 BEAT_S = 5.0
 """How often a browser hears that all goes on; after three times that in silence it calls what it shows stale."""
@@ -74,3 +76,28 @@ class Hub:
     def _event(self, name: str) -> str:
         data = json.dumps({"version": self.version, **self._says()})
         return f"event: {name}\ndata: {data}\n\n"
+
+
+async def stream(hub: Hub, may: Callable[[], bool]) -> StreamingResponse:
+    """Answer with the events for as long as whoever asked may hear them.
+
+    Parameters:
+        may: asked before each event: a session or a token that is taken away ends its streams too.
+
+    Raises:
+        TooMany: there is no room.
+    """
+    events = hub.stream()
+    first = await anext(events)
+
+    async def rest() -> AsyncGenerator[str, None]:
+        try:
+            yield first
+            async for event in events:
+                if not may():
+                    return
+                yield event
+        finally:
+            await events.aclose()
+
+    return StreamingResponse(rest(), media_type="text/event-stream", headers={"cache-control": "no-store"})

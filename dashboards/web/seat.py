@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.web.access.book import Role, Session, User
+from dashboards.web.access.factors import AWAITED_S
 from dashboards.web.house import House
 from dashboards.web.words import LANGUAGES, Words, words
 
@@ -59,6 +60,7 @@ class Seat:
         self.theme = theme if theme in THEMES else ""
         self.secure = request.url.scheme == "https"
         self.cookie = "__Host-haidang" if self.secure else "haidang"
+        self.half = f"{self.cookie}-code"
         token = request.cookies.get(self.cookie, "")
         self.session: Session | None = house.book.session(token) if token else None
         self.address = request.client.host if request.client else ""
@@ -160,6 +162,13 @@ class Seat:
         """Give the browser its session."""
         response.set_cookie(
             self.cookie, token, max_age=YEAR_S, path="/", httponly=True, samesite="lax", secure=self.secure
+        )
+        return response
+
+    def await_code(self, response: Response, token: str) -> Response:
+        """Give the browser what it has to show beside a code."""
+        response.set_cookie(
+            self.half, token, max_age=AWAITED_S, path="/", httponly=True, samesite="lax", secure=self.secure
         )
         return response
 

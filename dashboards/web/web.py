@@ -16,10 +16,12 @@ import structlog
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
+from dashboards.web.access.factors import Factors
 from dashboards.web.access.passwords import Passwords
+from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
-from dashboards.web.house import Do, House, Vitals
+from dashboards.web.house import Do, House, Tell, Vitals
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
@@ -28,6 +30,7 @@ from dashboards.web.words import words
 from haidang.clock import Clock
 from haidang.control import Verb
 from haidang.model import Interval, Transition
+from haidang.show import utc
 from storage.database import Database, DatabaseError
 from storage.metrics import MetricStore
 
@@ -54,11 +57,12 @@ class Web:
         vitals: how the daemon is.
         do: does what a verb of the control socket does; ``verbs`` are those there are.
         quiet: targets in maintenance now.
+        tell: takes what other programs hand in.
     """
 
     def __init__(
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-        verbs: Iterable[str], quiet: Callable[[], frozenset[str]],
+        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
     ) -> None:  # fmt: skip
         sys.setswitchinterval(SWITCH_S)
         self._clock = clock
@@ -69,8 +73,9 @@ class Web:
         """Where the pages are served, as a link begins; empty while they are not."""
         self._house = House(
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
-            AccessBook(self._database, clock), Passwords(), Backoff(clock), Hub(self._says),
-            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet,
+            AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
+            Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
+            vitals, do, frozenset(verbs), quiet, tell,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -99,6 +104,7 @@ class Web:
         """Return what can be asked for over the control socket."""
         return {
             "user.link": self._link, "user.remove": self._remove, "user.list": self._list, "user.token": self._token,
+            "user.tokens": self._tokens, "user.totp_off": self._totp_off,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -199,29 +205,53 @@ class Web:
     def _remove(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name = str(request.get("name") or "")
         if request.get("token") is True:
-            self._house.book.drop_token(name)
+            self._house.tokens.drop(name)
         else:
             self._house.book.remove(name)
         self._house.book.note("control", "", "removed", name)
         return {}
 
     def _list(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"users": [{"name": user.name, "role": user.role} for user in self._house.book.users()]}
+        factors = self._house.factors.users()
+        return {
+            "users": [
+                {"name": user.name, "role": user.role, "totp": user.name in factors}
+                for user in self._house.book.users()
+            ]
+        }
+
+    def _totp_off(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(request.get("name") or "")
+        self._house.factors.off(name)
+        self._house.book.note("control", "", "took the second factor off", name)
+        return {}
 
     def _token(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        name, role = str(request.get("name") or ""), str(request.get("role") or "viewer")
-        token = self._house.book.add_token(name, role)
-        self._house.book.note("control", "", "made a token", f"{name} {role}")
+        name, scopes, days = str(request.get("name") or ""), request.get("scopes"), request.get("days")
+        wanted = [str(scope) for scope in scopes] if isinstance(scopes, list) else ["read"]
+        token = self._house.tokens.add(name, wanted, days if isinstance(days, int) else None)
+        self._house.book.note("control", "", "made a token", f"{name} {' '.join(wanted)}")
         return {"token": token}
+
+    def _tokens(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            "tokens": [
+                {
+                    "name": one.name, "scopes": list(one.scopes), "created": utc(one.created_ns),
+                    "until": utc(one.until_ns), "seen": utc(one.seen_ns),
+                }
+                for one in self._house.tokens.all()
+            ]
+        }  # fmt: skip
 
 
 def open_web(
     configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-    verbs: Iterable[str], quiet: Callable[[], frozenset[str]],
+    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
 ) -> Web | None:  # fmt: skip
     """Make the pages; ``None``, and a line in the log, when their own file cannot be used: monitoring goes on."""
     try:
-        return Web(configuration, clock, store, vitals, do, verbs, quiet)
+        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         logger.error("no pages", reason=str(error))  # noqa: TRY400 all is said
         return None

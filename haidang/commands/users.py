@@ -41,7 +41,16 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
     if as_json:
         print_json(found)
     else:
-        print_table(("name", "role"), ((one["name"], one["role"]) for one in found))
+        print_table(
+            ("name", "role", "second factor"),
+            ((one["name"], one["role"], "code" if one["totp"] else "-") for one in found),
+        )
+
+
+@app.command("totp-off")
+def totp_off(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
+    """Ask a user for no code any more, who has lost the telephone and the recovery codes; the password stays."""
+    request(read_config(config), "user.totp_off", name=name)
 
 
 @app.command()
@@ -57,12 +66,37 @@ def remove(
 @app.command()
 def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the program; an earlier token of it ends.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="What it may; can be given again. read: /api/v1 and its event stream; operate: also acknowledge, note "
+            "and plan; admin: also see users and the audit; hook: only hand events in. Default: read.",
+        ),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="How long it is good; default: until it is removed.")
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a token with which a program may read /api/v1."""
-    answer = request(read_config(config), "user.token", name=name, role="viewer")
+    """Print a token with which a program may use /api/v1."""
+    answer = request(read_config(config), "user.token", name=name, scopes=list(scope or ["read"]), days=days)
     if as_json:
         print_json(answer)
     else:
         typer.echo(answer["token"])
+
+
+@app.command()
+def tokens(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show which programs have a token, what for, until when, and when they last came."""
+    found = request(read_config(config), "user.tokens")["tokens"]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(
+            ("name", "scopes", "created", "until", "last seen"),
+            ((one["name"], " ".join(one["scopes"]), one["created"], one["until"] or "-", one["seen"] or "never")
+             for one in found),
+        )  # fmt: skip

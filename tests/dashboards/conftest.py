@@ -29,7 +29,7 @@ class Site:
     server: Answerer
 
 
-def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0"}') -> Path:
+def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}') -> Path:
     path = folder / "haidang.yaml"
     hostile = HOSTILE.replace('"', '\\"')
     path.write_text(
@@ -47,6 +47,7 @@ rotas:
   - {{id: duty, name: Trực mạng, layers: [{{people: [an, binh], from: "2026-01-05T08:00"}}]}}
 systems:
   - {{id: wan, name: {{vi: Mạng WAN, en: WAN}}, objective: 99.9}}
+  - {{id: inner, name: Nội bộ}}
 sites:
   - {{id: centre, name: "{hostile}", level: province, latitude: 21.2, longitude: 106.1, address: "{hostile}"}}
   - {{id: hub, name: Lục Ngạn, level: district, parent: centre, latitude: 21.3, longitude: 106.5}}

@@ -57,7 +57,9 @@ def openapi(browser: httpx2.Client) -> Schema:
 def test_every_path_answers_with_what_it_describes(browser: httpx2.Client, openapi: Schema) -> None:
     assert openapi["openapi"].startswith("3.1")
     for path, methods in openapi["paths"].items():
-        operation = methods["get"]
+        operation = methods.get("get")
+        if operation is None or path == "/events":  # those are tried in test_tokens
+            continue
         real = path.format(id="loop", number=1, month="2026-10", revision=9, name="none.pdf")
         answer = browser.get(f"/api/v1{real}")
         described = operation["responses"][str(answer.status_code)]

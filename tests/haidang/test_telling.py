@@ -42,6 +42,16 @@ def test_a_trap_makes_its_target_be_looked_at_at_once(listener: Listener) -> Non
     assert listener.looked == ["t1"]
 
 
+def test_what_another_program_hands_in_is_kept_as_a_hook_and_its_target_looked_at(listener: Listener) -> None:
+    listener.telling.hand_in("t1", "building", "critical", "on battery", "token:alarm")
+    assert listener.looked == ["t1"]
+    listener.telling.tick()
+    (row,) = recorded(listener.database.connection, "t1")
+    assert (row.kind, row.source, row.name, row.severity, row.text, row.proven) == (
+        "hook", "token:alarm", "building", "critical", "on battery", True,
+    )  # fmt: skip
+
+
 def test_a_flapping_port_is_looked_at_now_and_once_more_afterwards(listener: Listener) -> None:
     for _ in range(40):
         listener.hear()

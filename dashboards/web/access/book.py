@@ -6,9 +6,10 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from haidang.clock import Clock
+from haidang.show import utc
 from storage.database import Database
 
 Role = Literal["viewer", "operator", "admin"]
@@ -98,6 +99,7 @@ class AccessBook:
                 (name, role, password, self._clock.utc_ns()),
             )
             sql.execute("DELETE FROM session WHERE user = ?", (name,))
+            sql.execute("DELETE FROM challenge WHERE user = ?", (name,))
 
     def remove(self, name: str) -> None:
         """Take a user's access away.
@@ -106,7 +108,8 @@ class AccessBook:
             ValueError: there is no such user.
         """
         with self._database.transaction() as sql:
-            sql.execute("DELETE FROM session WHERE user = ?", (name,))
+            for table in ("session", "challenge", "totp", "recovery"):  # whoever gets the name later starts anew
+                sql.execute(f"DELETE FROM {table} WHERE user = ?", (name,))
             done = sql.execute(
                 "UPDATE user SET removed_ns = ? WHERE name = ? AND removed_ns IS NULL", (self._clock.utc_ns(), name)
             )
@@ -202,36 +205,23 @@ class AccessBook:
             sql.execute("DELETE FROM invitation WHERE token = ?", (digest(token),))
             self.set_password(name, found.role, password)
 
-    def add_token(self, name: str, role: str) -> str:
-        """Make a program's token; one of the same name is good no more.
+    def audit(self, limit: int, before: int | None) -> dict[str, Any]:
+        """Return a page of who did what, the newest first.
 
-        Raises:
-            ValueError: the name or the role is none.
+        Parameters:
+            limit: at most so many.
+            before: only those with a smaller number.
         """
-        check_name(name)
-        if role not in ("viewer", "operator"):
-            raise ValueError(f"a token's role is viewer or operator, not {role}")
-        token = secrets.token_urlsafe(32)
-        with self._database.transaction() as sql:
-            sql.execute(
-                "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?)", (digest(token), name, role, self._clock.utc_ns())
-            )
-        return token
-
-    def drop_token(self, name: str) -> None:
-        """Make a program's token good no more.
-
-        Raises:
-            ValueError: there is none.
-        """
-        with self._database.transaction() as sql:
-            if not sql.execute("DELETE FROM token WHERE name = ?", (name,)).rowcount:
-                raise ValueError(f"there is no token {name}")
-
-    def program(self, token: str) -> User | None:
-        """Return the program that a token is of."""
-        row = self._sql.execute("SELECT name, role FROM token WHERE token = ?", (digest(token),)).fetchone()
-        return User(f"token:{row[0]}", row[1]) if row else None
+        rows = self._sql.execute(
+            "SELECT id, at_ns, who, address, what, about FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+            (before if before is not None else 1 << 62, limit + 1),
+        ).fetchall()
+        items = [
+            {"number": number, "at": utc(at_ns), "who": who, "address": address, "what": what, "about": about}
+            for number, at_ns, who, address, what, about in rows[:limit]
+        ]
+        (total,) = self._sql.execute("SELECT count(*) FROM audit").fetchone()
+        return {"items": items, "next": str(items[-1]["number"]) if len(rows) > limit else None, "total": total}
 
     def note(self, who: str, address: str, what: str, about: str = "") -> None:
         """Write down who did what."""

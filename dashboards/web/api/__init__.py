@@ -1,6 +1,6 @@
-"""The interface for programs: ``/api/v1``, read only; described by itself at ``/api/v1/openapi.json``."""
+"""The interface for programs: ``/api/v1``, to read and to do; describes itself at ``/api/v1/openapi.json``."""
 
 from dashboards.web.api.endpoint import Problem
-from dashboards.web.api.routes import problem, routes
+from dashboards.web.api.routes import problem, reader, routes
 
-__all__ = ["Problem", "problem", "routes"]
+__all__ = ["Problem", "problem", "reader", "routes"]

@@ -46,6 +46,26 @@ async def systems(house: House, _values: Values) -> dict[str, Any]:
     return {"items": items, "next": None, "total": len(items)}
 
 
+async def users(house: House, _values: Values) -> dict[str, Any]:
+    """Who can sign in, and which programs have a token."""
+    factors = house.factors.users()
+    items: list[dict[str, Any]] = [
+        {"name": one.name, "kind": "user", "may": [one.role], "totp": one.name in factors, "until": None, "seen": None}
+        for one in house.book.users()
+    ]
+    items += [
+        {"name": one.name, "kind": "token", "may": list(one.scopes), "totp": False, "until": utc(one.until_ns),
+         "seen": utc(one.seen_ns)}
+        for one in house.tokens.all()
+    ]  # fmt: skip
+    return {"items": items, "next": None, "total": len(items)}
+
+
+async def audit(house: House, values: Values) -> dict[str, Any]:
+    """Who did what, the newest first."""
+    return house.book.audit(values["limit"], values["before"])
+
+
 async def sites(house: House, values: Values) -> dict[str, Any]:
     """Sites and how they are."""
     board = house.board

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dashboards.web.access.book import Role
 from dashboards.web.house import House
 
 Values = Mapping[str, Any]
@@ -93,6 +94,7 @@ class Endpoint:
         schema: of the answer: the name of a component (empty: a file), or of the component in ``items`` of a page.
         parameters: what it takes.
         paged: whether it answers with a page of items.
+        role: who may ask.
     """
 
     path: str
@@ -101,6 +103,7 @@ class Endpoint:
     schema: str
     parameters: tuple[Parameter, ...] = ()
     paged: bool = False
+    role: Role = "viewer"
 
 
 def page(items: list[dict[str, Any]], key: str, values: Values) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from dashboards.web.api.endpoint import Endpoint
+from dashboards.web.api.actions import OF_NUMBER, Action
+from dashboards.web.api.endpoint import ID, Endpoint, Parameter
+from dashboards.web.api.hooks import NAME, TARGET
 from haidang.model import State
 
 TEXT, NUMBER, WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
@@ -100,18 +102,42 @@ SCHEMAS: dict[str, Any] = {
         revision=WHOLE,
         files={"type": "array", "items": _object(name=TEXT, sha256=TEXT, bytes=WHOLE, path=TEXT)},
     ),
+    "User": _object(
+        name=TEXT,
+        kind={"type": "string", "enum": ["user", "token"]},
+        may={"type": "array", "items": TEXT},
+        totp={"type": "boolean"},
+        until=MAYBE_TIME,
+        seen=MAYBE_TIME,
+    ),
+    "Audit": _object(number=WHOLE, at=TIME, who=TEXT, address=TEXT, what=TEXT, about=TEXT),
     "Problem": _object(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
 }
 
 
-def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
+STREAM = {
+    "summary": "Server-sent events: changed when there is something new to fetch, beat every 5 s",
+    "operationId": "events",
+    "parameters": [],
+    "responses": {
+        "200": {"description": "the stream", "content": {"text/event-stream": {"schema": TEXT}}},
+        "401": {
+            "description": "no token, and nobody signed in",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        },
+    },
+}
+
+
+def describe(endpoints: Iterable[Endpoint], actions: Iterable[Action], version: str) -> dict[str, Any]:
     """Write the description."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Haidang",
             "version": version,
-            "description": "Read only. Times are UTC. A page's `next` is the `after` (incidents: `before`) "
+            "description": "The scope read reads, operate also does, admin also sees users and the audit. "
+            "Times are UTC. A page's `next` is the `after` (incidents: `before`) "
             "of the next one. "
             "Answers carry an ETag; send it back in If-None-Match.",
         },
@@ -124,8 +150,61 @@ def describe(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
                 "session": {"type": "apiKey", "in": "cookie", "name": "haidang"},
             },
         },
-        "paths": {one.path: {"get": _operation(one)} for one in endpoints},
+        "paths": _paths(endpoints, actions),
     }
+
+
+def _paths(endpoints: Iterable[Endpoint], actions: Iterable[Action]) -> dict[str, Any]:
+    found: dict[str, Any] = {one.path: {"get": _operation(one)} for one in endpoints}
+    for action in actions:
+        found.setdefault(action.path, {})["post"] = _doing(action)
+    found["/hooks/{name}"] = {"post": _hook()}
+    return {**found, "/events": {"get": STREAM}}
+
+
+def _hook() -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    why = {
+        "400": "the body or a parameter is not right", "401": "no token", "403": "the token lacks the scope hook",
+        "404": "there is no such target", "413": "more than 8 KiB", "415": "not JSON", "429": "too often",
+    }  # fmt: skip
+    body = {
+        "type": "object",
+        "properties": {"target": ID, "severity": {"type": "string"}, "text": TEXT},
+        "description": "severity: critical, warning or info, else warning; without text all of the body is kept",
+    }
+    taken = _object(target=TEXT, name=TEXT)
+    return {
+        "summary": "Tell something of a target: it is put on record, and the target is looked at at once",
+        "operationId": "hook", "security": [{"token": []}], "parameters": [_parameter(NAME), _parameter(TARGET)],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "202": {"description": "taken", "content": {"application/json": {"schema": taken}}},
+            **{status: {"description": what, "content": problem} for status, what in why.items()},
+        },
+    }  # fmt: skip
+
+
+def _doing(one: Action) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    why = {
+        "400": "a field is not right", "401": "no token", "403": "the token lacks the scope operate",
+        "404": "there is no such number", "409": "it cannot be done; the detail says why",
+        "413": "more than 8 KiB", "415": "not JSON", "503": "busy; try again",
+    }  # fmt: skip
+    fields = {field.name: dict(field.schema) for field in one.fields}
+    needed = [field.name for field in one.fields if field.needed]
+    body = {"type": "object", "properties": fields, "required": needed, "additionalProperties": False}
+    done = {"type": "object", "properties": {"number": WHOLE}}
+    return {
+        "summary": one.what, "operationId": one.name, "security": [{"token": []}],
+        "parameters": [_parameter(OF_NUMBER)] if "{number}" in one.path else [],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "200": {"description": "done", "content": {"application/json": {"schema": done}}},
+            **{status: {"description": what, "content": problem} for status, what in why.items()},
+        },
+    }  # fmt: skip
 
 
 def _operation(one: Endpoint) -> dict[str, Any]:
@@ -140,6 +219,7 @@ def _operation(one: Endpoint) -> dict[str, Any]:
         "200": {"description": "what was asked for", "content": content},
         "304": {"description": "the same as the ETag that was sent"},
         "401": {"description": "no token, and nobody signed in", "content": problem},
+        "403": {"description": "the token's scope, or the user's role, is too small", "content": problem},
         "503": {"description": "busy; try again", "content": problem},
     }
     if one.parameters:
@@ -151,9 +231,12 @@ def _operation(one: Endpoint) -> dict[str, Any]:
         answers["404"] = {"description": "there is no such thing", "content": problem}
     return {
         "summary": one.what, "operationId": one.answer.__name__, "responses": answers,
-        "parameters": [
-            {"name": parameter.name, "in": parameter.place, "description": parameter.what,
-             "required": parameter.place == "path", "schema": dict(parameter.schema)}
-            for parameter in one.parameters
-        ],
+        "parameters": [_parameter(parameter) for parameter in one.parameters],
+    }  # fmt: skip
+
+
+def _parameter(one: Parameter) -> dict[str, Any]:
+    return {
+        "name": one.name, "in": one.place, "description": one.what, "required": one.place == "path",
+        "schema": dict(one.schema),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
@@ -34,10 +35,66 @@ async def login(seat: Seat) -> Response:
     if not fits:
         return _form(seat, back, 401, seat.words("login.wrong"))
     house.backoff.succeeded(*keys)
+    return _begin(seat, name, back)
+
+
+async def code(seat: Seat) -> Response:
+    """Ask for the code after the password, and sign in when it is right."""
+    house = seat.house
+    back = safe_path(seat.request.query_params.get("back", "/"))
+    token = seat.request.cookies.get(seat.half, "")
+    name = house.factors.challenged(token) if token else ""
+    if not name:
+        return seat.see(f"/login?back={quote(back, safe='')}")
+    if seat.request.method != "POST":
+        return seat.page("code.html", problem="", back=back)
+    form = await seat.fields()
+    found, wait_s = try_code(seat, name, form.get("code", ""))
+    if not found:
+        problem = seat.words("login.wait", seconds=wait_s) if wait_s else seat.words("login.wrong_code")
+        answer = seat.page("code.html", status=429 if wait_s else 401, problem=problem, back=back)
+        if wait_s:
+            answer.headers["retry-after"] = str(wait_s)
+        return answer
+    house.factors.met(token)
+    answer = _open(seat, name, back, "signed in with a recovery code" if found == "recovery" else "signed in by a code")
+    answer.delete_cookie(seat.half, path="/", secure=seat.secure, httponly=True, samesite="lax")
+    return answer
+
+
+def try_code(seat: Seat, name: str, sent: str) -> tuple[str, int]:
+    """Look at a code, held back as passwords are.
+
+    Returns:
+        What it is (see `Factors.fits`; empty: not right), and how many seconds to wait when it was not looked at.
+    """
+    backoff = seat.house.backoff
+    keys = f"code:{name}", f"from:{seat.address}"
+    wait_s = backoff.wait_s(*keys)
+    if wait_s > 0:
+        return "", math.ceil(wait_s)
+    found = seat.house.factors.fits(name, sent)
+    if found:
+        backoff.succeeded(*keys)
+    else:
+        backoff.failed(*keys)
+        seat.house.book.note(name, seat.address, "sent a wrong code")
+    return found, 0
+
+
+def _begin(seat: Seat, name: str, back: str) -> Response:
+    """Go on after the right password: to the code where there is one."""
+    if seat.house.factors.on(name):
+        where = f"/login/code?back={quote(back, safe='')}"
+        return seat.await_code(seat.see(where), seat.house.factors.challenge(name))
+    return _open(seat, name, back, "signed in")
+
+
+def _open(seat: Seat, name: str, back: str, how: str) -> Response:
     if seat.session is not None:
-        house.book.close(seat.request.cookies[seat.cookie])
-    house.book.note(name, seat.address, "signed in")
-    return seat.sign_in(seat.see(back), house.book.open(name))
+        seat.house.book.close(seat.request.cookies[seat.cookie])
+    seat.house.book.note(name, seat.address, how)
+    return seat.sign_in(seat.see(back), seat.house.book.open(name))
 
 
 async def logout(seat: Seat) -> Response:
@@ -88,7 +145,7 @@ async def welcome(seat: Seat) -> Response:
     if problem:
         return seat.page("welcome.html", status=400, problem=problem, invitation=found, name=name, least=SHORTEST)
     house.book.note(name, seat.address, "chose a password", found.role)
-    return seat.sign_in(seat.see("/"), house.book.open(name))
+    return _begin(seat, name, "/")
 
 
 async def preferences(seat: Seat) -> Response:

@@ -38,6 +38,10 @@ async function look() {
       if (focused) { const back = [...live.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === focused); if (back) back.focus(); }
       tag = answer.headers.get("ETag") || "";
     }
+    if (live.dataset.every && (answer.status === 200 || answer.status === 304)) {
+      heard = Date.now();
+      shown = clock(heard);
+    }
   } catch (error) {
     // The beat tells whether the daemon is away; nothing to add here.
   } finally {
@@ -64,9 +68,16 @@ function listen() {
   setInterval(() => { if (Date.now() - heard > STALE_MS) say(false); }, 1000);
 }
 
+// A page for whoever comes hears no events: it asks now and then.
+function poll(every) {
+  setInterval(look, every);
+  setInterval(() => say(Date.now() - heard < 3 * every), 1000);
+}
+
 if (live) {
   shown = live.dataset.at || clock(Date.now());
-  listen();
+  if (live.dataset.every) poll(1000 * live.dataset.every);
+  else listen();
 }
 
 document.addEventListener("keydown", (event) => {

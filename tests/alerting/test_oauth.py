@@ -98,7 +98,7 @@ def channel(
     oauth2 = OAuthSettings(
         f"https://127.0.0.1:{tokens.port}/token", "haidang", "s3cret", refresh, "smtp.send", authority, timeout_s=3
     )
-    one = MailServer("127.0.0.1", server.port, ca_file=authority, username="h@example.vn", oauth2=oauth2)
+    one = MailServer("127.0.0.1", server.port, trust=authority, username="h@example.vn", oauth2=oauth2)
     return MailChannel(MailSettings("h@example.vn", (one,)), clock=clock)
 
 

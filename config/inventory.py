@@ -193,11 +193,11 @@ class Configuration:
             rtsp = target.services.get("rtsp")
             if isinstance(rtsp, RtspService):
                 found[f"targets {target.id} rtsp.password"] = rtsp.password
-        if self.netbox is not None:
-            found["netbox.token"] = self.netbox.token
             http = target.services.get("http")
             for name, secret in http.variables.items() if isinstance(http, HttpService) else ():
                 found[f"targets {target.id} http.variables.{name}"] = secret
+        if self.netbox is not None:
+            found["netbox.token"] = self.netbox.token
         return {name: secret for name, secret in found.items() if secret is not None}
 
 

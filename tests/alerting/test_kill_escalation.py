@@ -19,7 +19,7 @@ from tests.support.mail import SmtpServer, smtp_server
 @pytest.mark.parametrize(
     ("kills", "incidents"),
     [
-        (3, 6), pytest.param(50, 120, marks=pytest.mark.slow), pytest.param(500, 1200, marks=pytest.mark.soak)
+        (3, 6), pytest.param(50, 200, marks=pytest.mark.slow), pytest.param(500, 2000, marks=pytest.mark.soak)
     ], ids=["three", "fifty", "five hundred"],
 )  # fmt: skip
 async def test_killed_at_any_moment_every_step_of_escalation_is_told_once(

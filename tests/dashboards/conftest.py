@@ -38,7 +38,7 @@ haidang: 1
 data_dir: ./data
 logging: {{format: json}}
 web: {web}
-confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s}}
+confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
 alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
 contacts:
   - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}

@@ -204,4 +204,4 @@ def test_an_incident_is_taken_on_noted_and_blamed_by_a_program(
         assert "carrier" in wrong.json()["detail"]
     finally:
         site.server.on = True
-    until(lambda: not ask(site.config, "incidents"), 60, "it is over")
+    until(lambda: not ask(site.config, "incidents"), 30, "it is over")

@@ -66,14 +66,28 @@ def test_what_is_called_off_is_cut_there_and_what_never_was_is_gone() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=3", "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
+        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=3;UNTIL=20260101",
+        "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
         "RRULE:FREQ=DAILY", "FREQ=DAILY\nRDATE:20260101", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon",
         "FREQ=DAILY;UNTIL=99999999", "FREQ=DAILY;FREQ=WEEKLY", "FREQ=DAILY;" + "A" * 600,
     ],
 )  # fmt: skip
 def test_a_rule_that_cannot_be_used_is_refused_in_words(rule: str) -> None:
-    with pytest.raises(ValueError, match=r"FREQ|rule|INTERVAL"):
+    with pytest.raises(ValueError, match=r"FREQ|rule|INTERVAL|COUNT"):
         recurrence.check(rule)
+
+
+def test_a_rule_that_counts_ends_there_wherever_one_looks() -> None:
+    three = work("2026-05-01T00:00", "2026-05-01T01:00", "FREQ=WEEKLY;COUNT=3")
+    days = [at("2026-05-01T00:00"), at("2026-05-08T00:00"), at("2026-05-15T00:00")]
+    assert [begin for begin, _ in occurrences(three, 0, at("2027-01-01T00:00"))] == days
+    assert [begin for begin, _ in occurrences(three, at("2026-05-07T00:00"), at("2026-05-09T00:00"))] == [days[1]]
+    assert occurrences(three, at("2026-05-16T00:00"), at("2027-01-01T00:00")) == []
+
+
+def test_an_end_in_utc_is_that_moment_on_the_wall_clock() -> None:
+    daily = work("2026-05-01T06:00", "2026-05-01T07:00", "FREQ=DAILY;UNTIL=20260503T040000Z")
+    assert [begin for begin, _ in occurrences(daily, 0, 2**62)] == [at(f"2026-05-0{day}T06:00") for day in (1, 2, 3)]
 
 
 def test_a_rule_that_never_comes_true_is_not_searched_for_ever() -> None:

@@ -1,10 +1,12 @@
 """Rules of repetition (RFC 5545 §3.3.10, RRULE), of the kind that maintenance needs, on the clock on the wall.
 
 What would have to be searched for ever is refused: rules finer than a day, and what has several times a day.
+A new rule is held to more (`check`) than one that is kept since before.
 """
 
 from __future__ import annotations
 
+import calendar
 import itertools
 import re
 from collections.abc import Mapping
@@ -17,6 +19,14 @@ _KEYS = frozenset(
 )
 _PART = re.compile(r"[A-Z]{3,10}=[A-Z0-9,+-]{1,100}")
 _UNTIL = {8: "%Y%m%d", 15: "%Y%m%dT%H%M%S", 16: "%Y%m%dT%H%M%SZ"}
+_LIMITS = {"DAILY": ("BYMONTH", "BYMONTHDAY", "BYDAY"), "WEEKLY": ("BYMONTH",), "MONTHLY": ("BYMONTH",)}
+"""What only leaves out days of a rule. The library looks at the end only when a day is one, and would search for one
+that never comes (30 February) day by day up to the year 9999: so these are looked at here."""
+_REFUSED = {"DAILY": {"BYWEEKNO", "BYSETPOS"}, "WEEKLY": {"BYWEEKNO", "BYMONTHDAY"}}
+_ALLOWED = {
+    "BYMONTH": re.compile(r"0?[1-9]|1[0-2]"), "BYMONTHDAY": re.compile(r"[+-]?(0?[1-9]|[12][0-9]|3[01])"),
+}  # fmt: skip
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -26,6 +36,17 @@ def check(rule: str) -> None:
     Raises:
         ValueError: it is none that can be used; says which can.
     """
+    parts = _parts(rule)
+    useless = ", ".join(sorted(parts.keys() & _REFUSED.get(parts["FREQ"], set())))
+    if useless:
+        raise ValueError(f"{useless} says nothing in a rule with FREQ={parts['FREQ']}")
+    for key, allowed in _ALLOWED.items():
+        if key in parts and not all(map(allowed.fullmatch, parts[key].split(","))):
+            raise ValueError(f"{key}={parts[key]} cannot be used in a rule: see RFC 5545 §3.3.10")
+    if parts["FREQ"] == "DAILY" and not set(parts.get("BYDAY", "MO").split(",")) <= set(_WEEKDAYS):
+        raise ValueError(f"BYDAY={parts['BYDAY']}: a rule with FREQ=DAILY can have {', '.join(_WEEKDAYS)}")
+    if parts["FREQ"] == "WEEKLY" and {"BYMONTH", "BYSETPOS"} <= parts.keys():
+        raise ValueError("a rule with FREQ=WEEKLY can have BYMONTH or BYSETPOS, not both")
     _starts(rule, datetime(2000, 1, 1), datetime(2000, 1, 1), datetime(2000, 2, 1), UTC)  # noqa: DTZ001 on the wall
 
 
@@ -60,13 +81,28 @@ def _starts(rule: str, first: datetime, begin: datetime, end: datetime, zone: tz
             if until.endswith("Z"):
                 last = last.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
             end = min(end, last)
-        text = ";".join(f"{key}={value}" for key, value in parts.items() if key not in ("UNTIL", "COUNT"))
-        # Without an end, a rule that never comes true would be searched up to the year 9999.
-        found = rrulestr(text, dtstart=first).replace(until=end)
-        counted = itertools.islice(found, int(parts["COUNT"])) if "COUNT" in parts else found.xafter(begin, inc=True)
+        limits = {key: parts[key] for key in _LIMITS.get(parts["FREQ"], ()) if key in parts}
+        ours = {"UNTIL", "COUNT", *limits}
+        text = ";".join(f"{key}={value}" for key, value in parts.items() if key not in ours)
+        every = rrulestr(text, dtstart=first).replace(until=end)
+        found = (one for one in every if _within(one, limits)) if limits else every
+        counted = itertools.islice(found, int(parts["COUNT"])) if "COUNT" in parts else found
         return [one for one in counted if begin <= one <= end]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ValueError(f'"{rule}" cannot be used as a rule: {error}; for example FREQ=MONTHLY;BYDAY=2SA') from error
+
+
+def _within(day: datetime, limits: Mapping[str, str]) -> bool:
+    """Tell whether a day is one of those that a rule allows (RFC 5545 §3.3.10, the table of what BYxxx limits)."""
+    long = calendar.monthrange(day.year, day.month)[1]
+    here = {
+        "BYMONTH": {f"{day.month}"}, "BYMONTHDAY": {f"{day.day}", f"{day.day - long - 1}"},
+        "BYDAY": {_WEEKDAYS[day.weekday()]},
+    }  # fmt: skip
+    return all(
+        not here[key].isdisjoint(one if key == "BYDAY" else f"{int(one)}" for one in value.split(","))
+        for key, value in limits.items()
+    )
 
 
 def _parts(rule: str) -> Mapping[str, str]:

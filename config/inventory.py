@@ -196,6 +196,9 @@ class Configuration:
             http = target.services.get("http")
             for name, secret in http.variables.items() if isinstance(http, HttpService) else ():
                 found[f"targets {target.id} http.variables.{name}"] = secret
+        for calendar in self.conferences.calendars:
+            found[f"conferences.calendars {calendar.id} private_url"] = calendar.private_url
+            found[f"conferences.calendars {calendar.id} password"] = calendar.password
         if self.netbox is not None:
             found["netbox.token"] = self.netbox.token
         return {name: secret for name, secret in found.items() if secret is not None}

@@ -14,6 +14,8 @@ from haidang.conferences.words import say
 from haidang.model import FieldValue
 
 Kind = Literal["readiness", "quality"]
+_OF_KIND = {"readiness": "", "quality": "quality."}
+"""Where the words of a kind stand in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,13 @@ class Sheet:
         """Say the counts in one line."""
         counts = self.counts()
         return say(
-            language, "summary", go=counts[Verdict.GO], watch=counts[Verdict.WATCH], no_go=counts[Verdict.NO_GO]
+            language, f"{_OF_KIND[self.kind]}summary", go=counts[Verdict.GO], watch=counts[Verdict.WATCH],
+            no_go=counts[Verdict.NO_GO],
         )  # fmt: skip
+
+    def word(self, verdict: Verdict, language: str) -> str:
+        """Say a verdict as a sheet of this kind does."""
+        return say(language, f"{_OF_KIND[self.kind]}verdicts.{verdict.value}")
 
 
 def in_words(room: Room, language: str) -> list[str]:

@@ -19,7 +19,7 @@ from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.conferences import sheets
 from haidang.conferences.calendars import Read, parse
-from haidang.conferences.keeping import CalendarAway, Kept, fetch, on_record
+from haidang.conferences.keeping import CalendarAway, Kept, fetch, known, on_record
 from haidang.conferences.letters import COLUMNS, shown
 from haidang.conferences.meetings import Series, Sitting, configured, sittings
 from haidang.conferences.meetings import known as known_meetings
@@ -89,13 +89,13 @@ def read(
     Nothing is kept: to try a configuration. Ends with 1 when one cannot be read.
     """
     configuration = read_config(config)
-    known = {one.id: one for one in configuration.conferences.calendars}
-    if not known:
+    named = {one.id: one for one in configuration.conferences.calendars}
+    if not named:
         fail("no calendars are configured: add conferences.calendars")
-    if calendar and calendar not in known:
-        fail(f"there is no calendar {calendar}; calendars: {', '.join(known)}")
+    if calendar and calendar not in named:
+        fail(f"there is no calendar {calendar}; calendars: {', '.join(named)}")
     now_ns = time.time_ns()
-    kept = [_fetched(one, configuration, now_ns) for name, one in known.items() if calendar in ("", name)]
+    kept = [_fetched(one, configuration, now_ns) for name, one in named.items() if calendar in ("", name)]
     if as_json:
         print_json(
             [
@@ -144,11 +144,11 @@ def try_(
     """
     configuration = read_config(config)
     language = _language(configuration, language)
-    known = known_meetings(_meetings(configuration, _record(configuration)[0]))
+    meetings = known_meetings(_meetings(configuration, _record(configuration)[0]))
     targets = configuration.inventory.targets
-    names = known[meeting].rooms if meeting in known else (meeting,) if meeting in targets else ()
+    names = meetings[meeting].rooms if meeting in meetings else (meeting,) if meeting in targets else ()
     if not names:
-        fail(f"there is no meeting and no room {meeting}; meetings: {', '.join(known) or 'none'}")
+        fail(f"there is no meeting and no room {meeting}; meetings: {', '.join(meetings) or 'none'}")
     found = asyncio.run(_try(configuration, names))
     now_ns = time.time_ns()
     rooms = tuple(Room(one.room, one.verdict, one.reasons, one.line.fields) for one in found)
@@ -186,16 +186,16 @@ def sheet(
             meetings = _meetings(configuration, on_record(configuration, sql))
     except DatabaseError as error:
         fail(str(error))
-    known = known_meetings(meetings)
-    if not found and meeting not in known:
-        fail(f"there is no meeting {meeting}; meetings: {', '.join(known) or 'none'}")
+    named = known_meetings(meetings)
+    if not found and meeting not in named:
+        fail(f"there is no meeting {meeting}; meetings: {', '.join(named) or 'none'}")
     if as_json:
         print_json([_document(configuration, one, language) for one in found])
         return
     if not found:
         typer.echo(f"no sheet of {meeting} yet")
     for one in found:
-        title = known[meeting].label(language) if meeting in known else meeting
+        title = named[meeting].label(language) if meeting in named else meeting
         zone = configuration.timezone
         when = f"{show.local(one.start_ns, zone)} to {show.local(one.end_ns, zone)}"
         left = f" ({show.span((one.start_ns - one.made_ns) / 1e9)} before)" if one.kind == "readiness" else ""
@@ -252,7 +252,7 @@ def _table(configuration: Configuration, sheet: Sheet, language: str) -> None:
 def _record(configuration: Configuration) -> tuple[list[Kept], list[Maintenance]]:
     """Return what a daemon has on record of calendars and planned work; nothing where none has run yet."""
     if not (configuration.data_dir / "haidang.db").exists():
-        return [], []
+        return known(configuration, ()), []
     try:
         with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
             return on_record(configuration, sql), AccountsReader(sql).maintenance()

@@ -97,7 +97,9 @@ class _Reader:
             try:
                 series += self._meeting(uid, parts)
             except _ERRORS as error:
-                self._note(parts[0], clean(str(error), 200) or type(error).__name__)
+                broken = re.search(r"broken property '([A-Z-]{1,30})'", str(error))
+                words = f"its {broken[1]} cannot be read" if broken else clean(str(error), 200)
+                self._note(parts[0], words or type(error).__name__)
         if len(self._faults) > MOST_FAULTS:
             more = len(self._faults) - MOST_FAULTS
             self._faults = [*self._faults[:MOST_FAULTS], f"and {more} more"]

@@ -55,6 +55,7 @@ def write(
         "end": times.minute(sheet.end_ns), "made": times.minute(sheet.made_ns), "summary": sheet.summary(language),
         "left": times.duration(max(0, sheet.start_ns - sheet.made_ns) / 1e9),
     }  # fmt: skip
+    heading, rows = table(configuration, sheet, language)
     rooms = [(called(configuration, one.room, language), one) for one in sheet.ordered()]
     figures = {
         "language": language, "title": say(language, f"{sheet.kind}.title", **gaps), "summary": gaps["summary"],
@@ -70,7 +71,8 @@ def write(
         ],
         "go": sheet.word(Verdict.GO, language), "go_count": counts[Verdict.GO],
         "ready": [name for name, one in rooms if one.verdict is Verdict.GO],
-        "table": table(configuration, sheet, language),
+        "table": (heading, rows),
+        "lines": [(row[0], "; ".join(map(" ".join, zip(heading[1:], row[1:], strict=True)))) for row in rows],
     }  # fmt: skip
     return Letter(
         clean(say(language, f"{sheet.kind}.subject", **gaps), 200), _template("txt").render(figures),

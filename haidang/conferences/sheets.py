@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from haidang.conferences.words import say
 from haidang.model import FieldValue
 
 Kind = Literal["readiness", "quality"]
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 _OF_KIND = {"readiness": "", "quality": "quality."}
 """Where the words of a kind stand in the catalogue."""
 
@@ -72,7 +74,15 @@ class Sheet:
 
 def in_words(room: Room, language: str) -> list[str]:
     """Say why a room has its verdict."""
-    return [say(language, f"reasons.{why.key}", **why.gaps) for why in room.reasons]
+    mark = say(language, "decimal_mark")
+
+    def written(gap: str) -> str:
+        return gap.replace(".", mark) if _DECIMAL.fullmatch(gap) else gap
+
+    return [
+        say(language, f"reasons.{why.key}", **{name: written(gap) for name, gap in why.gaps.items()})
+        for why in room.reasons
+    ]
 
 
 def called(configuration: Configuration, room: str, language: str) -> str:

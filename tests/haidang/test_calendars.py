@@ -17,10 +17,16 @@ from typer.testing import CliRunner
 import config
 from alerting.oncall.rota import moment
 from haidang.cli import app
-from haidang.clock import SystemClock
+from haidang.clock import ManualClock, SystemClock
 from haidang.conferences.calendars import LARGEST, Read, parse
 from haidang.conferences.keeping import CalendarAway, Keeping, fetch, on_record
 from haidang.conferences.meetings import sittings
+from haidang.conferences.sheets import Room, in_words
+from haidang.conferences.verdict import Verdict
+from haidang.conferences.works import flagged
+from haidang.rehearsal import Postbox, rehearse
+from lab.lines import Conditions
+from lab.network import Network
 from storage.accounts import Accounts, Maintenance
 from storage.database import Database
 from tests.support.http_sink import HANG, http_sink
@@ -344,3 +350,53 @@ def test_a_calendar_that_cannot_be_is_an_error_at_its_place(tmp_path: Path, wher
     told = "\n".join(map(str, config.check(tmp_path / "haidang.yaml")))
     assert fault in told
     assert 'there is no target "chu-2" (did you mean "chu-1"?)' in told
+
+
+def test_the_daemon_tries_the_rooms_of_a_meeting_in_a_calendar_and_says_that_it_could_not_be_read_since(
+    tmp_path: Path,
+) -> None:
+    text = TEXT.replace("PLACE", "file: office.ics, every: 1m").replace("192.0.2.", "10.0.0.")
+    path = tmp_path / "haidang.yaml"
+    path.write_text(
+        f"{text}  burst: 5s\n  before: [5m, 3m]\n  faster: 1\nprobing: {{icmp: {{cadence: 60s, echoes: 1}}}}\n",
+        encoding="utf-8",
+    )
+    file = tmp_path / "office.ics"
+    lines = ("DTSTART:20261207T080000", "DURATION:PT1H", "ORGANIZER:mailto:van.thu@bacgiang.gov.vn")
+    file.write_bytes(calendar(event(*lines)))
+    network = Network(seed=1)
+    network.add_place("here", "10.0.1.1")
+    for name, address in (("hub", "10.0.0.9"), ("a", "10.0.0.1"), ("b", "10.0.0.2"), ("c", "10.0.0.3")):
+        network.add_place(name, address)
+        network.add_line(f"line-{name}", "here", name, Conditions(delay_ms=10))
+
+    async def script(_: Postbox) -> None:
+        await asyncio.sleep((at("2026-12-07T07:56") - clock.utc_ns()) / 1e9)
+        file.unlink()
+        await asyncio.sleep((at("2026-12-07T07:58") - clock.utc_ns()) / 1e9)
+
+    clock = ManualClock(at("2026-12-07T07:54:30"))
+    mails = [mail for _, mail in rehearse(path, network, clock, script).mails if "-sheet-" in mail.message_id]
+    assert [mail.address for mail in mails] == ["van.thu@bacgiang.gov.vn"] * 2
+    first, second = (str(mail.payload["text"]) for mail in mails)
+    assert "Hội trường UBND tỉnh" in first
+    assert "không đọc được lịch office từ 07:5" not in first
+    assert "không đọc được lịch office từ 07:5" in second
+
+
+def test_work_that_was_planned_before_the_meeting_was_is_told_with_the_rooms_it_disturbs(
+    loaded: config.Configuration, tmp_path: Path
+) -> None:
+    database = Database(tmp_path / "works.db", "haidang")
+    start_ns = at("2026-12-07T07:30")
+    work = Maintenance(
+        0, "target", "hub", start_ns, start_ns + 3600 * 10**9, "", "Asia/Ho_Chi_Minh", 1, "card", "Hà", 1
+    )
+    Accounts(database).plan(work)
+    both = event(*MORNING, room="LOCATION:centre-1,chu-1")
+    (sitting,) = sittings(read(loaded, both).series, FROM, TO)
+    rooms = [Room(name, Verdict.GO, (), {}) for name in ("centre-1", "chu-1")]
+    disturbed, other = flagged(loaded, sitting, rooms, database.connection)
+    assert (disturbed.verdict, other.verdict) == (Verdict.WATCH, Verdict.GO)
+    assert in_words(disturbed, "en") == ["planned work 1 on target hub, 07:30 to 08:30 07/12"]
+    database.close()

@@ -165,7 +165,7 @@ async def _address(attempt: Attempt, server: Server, host: dns.name.Name) -> str
     for record in records:
         answer = await server.ask(host, record)
         for rrset in answer.answer:
-            if dns.rdatatype.to_text(rrset.rdtype) == record:
+            if rrset.rdclass == dns.rdataclass.IN and dns.rdatatype.to_text(rrset.rdtype) == record:
                 return str(rrset[0].address)
     return await attempt.resolve(host.to_text(omit_final_dot=True))
 

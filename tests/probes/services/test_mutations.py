@@ -175,14 +175,18 @@ async def test_mutated_answers_of_name_servers_are_told_or_taken(rounds: int, mo
         answers[record] = message.to_wire()
 
     async def said(question: dns.message.Message, *_: object, **__: object) -> tuple[dns.message.Message, bool]:
+        nonlocal made
         wire = answers.get(dns.rdatatype.to_text(question.question[0].rdtype), answers["A"])
-        return dns.message.from_wire(mutated(wire, dice) if dice.random() < 0.5 else wire), False
+        if dice.random() < 0.5:
+            made += 1
+            wire = mutated(wire, dice)
+        return dns.message.from_wire(wire), False
 
     monkeypatch.setattr("dns.asyncquery.udp_with_fallback", said)
     reasons: list[str] = []
-    blocks = 0
-    for number in range(rounds):
-        if number == rounds // 2:
+    blocks, made = 0, 0
+    while made < rounds:
+        if not blocks and made >= rounds // 2:
             blocks = allocated(reasons)
         attempt = Attempt("127.0.0.1", "127.0.0.1", SystemClock(), 5)
         try:

@@ -18,6 +18,7 @@ from alerting.records import STORM, Incident, Owner
 from alerting.text import clean
 from alerting.world import Step, in_language
 from availability.objectives import Figures
+from haidang.reasons import told
 
 NAMES_SHOWN = 5
 _LINES_SHOWN = 12
@@ -163,7 +164,9 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
     reason = words.of_probe(incident.check.probe, "sentence")
     if incident.reason:
-        reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
+        reason = words.say(
+            "reason_with_detail", sentence=reason, detail=clean(told(incident.reason, words.language), 200)
+        )
     facts = {
         "severity": _severity(words, situation) if situation.step in _BEGINS else "",
         "address": clean(subject.address, 100),

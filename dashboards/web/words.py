@@ -10,6 +10,7 @@ from alerting.catalogue import Catalogue
 from alerting.world import Words as Names
 from alerting.world import in_language
 from haidang.catalogue import LANGUAGES, Sentences
+from haidang.reasons import told
 
 __all__ = ["LANGUAGES", "Words", "words"]
 
@@ -38,6 +39,10 @@ class Words(Sentences):
     def name(self, names: Names, otherwise: str = "") -> str:
         """Return a name in this language."""
         return in_language(names, self.language) or otherwise
+
+    def reason(self, text: str) -> str:
+        """Say why something failed, as far as there are words for it."""
+        return told(text, self.language)
 
     def local(self, at_ns: int) -> datetime:
         """Return a moment on the wall clock."""

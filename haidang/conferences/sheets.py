@@ -13,6 +13,7 @@ from config import Configuration
 from haidang.conferences.verdict import Reason, Verdict
 from haidang.conferences.words import say
 from haidang.model import FieldValue
+from haidang.reasons import told
 
 Kind = Literal["readiness", "quality"]
 _DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
@@ -77,7 +78,7 @@ def in_words(room: Room, language: str) -> list[str]:
     mark = say(language, "decimal_mark")
 
     def written(gap: str) -> str:
-        return gap.replace(".", mark) if _DECIMAL.fullmatch(gap) else gap
+        return gap.replace(".", mark) if _DECIMAL.fullmatch(gap) else told(gap, language)
 
     return [
         say(language, f"reasons.{why.key}", **{name: written(gap) for name, gap in why.gaps.items()})

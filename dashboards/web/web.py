@@ -17,6 +17,7 @@ from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
 from dashboards.web.access.factors import Factors
+from dashboards.web.access.identities import Identities
 from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
@@ -74,7 +75,7 @@ class Web:
         self._house = House(
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
             AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
-            Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
+            Identities(self._database, clock), Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
             vitals, do, frozenset(verbs), quiet, tell,
         )  # fmt: skip
         self._said = ""

@@ -17,23 +17,23 @@ async def login(seat: Seat) -> Response:
     """Answer with the form, or sign somebody in."""
     back = safe_path(seat.request.query_params.get("back", "/"))
     if seat.request.method != "POST":
-        return _form(seat, back, 200)
+        return refuse_login(seat, back, 200)
     form = await seat.fields()
     name, password = form.get("name", "").strip().lower()[:64], form.get("password", "")
     house = seat.house
     keys = f"user:{name}", f"from:{seat.address}"
     wait_s = house.backoff.wait_s(*keys)
     if wait_s > 0:
-        answer = _form(seat, back, 429, seat.words("login.wait", seconds=math.ceil(wait_s)))
+        answer = refuse_login(seat, back, 429, seat.words("login.wait", seconds=math.ceil(wait_s)))
         answer.headers["retry-after"] = str(math.ceil(wait_s))
         return answer
     try:
         house.backoff.failed(*keys)  # before the look: tries side by side must not all be free
         fits = len(password) <= LONGEST and await house.passwords.fits(house.book.password(name), password)
     except Busy:
-        return _form(seat, back, 503, seat.words("login.busy"))
+        return refuse_login(seat, back, 503, seat.words("login.busy"))
     if not fits:
-        return _form(seat, back, 401, seat.words("login.wrong"))
+        return refuse_login(seat, back, 401, seat.words("login.wrong"))
     house.backoff.succeeded(*keys)
     return _begin(seat, name, back)
 
@@ -57,7 +57,9 @@ async def code(seat: Seat) -> Response:
             answer.headers["retry-after"] = str(wait_s)
         return answer
     house.factors.met(token)
-    answer = _open(seat, name, back, "signed in with a recovery code" if found == "recovery" else "signed in by a code")
+    answer = open_session(
+        seat, name, back, "signed in with a recovery code" if found == "recovery" else "signed in by a code"
+    )
     answer.delete_cookie(seat.half, path="/", secure=seat.secure, httponly=True, samesite="lax")
     return answer
 
@@ -87,10 +89,11 @@ def _begin(seat: Seat, name: str, back: str) -> Response:
     if seat.house.factors.on(name):
         where = f"/login/code?back={quote(back, safe='')}"
         return seat.await_code(seat.see(where), seat.house.factors.challenge(name))
-    return _open(seat, name, back, "signed in")
+    return open_session(seat, name, back, "signed in")
 
 
-def _open(seat: Seat, name: str, back: str, how: str) -> Response:
+def open_session(seat: Seat, name: str, back: str, how: str) -> Response:
+    """Begin a session in place of the one that the browser may have, and go on."""
     if seat.session is not None:
         seat.house.book.close(seat.request.cookies[seat.cookie])
     seat.house.book.note(name, seat.address, how)
@@ -160,8 +163,11 @@ async def preferences(seat: Seat) -> Response:
     return answer
 
 
-def _form(seat: Seat, back: str, status: int, problem: str = "") -> Response:
+def refuse_login(seat: Seat, back: str, status: int, problem: str = "") -> Response:
+    """Answer with the form to sign in, and why it is shown again."""
+    oidc = seat.house.configuration.web.oidc
     return seat.page(
         "login.html", status=status, problem=problem, back=back, empty=seat.house.book.empty(),
+        provider=oidc.name if oidc else "",
         command=f"haidang user link --config {seat.house.configuration.path}",
     )  # fmt: skip

@@ -94,7 +94,7 @@ def application(house: House) -> ASGIApp:
         page("/reports", archive.page), page("/reports/{month}/{number:int}/{name}", archive.file),
         page("/search", search.page), page("/part/search", search.live), page("/self", monitor.page),
         page("/login", signing.login, "GET", "POST"), page("/login/code", signing.code, "GET", "POST"),
-        page("/login/oidc", single.start), page(single.BACK, single.back),
+        page("/login/oidc", single.start), page(single.BACK, single.back), page("/login/oidc/out", single.out),
         page("/account", account.page, "GET", "POST"),
         page("/status", status.page), page("/part/status", status.live), page("/logout", signing.logout, "POST"),
         page("/ack/{token}", acknowledging.page, "GET", "POST"),

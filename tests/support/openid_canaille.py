@@ -1,0 +1,79 @@
+"""Canaille as a process of its own; see `tests.support.openid.Canaille`, which starts it and talks to it by lines."""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from socketserver import ThreadingMixIn
+
+from canaille import create_app
+from canaille.app import models
+from canaille.backends import Backend
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+def join(app, name: str, wanted: list[str]) -> None:
+    """Let somebody be in these groups and in no other."""
+    with app.app_context():
+        backend = Backend.instance
+        person = backend.get(models.User, user_name=name)
+        for group in backend.query(models.Group):
+            members = [one for one in group.members if one.user_name != name]
+            if group.display_name in wanted:
+                members.append(person)
+            group.members = members
+            backend.save(group)
+
+
+def main() -> None:
+    told = json.loads(sys.argv[1])
+    app = create_app(
+        config={
+            "SECRET_KEY": "for the tests only, and never anywhere else", "SERVER_NAME": f"127.0.0.1:{told['port']}",
+            "PREFERRED_URL_SCHEME": "http",
+            "CANAILLE": {"NAME": "Tỉnh", "DATABASE": "memory"}, "CANAILLE_OIDC": {"TRUSTED_DOMAINS": []},
+        }
+    )  # fmt: skip
+    with app.app_context():
+        backend = Backend.instance
+        people = {}
+        for name, (password, _) in told["people"].items():
+            people[name] = models.User(
+                user_name=name, formatted_name=name, family_name=name, display_name=name, password=password,
+                emails=[f"{name}@example.org"],
+            )  # fmt: skip
+            backend.save(people[name])
+        for group in {group for _, groups in told["people"].values() for group in groups}:
+            members = [people[name] for name, (_, groups) in told["people"].items() if group in groups]
+            backend.save(models.Group(display_name=group, members=members))
+        backend.save(
+            models.Client(
+                client_id=told["client"], client_secret=told["secret"], client_name="Haidang",
+                client_uri="https://haidang.example", redirect_uris=[told["redirect"]],
+                post_logout_redirect_uris=[told["left"]], grant_types=["authorization_code"],
+                response_types=["code"], scope=["openid", "profile", "email", "groups"],
+                token_endpoint_auth_method="client_secret_basic",
+            )  # fmt: skip
+        )
+    server = make_server("127.0.0.1", told["port"], app, Server, Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        name, groups = json.loads(line)
+        join(app, name, groups)
+        print("ready", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -147,7 +147,10 @@ class OpenidProvider:
 
     def _token(self, authorization: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         wanted = urlencode({CLIENT: SECRET}).replace("=", ":", 1)
-        if authorization != f"Basic {base64.b64encode(wanted.encode()).decode()}" and form.get("client_secret") != SECRET:
+        if (
+            authorization != f"Basic {base64.b64encode(wanted.encode()).decode()}"
+            and form.get("client_secret") != SECRET
+        ):
             return 401, {"error": "invalid_client", "error_description": "wrong\x1b[31m secret"}
         asked = self._codes.pop(form.get("code", ""), None)
         challenge = segment(hashlib.sha256(form.get("code_verifier", "").encode()).digest())

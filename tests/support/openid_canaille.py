@@ -59,10 +59,15 @@ def main() -> None:
             backend.save(models.Group(display_name=group, members=members))
         backend.save(
             models.Client(
-                client_id=told["client"], client_secret=told["secret"], client_name="Haidang",
-                client_uri="https://haidang.example", redirect_uris=[told["redirect"]],
-                post_logout_redirect_uris=[told["left"]], grant_types=["authorization_code"],
-                response_types=["code"], scope=["openid", "profile", "email", "groups"],
+                client_id=told["client"],
+                client_secret=told["secret"],
+                client_name="Haidang",
+                client_uri="https://haidang.example",
+                redirect_uris=[told["redirect"]],
+                post_logout_redirect_uris=[told["left"]],
+                grant_types=["authorization_code"],
+                response_types=["code"],
+                scope=["openid", "profile", "email", "groups"],
                 token_endpoint_auth_method="client_secret_basic",
             )  # fmt: skip
         )

@@ -31,6 +31,7 @@ from alerting.text import clean
 from config.schema.web import Oidc
 from config.secrets import SecretUnavailable
 from haidang.clock import Clock
+from probes.threads import in_thread
 
 TIMEOUT_S = 10.0
 """For each question to the provider, with all of its answer; a sign-in asks four at most."""
@@ -253,7 +254,7 @@ class Provider:
             if self._endpoints is not None and now_s - self._described_s < KNOWN_S:
                 return self._endpoints
             issuer = self.settings.issuer
-            self._tls = self._trusted()
+            self._tls = None  # the file of the authorities may be a newer one
             found = await self._tried("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
             if found.get("issuer") != issuer:
                 raise ProviderAway(
@@ -311,12 +312,14 @@ class Provider:
         self, method: str, url: str, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         place, status, body = url.partition("?")[0], 0, bytearray()
+        if url.startswith("https:") and self._tls is None:
+            self._tls = await in_thread(self._trusted, "authorities")  # some 50 ms, in which no probe would start
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
                 httpx2.AsyncClient(
-                    timeout=TIMEOUT_S, trust_env=False, follow_redirects=False, verify=self._tls or True
-                ) as client,
+                    timeout=TIMEOUT_S, trust_env=False, follow_redirects=False, verify=self._tls or False
+                ) as client,  # without a context only where there is no TLS
                 client.stream(
                     method, url, data=form,
                     headers={"accept": "application/json", "accept-encoding": "identity", **(headers or {})},

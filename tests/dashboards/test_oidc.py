@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -14,22 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx2
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc.jwk import ECKey, RSAKey
 from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
 
 from config.schema.web import Oidc
 from dashboards.web.access import oidc
-from dashboards.web.access.book import INVITED_S, AccessBook, User, check_name
-from dashboards.web.access.identities import Identities, claimed, name_of, role_of
 from dashboards.web.access.oidc import AGAIN_S, JOURNEY_S, KNOWN_S, LEEWAY_S, Journey, OidcError, Provider, ProviderAway
 from haidang.clock import ManualClock
-from storage.database import Database
-from tests.dashboards.conftest import PASSWORD, Site, form_of
-from tests.support.daemon import COMMAND, ask
 from tests.support.openid import CLIENT, SECRET, OpenidProvider, segment, signed
 
 REDIRECT = "https://monitor.example/login/oidc/back"
@@ -95,6 +89,14 @@ def by_the_public_key(there: OpenidProvider, claims: Mapping[str, Any]) -> str:
     return f"{head}.{segment(hmac.digest(there.key.as_pem(private=False), head.encode(), 'sha256'))}"
 
 
+def by_hand(there: OpenidProvider, claims: Mapping[str, Any]) -> str:
+    """Sign rightly what says that it must not be believed by who does not know an extension (RFC 7515, 4.1.11)."""
+    head = f"{segment({'alg': 'RS256', 'kid': there.key.kid, 'crit': ['x'], 'x': 1})}.{segment(claims)}"
+    assert there.key.private_key is not None
+    made = there.key.private_key.sign(head.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{head}.{segment(made)}"
+
+
 def forged(head: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:
     return f"{segment(head)}.{segment(claims)}.{segment(signature)}"
 
@@ -109,21 +111,14 @@ TOKENS: dict[str, tuple[Callable[[OpenidProvider, dict[str, Any]], str], str]] =
     ),
     "by a stranger's key": (lambda _, claims: signed(claims, OTHER), "none of its keys has the token's kid"),
     "by a key that the token brings along": (
-        lambda at, claims: signed(claims, OTHER, kid=at.key.kid, jwk=OTHER.as_dict(private=False)), "not the provider's",
+        lambda at, claims: signed(claims, OTHER, kid=at.key.kid, jwk=OTHER.as_dict(private=False)),
+        "not the provider's",
     ),
     "with claims changed afterwards": (
-        lambda at, claims: ".".join(
-            (signed(claims, at.key).split(".")[0], segment({**claims, "sub": "2"}), signed(claims, at.key).split(".")[2])
-        ),
+        lambda at, claims: signed(claims, at.key).replace(segment(claims), segment({**claims, "sub": "2"})),
         "not the provider's",
     ),
-    "with an extension that nobody knows": (
-        lambda at, claims: signed(claims, at.key).replace(
-            signed(claims, at.key).split(".")[0],
-            segment({"alg": "RS256", "kid": at.key.kid, "crit": ["x"], "x": 1}),
-        ),
-        "not the provider's",
-    ),
+    "with an extension that nobody knows": (by_hand, "not the provider's"),
     "no token at all": (lambda *_: "chào", "not the provider's"),
     "a tower of brackets": (
         lambda *_: f"{segment(b'[' * 100_000)}.{segment({})}.{segment(b'x')}", "not the provider's",
@@ -250,7 +245,8 @@ async def test_a_provider_that_misbehaves_is_away_within_a_bound_of_time_and_mem
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(oidc, "TIMEOUT_S", 0.3)
+    if case == "a byte now and then":
+        monkeypatch.setattr(oidc, "TIMEOUT_S", 0.3)
     answer, why = ANSWERS[case]
     there.instead[place] = answer
     with pytest.raises(ProviderAway, match=why):
@@ -302,7 +298,7 @@ async def test_keys_that_are_not_understood_are_passed_over_and_weak_ones_are_no
     curve, good = ECKey.generate_key("P-256", auto_kid=True), there.keys[0]
     there.keys = [
         7, None, {}, {"kty": "AKP", "alg": "ML-DSA-44", "pub": "x"}, {"kty": "EC", "crv": "none", "x": "1", "y": "2"},
-        {"kty": "RSA", "n": "not base64 ***" * 40, "e": "AQAB"}, {"kty": "oct", "k": segment(b"x" * 32), "kid": "shared"},
+        {"kty": "RSA", "n": "not base64 ***" * 40, "e": "AQAB"}, {"kty": "oct", "k": segment(b"x" * 32)},
         {**OTHER.as_dict(private=False), "use": "enc"}, curve.as_dict(private=False), good,
     ]  # fmt: skip
     await sign_in(provider, there, clock)
@@ -329,11 +325,11 @@ async def test_what_an_id_token_leaves_out_is_asked_for_and_only_of_the_same_per
 async def test_a_wrong_secret_is_told_with_its_cure_and_without_what_it_is(
     there: OpenidProvider, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("OIDC_SECRET", "wrong-one")
+    monkeypatch.setenv("OIDC_SECRET", "wrong one")
     found = settings(there.issuer, client_secret={"env": "OIDC_SECRET"})
-    with pytest.raises(OidcError, match="invalid_client wrong secret; check client_id and client_secret") as refused:
+    with pytest.raises(OidcError, match="invalid_client wrong secret; check client_id and client_secret of .*not every provider") as refused:
         await sign_in(Provider(found, clock, tmp_path), there, clock)
-    assert "wrong-one" not in str(refused.value)
+    assert "wrong one" not in str(refused.value)
     assert "\x1b" not in str(refused.value)
     monkeypatch.delenv("OIDC_SECRET")
     with pytest.raises(OidcError, match="OIDC_SECRET"):
@@ -374,141 +370,3 @@ def test_only_the_browser_that_set_out_comes_back_with_its_own_state_and_in_time
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_whatever_a_browser_brings_is_no_journey(cookie: str, state: str) -> None:
     assert Journey.of(cookie, state, ManualClock()) is None
-
-
-@pytest.mark.parametrize(
-    ("claims", "role"),
-    [
-        ({"groups": ["nhìn"]}, "viewer"),
-        ({"groups": ["nhìn", "quản trị", "/vận hành"]}, "admin"),
-        ({"groups": "/vận hành"}, "operator"),
-        ({"groups": ["vận hành"]}, None),
-        ({"groups": ["QUẢN TRỊ", "quản trị "]}, None),
-        ({"groups": [["quản trị"], {"quản trị": 1}, 7, None]}, None),
-        ({"groups": {"quản trị": True}}, None),
-        ({}, None),
-    ],
-)
-def test_groups_give_the_largest_role_and_nothing_else_gives_one(claims: dict[str, Any], role: str | None) -> None:
-    found = settings("https://sso.example")
-    assert role_of(found, claimed(found, claims) or frozenset()) == role
-
-
-def test_groups_are_found_in_objects_under_addresses_and_everybody_may_look_only() -> None:
-    deep = settings("https://sso.example", role_claim="realm_access.roles")
-    assert claimed(deep, {"realm_access": {"roles": ["a", "b"]}}) == {"a", "b"}
-    assert claimed(deep, {"realm_access": "x"}) is None
-    web = settings("https://sso.example", role_claim="https://example.org/groups")
-    assert claimed(web, {"https://example.org/groups": ["a"]}) == {"a"}
-    everybody = settings("https://sso.example", viewers=["*"])
-    assert role_of(everybody, frozenset()) == "viewer"
-    assert role_of(everybody, frozenset({"*"})) == "viewer"
-    assert role_of(everybody, frozenset({"quản trị"})) == "admin"
-
-
-@pytest.mark.parametrize(
-    ("claim", "name"),
-    [
-        ("binh", "binh"), ("Trần.Đình@tinh.gov.vn", "tran.dinh"), ("DOMAIN\\binh", "domain-binh"), ("@x", ""),
-        ("<script>", "script"), (["binh"], "f-1"), (None, "f-1"), ("x" * 99, "x" * 32), ("../../etc", "etc"),
-    ],
-)  # fmt: skip
-def test_a_new_user_is_named_as_users_are_here(claim: object, name: str) -> None:
-    assert name_of(settings("https://sso.example"), {"sub": "F:1", "preferred_username": claim}) == name
-
-
-@given(st.text(min_size=1, max_size=300))
-def test_a_name_is_one_or_is_refused(claim: str) -> None:
-    found = name_of(settings("https://sso.example"), {"sub": "1", "preferred_username": claim})
-    if found:
-        check_name(found)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(tmp_path / "web.db", "web")
-    yield found
-    found.close()
-
-
-ISSUER = "https://sso.example"
-
-
-def test_a_name_never_makes_a_stranger_one_who_is_there(database: Database, clock: ManualClock) -> None:
-    book, identities = AccessBook(database, clock), Identities(database, clock)
-    book.set_password("an", "admin", "hash")
-    with pytest.raises(ValueError, match="taken"):
-        identities.user(ISSUER, "1", "an", "viewer")
-    assert identities.user(ISSUER, "1", "binh", "viewer") == ("binh", "is new, as viewer")
-    for issuer, subject in ((ISSUER, "2"), ("https://other.example", "1")):
-        with pytest.raises(ValueError, match="taken"):
-            identities.user(issuer, subject, "binh", "admin")
-    with pytest.raises(ValueError, match="bad_name"):
-        identities.user(ISSUER, "3", "", "admin")
-    assert book.users() == [User("an", "admin"), User("binh", "viewer")]
-    assert book.password("binh") == "", "no password opens it"
-
-
-def test_a_role_is_what_the_provider_says_at_each_sign_in(database: Database, clock: ManualClock) -> None:
-    book, identities = AccessBook(database, clock), Identities(database, clock)
-    identities.user(ISSUER, "1", "binh", "admin")
-    assert identities.user(ISSUER, "1", "renamed-there", "viewer") == ("binh", "admin became viewer")
-    assert identities.user(ISSUER, "1", "binh", "viewer") == ("binh", "")
-    token = book.open("binh", 3600.0)
-    assert book.session(token) is not None
-    identities.turned_away(ISSUER, "1")
-    assert book.session(token) is None, "who lost every group is out at once"
-
-
-def test_a_session_by_the_provider_ends_in_its_time_however_often_it_is_used(
-    database: Database, clock: ManualClock
-) -> None:
-    book, identities = AccessBook(database, clock), Identities(database, clock)
-    identities.user(ISSUER, "1", "binh", "viewer")
-    token = book.open("binh", 3600.0)
-    clock.advance(3599)
-    assert book.session(token) is not None
-    clock.advance(2)
-    assert book.session(token) is None
-
-
-def test_who_was_removed_stays_out_also_when_somebody_else_has_the_name_now(
-    database: Database, clock: ManualClock
-) -> None:
-    book, identities = AccessBook(database, clock), Identities(database, clock)
-    identities.user(ISSUER, "1", "binh", "operator")
-    token = book.open("binh")
-    book.remove("binh")
-    assert book.session(token) is None
-    with pytest.raises(ValueError, match="removed"):
-        identities.user(ISSUER, "1", "binh", "operator")
-    book.accept(book.invite("binh", "admin"), "binh", "hash")
-    with pytest.raises(ValueError, match="removed"):
-        identities.user(ISSUER, "1", "binh", "operator")
-    assert book.users() == [User("binh", "admin")]
-    assert not identities.known("binh")
-
-
-def test_an_administrator_may_leave_a_user_to_the_provider_once_within_a_day(
-    database: Database, clock: ManualClock
-) -> None:
-    book, identities = AccessBook(database, clock), Identities(database, clock)
-    with pytest.raises(ValueError, match="there is no user nobody"):
-        identities.adopt("nobody")
-    book.set_password("an", "admin", "hash")
-    identities.adopt("an")
-    clock.advance(INVITED_S + 1)
-    with pytest.raises(ValueError, match="taken"):
-        identities.user(ISSUER, "1", "an", "viewer")
-    identities.adopt("an")
-    assert identities.user(ISSUER, "1", "an", "operator") == ("an", "is an earlier user, as operator")
-    assert book.password("an") == "hash", "the password goes on beside it"
-    with pytest.raises(ValueError, match="taken"):
-        identities.user("https://moved.example", "9", "an", "admin")
-    book.remove("an")
-    identities.adopt("an")
-    assert identities.user(ISSUER, "1", "an", "viewer") == ("an", "is an earlier user, as viewer")
-    assert book.password("an") == "", "that of somebody who was removed does not come back"
-    identities.adopt("an")
-    assert identities.user("https://moved.example", "9", "an", "viewer")[0] == "an", "the provider has moved"
-    assert identities.users() == {"an"}

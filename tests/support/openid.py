@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import select
+import ssl
 import subprocess
 import sys
 import threading
@@ -26,7 +27,8 @@ from joserfc.jwk import RSAKey
 from tests.support.daemon import until
 
 CLIENT, SECRET = "haidang", "một bí mật & một dấu +"
-RAW = {"content-type": "application/json"}
+PLAIN = "0a1b2c3d4e5f6071"
+"""Canaille's: it does not undo the encoding of what is no letter and no digit."""
 
 
 def segment(data: object) -> str:
@@ -44,6 +46,9 @@ def signed(claims: Mapping[str, Any], key: RSAKey, algorithm: str = "RS256", **h
 class OpenidProvider:
     """Answers at once in the name of `person`, and checks client, redirect, code and PKCE as a provider has to.
 
+    Parameters:
+        tls: its certificate; without it speaks in clear.
+
     Attributes:
         person: claims of whoever is sent here.
         only_userinfo: claims that the ID token leaves out.
@@ -54,7 +59,7 @@ class OpenidProvider:
         asked: paths, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.key = RSAKey.generate_key(2048, auto_kid=True)
         provider = self
 
@@ -70,7 +75,9 @@ class OpenidProvider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.issuer = f"http://127.0.0.1:{self._server.server_address[1]}/realms/tỉnh".replace("ỉ", "i")
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}/realms/tinh"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self.reset()
 
@@ -109,13 +116,14 @@ class OpenidProvider:
             handler.send_header("content-length", "0")
             handler.end_headers()
         else:
-            found = {
+            answers: dict[str, Callable[[], tuple[int, dict[str, Any]]]] = {
                 "openid-configuration": lambda: (200, self._description()),
                 "certs": lambda: (200, {"keys": self.keys}),
                 "token": lambda: self._token(handler.headers.get("authorization", ""), dict(parse_qsl(body))),
                 "userinfo": lambda: self._userinfo(handler.headers.get("authorization", "")),
-            }.get(name, lambda: (404, {"error": "not_found"}))()
-            self._send(handler, found[0], json.dumps(found[1]).encode())
+            }
+            status, said = answers[name]() if name in answers else (404, {"error": "not_found"})
+            self._send(handler, status, json.dumps(said).encode())
 
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
         handler.send_response(status)
@@ -192,7 +200,7 @@ class Canaille:
                 pytest.fail(message)
             pytest.skip(message)
         self.issuer = f"http://127.0.0.1:{port}"
-        told = {"port": port, "redirect": redirect, "left": left, "people": people, "client": CLIENT, "secret": SECRET}
+        told = {"port": port, "redirect": redirect, "left": left, "people": people, "client": CLIENT, "secret": PLAIN}
         with (folder / "canaille.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("openid_canaille.py")), json.dumps(told)],

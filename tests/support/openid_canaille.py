@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from canaille import create_app
 from canaille.app import models
@@ -15,7 +16,7 @@ from canaille.backends import Backend
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -23,7 +24,12 @@ class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-def join(app, name: str, wanted: list[str]) -> None:
+def say_ready() -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
+def join(app: Any, name: str, wanted: list[str]) -> None:
     """Let somebody be in these groups and in no other."""
     with app.app_context():
         backend = Backend.instance
@@ -57,27 +63,22 @@ def main() -> None:
         for group in {group for _, groups in told["people"].values() for group in groups}:
             members = [people[name] for name, (_, groups) in told["people"].items() if group in groups]
             backend.save(models.Group(display_name=group, members=members))
-        backend.save(
-            models.Client(
-                client_id=told["client"],
-                client_secret=told["secret"],
-                client_name="Haidang",
-                client_uri="https://haidang.example",
-                redirect_uris=[told["redirect"]],
-                post_logout_redirect_uris=[told["left"]],
-                grant_types=["authorization_code"],
-                response_types=["code"],
-                scope=["openid", "profile", "email", "groups"],
-                token_endpoint_auth_method="client_secret_basic",
-            )  # fmt: skip
-        )
+        client = models.Client(
+            client_id=told["client"], client_secret=told["secret"], client_name="Haidang",
+            client_uri="https://haidang.example", redirect_uris=[told["redirect"]],
+            post_logout_redirect_uris=[told["left"]], grant_types=["authorization_code"], response_types=["code"],
+            scope=["openid", "profile", "email", "groups"], token_endpoint_auth_method="client_secret_basic",
+        )  # fmt: skip
+        backend.save(client)
+        client.audience = [client]  # whom its ID tokens are for
+        backend.save(client)
     server = make_server("127.0.0.1", told["port"], app, Server, Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("ready", flush=True)
+    say_ready()
     for line in sys.stdin:
         name, groups = json.loads(line)
         join(app, name, groups)
-        print("ready", flush=True)
+        say_ready()
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ class Provider:
         self._described_s = self._fetched_s = 0.0
         self._keys: tuple[Key, ...] = ()
         self._away: tuple[float, ProviderAway] | None = None
+        self._odd = False
 
     async def start(self, journey: Journey, redirect: str) -> str:
         """Return the address at the provider that a browser is sent to.
@@ -198,6 +199,7 @@ class Provider:
         headers = {}
         if secret and endpoints.basic:
             pair = f"{quote_plus(self.settings.client_id)}:{quote_plus(secret)}"  # RFC 6749 section 2.3.1
+            self._odd = quote_plus(secret) != secret
             headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         elif secret:
             form["client_secret"] = secret
@@ -344,6 +346,8 @@ class Provider:
         if status != 200:
             said = clean(f"{found.get('error', '')} {found.get('error_description', '')}".strip(), 200)
             cure = "; check client_id and client_secret of web.oidc" if "client" in said else ""
+            if cure and self._odd:  # RFC 6749 section 2.3.1 wants them encoded, and not every provider undoes it
+                cure += "; not every provider understands a secret with other characters than letters, digits, - . _"
             raise OidcError(f"{place} answers with HTTP {status} {said}".rstrip() + cure)
         return found
 

@@ -181,5 +181,6 @@ def show_login(seat: Seat, back: str, status: int = 200, problem: str = "", *, l
     return seat.page(
         "login.html", status=status, problem=problem, back=back, empty=seat.house.book.empty(),
         provider=oidc.name if oidc else "", leave=leave,
+        path="/login", query=f"back={quote(back, safe='')}",  # its links must not lead to a provider's answer again
         command=f"haidang user link --config {seat.house.configuration.path}",
     )  # fmt: skip

@@ -327,7 +327,9 @@ async def test_a_wrong_secret_is_told_with_its_cure_and_without_what_it_is(
 ) -> None:
     monkeypatch.setenv("OIDC_SECRET", "wrong one")
     found = settings(there.issuer, client_secret={"env": "OIDC_SECRET"})
-    with pytest.raises(OidcError, match="invalid_client wrong secret; check client_id and client_secret of .*not every provider") as refused:
+    with pytest.raises(
+        OidcError, match=r"invalid_client wrong secret; check client_id and client_secret .*not every provider"
+    ) as refused:
         await sign_in(Provider(found, clock, tmp_path), there, clock)
     assert "wrong one" not in str(refused.value)
     assert "\x1b" not in str(refused.value)

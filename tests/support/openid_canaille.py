@@ -34,11 +34,11 @@ def join(app: Any, name: str, wanted: list[str]) -> None:
     with app.app_context():
         backend = Backend.instance
         person = backend.get(models.User, user_name=name)
-        for group in backend.query(models.Group):
-            members = [one for one in group.members if one.user_name != name]
-            if group.display_name in wanted:
-                members.append(person)
-            group.members = members
+        groups = {group.display_name: group for group in backend.query(models.Group)}
+        for known in set(groups) | set(wanted):
+            group = groups.get(known) or models.Group(display_name=known)
+            others = [one for one in group.members or [] if one.user_name != name]
+            group.members = [*others, person] if known in wanted else others
             backend.save(group)
 
 
@@ -48,21 +48,17 @@ def main() -> None:
         config={
             "SECRET_KEY": "for the tests only, and never anywhere else", "SERVER_NAME": f"127.0.0.1:{told['port']}",
             "PREFERRED_URL_SCHEME": "http",
-            "CANAILLE": {"NAME": "Tỉnh", "DATABASE": "memory"}, "CANAILLE_OIDC": {"TRUSTED_DOMAINS": []},
+            "CANAILLE": {"NAME": "Tỉnh", "DATABASE": "memory"}, "CANAILLE_OIDC": {"TRUSTED_DOMAINS": ["haidang.example"]},
         }
     )  # fmt: skip
     with app.app_context():
         backend = Backend.instance
-        people = {}
         for name, (password, _) in told["people"].items():
-            people[name] = models.User(
+            person = models.User(
                 user_name=name, formatted_name=name, family_name=name, display_name=name, password=password,
                 emails=[f"{name}@example.org"],
             )  # fmt: skip
-            backend.save(people[name])
-        for group in {group for _, groups in told["people"].values() for group in groups}:
-            members = [people[name] for name, (_, groups) in told["people"].items() if group in groups]
-            backend.save(models.Group(display_name=group, members=members))
+            backend.save(person)
         client = models.Client(
             client_id=told["client"], client_secret=told["secret"], client_name="Haidang",
             client_uri="https://haidang.example", redirect_uris=[told["redirect"]],
@@ -72,6 +68,8 @@ def main() -> None:
         backend.save(client)
         client.audience = [client]  # whom its ID tokens are for
         backend.save(client)
+    for name, (_, groups) in told["people"].items():
+        join(app, name, groups)
     server = make_server("127.0.0.1", told["port"], app, Server, Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say_ready()

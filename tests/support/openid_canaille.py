@@ -48,7 +48,8 @@ def main() -> None:
         config={
             "SECRET_KEY": "for the tests only, and never anywhere else", "SERVER_NAME": f"127.0.0.1:{told['port']}",
             "PREFERRED_URL_SCHEME": "http",
-            "CANAILLE": {"NAME": "Tỉnh", "DATABASE": "memory"}, "CANAILLE_OIDC": {"TRUSTED_DOMAINS": ["haidang.example"]},
+            "CANAILLE": {"NAME": "Tỉnh", "DATABASE": "memory"},
+            "CANAILLE_OIDC": {"TRUSTED_DOMAINS": ["haidang.example"]},
         }
     )  # fmt: skip
     with app.app_context():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -24,6 +25,7 @@ from config.schema.web import Oidc
 from dashboards.web.access import oidc
 from dashboards.web.access.oidc import AGAIN_S, JOURNEY_S, KNOWN_S, LEEWAY_S, Journey, OidcError, Provider, ProviderAway
 from haidang.clock import ManualClock
+from tests.support.certificates import Authority
 from tests.support.openid import CLIENT, SECRET, OpenidProvider, segment, signed
 
 REDIRECT = "https://monitor.example/login/oidc/back"
@@ -372,3 +374,22 @@ def test_only_the_browser_that_set_out_comes_back_with_its_own_state_and_in_time
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_whatever_a_browser_brings_is_no_journey(cookie: str, state: str) -> None:
     assert Journey.of(cookie, state, ManualClock()) is None
+
+
+async def test_a_provider_with_a_certificate_by_an_authority_of_ones_own_is_trusted_when_it_is_named(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (tmp_path / "tls").mkdir()
+    context.load_cert_chain(Authority(tmp_path / "tls").issue("sso.pem", "127.0.0.1"))
+    secure = OpenidProvider(context)
+    secure.clock_s = lambda: clock.utc_ns() / 1e9
+    monkeypatch.setenv("OIDC_SECRET", SECRET)
+    said = {"client_secret": {"env": "OIDC_SECRET"}}
+    try:
+        named = settings(secure.issuer, trust="tls/authority.pem", **said)
+        assert (await sign_in(Provider(named, clock, tmp_path), secure, clock))["sub"] == "1"
+        with pytest.raises(ProviderAway, match=r"cannot be asked: .*set web\.oidc\.trust to the authority"):
+            await sign_in(Provider(settings(secure.issuer, **said), clock, tmp_path), secure, clock)
+    finally:
+        secure.close()

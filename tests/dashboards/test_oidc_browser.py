@@ -100,7 +100,7 @@ def test_people_come_in_by_the_provider_as_what_they_are_there_and_leave_it_agai
         until(lambda: "bằng Tỉnh" in httpx2.get(f"{base}/login").text, 10, "the new name is on the button")
         page.goto(f"{base}/login")
         page.click("text=Đăng nhập bằng Tỉnh")
-        page.wait_for_selector("text=Tỉnh hiện không trả lời nên chưa đăng nhập qua đó được")
+        page.wait_for_selector("text=Hiện Tỉnh không trả lời nên chưa đăng nhập qua đó được")
         page.fill("[name=name]", "an")
         page.fill("[name=password]", PASSWORD)
         page.click("main button")

@@ -155,7 +155,7 @@ def test_a_provider_that_is_away_is_told_in_words_and_local_users_sign_in_all_th
     for _ in range(8):  # more than a guesser has for free: nobody is held back for what the provider does
         away = person.get(arrive(person, site.openid))
         assert away.status_code == 502
-        assert "Tài khoản tỉnh hiện không trả lời" in away.text
+        assert "Hiện Tài khoản tỉnh không trả lời" in away.text
     assert 'name="password"' in away.text
     signed_in = person.post(
         "/login", data={"name": "an", "password": PASSWORD}, headers={"origin": site.base}

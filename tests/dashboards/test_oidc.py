@@ -70,7 +70,7 @@ async def sign_in(provider: Provider, there: OpenidProvider, clock: ManualClock)
     back = urlsplit(there.authorize(urlsplit(where).query))
     query = dict(parse_qsl(back.query))
     assert query["state"] == journey.state
-    return await provider.claims(query["code"], REDIRECT, journey, provider.settings.role_claim)
+    return await provider.claims(query["code"], REDIRECT, journey)
 
 
 async def test_who_the_provider_vouches_for_is_told_with_code_state_nonce_and_pkce(
@@ -319,6 +319,8 @@ async def test_what_an_id_token_leaves_out_is_asked_for_and_only_of_the_same_per
     there.only_userinfo = frozenset({"groups", "preferred_username"})
     claims = await sign_in(provider, there, clock)
     assert (claims["groups"], claims["preferred_username"]) == (["/vận hành"], "binh")
+    there.only_userinfo = frozenset({"preferred_username"})
+    assert (await sign_in(provider, there, clock))["preferred_username"] == "binh"
     there.instead["userinfo"] = (200, b'{"sub": "2", "groups": ["admins"]}')
     with pytest.raises(OidcError, match="userinfo is of somebody else"):
         await sign_in(provider, there, clock)

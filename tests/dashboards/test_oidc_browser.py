@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from tests.dashboards.conftest import PASSWORD, write
 from tests.support.answerer import Answerer
-from tests.support.daemon import COMMAND, Daemon, ask, until
+from tests.support.daemon import Daemon, ask, typed, until
 from tests.support.openid import CLIENT, PLAIN, Canaille
 from tests.support.parts import require
 from tests.support.peers import free_port
@@ -105,9 +104,7 @@ def test_people_come_in_by_the_provider_as_what_they_are_there_and_leave_it_agai
         page.fill("[name=password]", PASSWORD)
         page.click("main button")
         page.wait_for_selector(".board")
-        away = subprocess.run(
-            [*COMMAND, "user", "adopt", "nobody", "--config", str(config)], capture_output=True, text=True, check=False
-        )
+        away = typed("user", "adopt", "nobody", "--config", str(config))
         assert away.returncode == 1
         assert "there is no user nobody; a new one is added by the first sign-in at the provider" in away.stderr
         assert [one for one in faults if "status of 403" not in one and "status of 502" not in one] == []

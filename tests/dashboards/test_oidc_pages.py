@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import httpx2
 import pytest
 
 from dashboards.web.access.oidc import Journey
+from dashboards.web.access.totp import STEP_S, code_at
 from haidang.control import ask
 from storage.audit import entries, verify
 from tests.dashboards.conftest import PASSWORD, Site, form_of
@@ -25,6 +28,18 @@ def arrive(client: httpx2.Client, there: OpenidProvider, where: str = "/login/oi
     assert away.status_code == 303
     assert away.headers["location"].startswith(f"{there.issuer}/protocol/auth?")
     return str(client.get(away.headers["location"]).headers["location"])
+
+
+def put_on(client: httpx2.Client) -> bytes:
+    """Give whoever is signed in a second factor, and return its secret."""
+    form = form_of(client, "/account")
+    shown = client.post("/account", data={"form": form, "do": "begin", "password": PASSWORD})
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", shown.text)
+    assert found
+    secret = base64.b32decode(found[1].replace(" ", ""))
+    code = code_at(secret, time.time_ns() // (STEP_S * 10**9))
+    assert client.post("/account", data={"form": form, "do": "confirm", "code": code}).status_code == 200
+    return secret
 
 
 def chained(site: Site, who: str) -> list[str]:
@@ -91,9 +106,14 @@ def test_a_user_with_a_password_is_not_taken_over_by_the_name_and_may_be_left_to
     link = ask(site.config.parent / "data", "user.link", {"name": "giang", "role": "viewer"})["link"]
     with httpx2.Client(base_url=site.base, headers={"origin": site.base}) as local:
         local.post(link, data={"name": "giang", "password": PASSWORD, "again": PASSWORD})
+        secret = put_on(local)
     ask(site.config.parent / "data", "user.adopt", {"name": "giang"})
     site.openid.person = {"sub": "g", "preferred_username": "giang", "groups": ["nhìn"]}
-    assert person.get(arrive(person, site.openid)).headers["location"] == "/incidents"
+    asked = person.get(arrive(person, site.openid)).headers["location"]
+    assert asked == "/login/code?back=%2Fincidents", "the provider is no way around the code"
+    assert person.get("/incidents").status_code == 303
+    code = code_at(secret, time.time_ns() // (STEP_S * 10**9) + 1)
+    assert person.post(asked, data={"code": code}, headers={"origin": site.base}).headers["location"] == "/incidents"
     form = form_of(person, "/incidents")
     left = person.post("/logout", data={"form": form}, headers={"origin": site.base})
     assert left.headers["location"] == "/login?left=1"

@@ -178,11 +178,10 @@ class Provider:
             raise ProviderAway("the provider has no end_session_endpoint")
         return _with(endpoint, {"client_id": self.settings.client_id, "post_logout_redirect_uri": back})
 
-    async def claims(self, code: str, redirect: str, journey: Journey, needed: str) -> Mapping[str, Any]:
+    async def claims(self, code: str, redirect: str, journey: Journey) -> Mapping[str, Any]:
         """Return what the provider vouches for of whoever came back with a code.
 
-        Parameters:
-            needed: asked for at the provider's userinfo endpoint when the ID token does not hold it.
+        What the ID token leaves out of name and groups is asked for at the provider's userinfo endpoint (Core 5.3).
 
         Raises:
             OidcError: it vouches for nobody.
@@ -209,7 +208,9 @@ class Provider:
             raise OidcError("the provider sent no ID token: is the scope openid allowed for this client?")
         claims = self._judged(await self._verified(token), journey.nonce)
         access = answer.get("access_token")
-        if needed.partition(".")[0] in claims or needed in claims or not endpoints.userinfo:
+        role, name = self.settings.role_claim, self.settings.name_claim
+        whole = (role in claims or role.partition(".")[0] in claims) and name in claims
+        if whole or not endpoints.userinfo:
             return claims
         if not isinstance(access, str) or not access.isascii() or not access.isprintable():
             return claims

@@ -79,7 +79,7 @@ async def _back(seat: Seat) -> Response:
         return answer
     house.backoff.failed(key)  # before the look: tries side by side must not all be free
     try:
-        claims = await provider.claims(code, _home(seat) + BACK, journey, settings.role_claim)
+        claims = await provider.claims(code, _home(seat) + BACK, journey)
     except ProviderAway as error:
         house.backoff.succeeded(key)  # nothing was guessed
         return _failed(seat, path, error)

@@ -257,6 +257,10 @@ async def test_a_provider_that_misbehaves_is_away_within_a_bound_of_time_and_mem
 
 DESCRIPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "another issuer": ({"issuer": "https://evil.example"}, "calls itself https://evil.example, web.oidc.issuer says"),
+    "no list of methods, and no token endpoint": (
+        {"token_endpoint_auth_methods_supported": 7, "token_endpoint": None},
+        "token_endpoint is no address",
+    ),
     "no token endpoint": ({"token_endpoint": None}, "token_endpoint is no address"),
     "a script as its address": (
         {"authorization_endpoint": "javascript:alert(1)"},
@@ -379,7 +383,7 @@ def test_whatever_a_browser_brings_is_no_journey(cookie: str, state: str) -> Non
 
 
 async def test_a_provider_with_a_certificate_by_an_authority_of_ones_own_is_trusted_when_it_is_named(
-    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    provider: Provider, there: OpenidProvider, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     (tmp_path / "tls").mkdir()
@@ -393,5 +397,8 @@ async def test_a_provider_with_a_certificate_by_an_authority_of_ones_own_is_trus
         assert (await sign_in(Provider(named, clock, tmp_path), secure, clock))["sub"] == "1"
         with pytest.raises(ProviderAway, match=r"cannot be asked: .*set web\.oidc\.trust to the authority"):
             await sign_in(Provider(settings(secure.issuer, **said), clock, tmp_path), secure, clock)
+        there.describes = {"jwks_uri": f"HTTPS{secure.issuer[5:]}/protocol/certs"}
+        with pytest.raises(ProviderAway, match="CERTIFICATE_VERIFY_FAILED"):
+            await sign_in(provider, there, clock)
     finally:
         secure.close()

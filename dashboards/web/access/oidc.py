@@ -16,7 +16,8 @@ import hmac
 import json
 import secrets
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -51,6 +52,10 @@ PUBLIC = ("kty", "kid", "alg", "use", "n", "e", "crv", "x", "y")
 """What is taken of a key (RFC 7517 section 4, RFC 7518 section 6)."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 """With keys that only the provider has; ``none`` and those by a shared secret are never believed."""
+
+
+_ODD = "not every provider understands a secret with other characters than letters, digits, - . _"
+"""RFC 6749 section 2.3.1 wants it encoded, and some do not undo that."""
 
 
 class OidcError(Exception):
@@ -148,8 +153,7 @@ class Provider:
         self._endpoints: Endpoints | None = None
         self._described_s = self._fetched_s = 0.0
         self._keys: tuple[Key, ...] = ()
-        self._away: tuple[float, ProviderAway] | None = None
-        self._odd = False
+        self._away: tuple[float, str] | None = None
 
     async def start(self, journey: Journey, redirect: str) -> str:
         """Return the address at the provider that a browser is sent to.
@@ -198,11 +202,15 @@ class Provider:
         headers = {}
         if secret and endpoints.basic:
             pair = f"{quote_plus(self.settings.client_id)}:{quote_plus(secret)}"  # RFC 6749 section 2.3.1
-            self._odd = quote_plus(secret) != secret
             headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         elif secret:
             form["client_secret"] = secret
-        answer = await self._ask("POST", endpoints.token, headers, form)
+        try:
+            answer = await self._ask("POST", endpoints.token, headers, form)
+        except OidcError as error:
+            if headers and quote_plus(secret) != secret and "client_secret" in str(error):
+                raise OidcError(f"{error}; {_ODD}") from error
+            raise
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise OidcError("the provider sent no ID token: is the scope openid allowed for this client?")
@@ -245,33 +253,38 @@ class Provider:
             raise OidcError("the ID token answers another sign-in: its nonce is not ours")
         if not _is_time(ends) or now_s >= ends + LEEWAY_S:
             raise OidcError(f"the ID token is too old{_apart(now_s, ends)}; are both clocks right?")
-        if not _is_time(begun) or not _is_time(starts) or max(begun, starts) > now_s + LEEWAY_S:
-            raise OidcError(f"the ID token is from the future{_apart(begun, now_s)}; are both clocks right?")
+        for since in (begun, starts):
+            if not _is_time(since) or since > now_s + LEEWAY_S:
+                raise OidcError(f"the ID token is from the future{_apart(since, now_s)}; are both clocks right?")
         if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
             raise OidcError("the ID token names nobody")
         return claims
 
     async def _described(self) -> Endpoints:
         async with self._one:
-            now_s = self._now_s()
+            now_s, issuer = self._now_s(), self.settings.issuer
             if self._endpoints is not None and now_s - self._described_s < KNOWN_S:
                 return self._endpoints
-            issuer = self.settings.issuer
-            self._tls = None  # the file of the authorities may be a newer one
-            found = await self._tried("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != issuer:
-                raise ProviderAway(
-                    f"the provider calls itself {clean(str(found.get('issuer')), 100)}, web.oidc.issuer says {issuer}: "
-                    "they have to be the same to the letter"
-                )
-            methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-            self._endpoints = Endpoints(
-                self._place(found, "authorization_endpoint"), self._place(found, "token_endpoint"),
-                self._place(found, "jwks_uri"), self._place(found, "userinfo_endpoint", needed=False),
-                self._place(found, "end_session_endpoint", needed=False), "client_secret_basic" in methods,
-            )  # fmt: skip
-            self._described_s = now_s
-            return self._endpoints
+            with self._patience():
+                return await self._describe(now_s, issuer)
+
+    async def _describe(self, now_s: float, issuer: str) -> Endpoints:
+        self._tls = None  # the file of the authorities may be a newer one
+        found = await self._ask("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        if found.get("issuer") != issuer:
+            raise ProviderAway(
+                f"the provider calls itself {clean(str(found.get('issuer')), 100)}, web.oidc.issuer says {issuer}: "
+                "they have to be the same to the letter"
+            )
+        methods = found.get("token_endpoint_auth_methods_supported")
+        basic = not isinstance(methods, list) or not methods or "client_secret_basic" in methods
+        self._endpoints = Endpoints(
+            self._place(found, "authorization_endpoint"), self._place(found, "token_endpoint"),
+            self._place(found, "jwks_uri"), self._place(found, "userinfo_endpoint", needed=False),
+            self._place(found, "end_session_endpoint", needed=False), basic,
+        )  # fmt: skip
+        self._described_s = now_s
+        return self._endpoints
 
     def _place(self, found: Mapping[str, Any], key: str, *, needed: bool = True) -> str:
         value = found.get(key)
@@ -292,37 +305,41 @@ class Provider:
             now_s = self._now_s()
             if self._keys and now_s - self._fetched_s < (AGAIN_S if fresh else KNOWN_S):
                 return self._keys
-            listed = (await self._tried("GET", endpoints.keys)).get("keys")
-            keys = tuple(_usable(listed[:MOST_KEYS])) if isinstance(listed, list) else ()
-            if not keys:
-                raise ProviderAway(f"{endpoints.keys} holds no key that an ID token may be signed with")
+            with self._patience():
+                listed = (await self._ask("GET", endpoints.keys)).get("keys")
+                keys = tuple(_usable(listed[:MOST_KEYS])) if isinstance(listed, list) else ()
+                if not keys:
+                    raise ProviderAway(f"{endpoints.keys} holds no key that an ID token may be signed with")
             self._keys, self._fetched_s = keys, now_s
             return keys
 
-    async def _tried(self, method: str, url: str) -> dict[str, Any]:
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
         """Ask what everybody waits for, but not somebody who was away just now."""
         if self._away is not None and self._now_s() - self._away[0] < AGAIN_S:
-            raise self._away[1]
+            raise ProviderAway(self._away[1])
         try:
-            found = await self._ask(method, url)
+            yield
         except ProviderAway as error:
-            self._away = self._now_s(), error
+            self._away = self._now_s(), str(error)
             raise
         self._away = None
-        return found
 
     async def _ask(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         place, status, body = url.partition("?")[0], 0, bytearray()
-        if url.startswith("https:") and self._tls is None:
-            self._tls = await in_thread(self._trusted, "authorities")  # some 50 ms, in which no probe would start
+        verify: ssl.SSLContext | bool = False  # of http on this machine, where there is nothing to verify
+        if urlsplit(url).scheme != "http":
+            if self._tls is None:
+                self._tls = await in_thread(self._trusted, "authorities")  # some 50 ms, in which no probe would start
+            verify = self._tls
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
                 httpx2.AsyncClient(
-                    timeout=TIMEOUT_S, trust_env=False, follow_redirects=False, verify=self._tls or False
-                ) as client,  # without a context only where there is no TLS
+                    timeout=TIMEOUT_S, trust_env=False, follow_redirects=False, verify=verify
+                ) as client,
                 client.stream(
                     method, url, data=form,
                     headers={"accept": "application/json", "accept-encoding": "identity", **(headers or {})},
@@ -347,8 +364,6 @@ class Provider:
         if status != 200:
             said = clean(f"{found.get('error', '')} {found.get('error_description', '')}".strip(), 200)
             cure = "; check client_id and client_secret of web.oidc" if "client" in said else ""
-            if cure and self._odd:  # RFC 6749 section 2.3.1 wants them encoded, and not every provider undoes it
-                cure += "; not every provider understands a secret with other characters than letters, digits, - . _"
             raise OidcError(f"{place} answers with HTTP {status} {said}".rstrip() + cure)
         return found
 

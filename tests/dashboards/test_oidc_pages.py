@@ -19,6 +19,7 @@ from dashboards.web.access.totp import STEP_S, code_at
 from haidang.control import ask
 from storage.audit import entries, verify
 from tests.dashboards.conftest import PASSWORD, Site, form_of
+from tests.support.daemon import typed
 from tests.support.openid import CLIENT, OpenidProvider, segment
 
 
@@ -208,3 +209,14 @@ def test_who_asks_by_another_address_of_the_pages_is_led_to_the_one_that_the_pro
     assert other.headers["location"] == f"{site.base}/login/oidc?here=1&back=%2Fself"
     through_a_proxy = person.get("/login/oidc?here=1&back=%2Fself", headers={"host": "localhost:1"})
     assert through_a_proxy.headers["location"].startswith(site.openid.issuer), "and not round and round"
+
+
+def test_the_doctor_says_whether_people_could_sign_in_there(person: httpx2.Client, site: Site) -> None:
+    def said() -> str:
+        return typed("doctor", "--config", str(site.config)).stdout
+
+    assert f"ok       OpenID provider: {site.openid.issuer} describes itself, keys that may sign: 1" in said()
+    site.openid.describes = {"issuer": "https://moved.example"}
+    away = said()
+    assert "warning  OpenID provider: the provider calls itself https://moved.example, web.oidc.issuer says" in away
+    assert "cure: check web.oidc.issuer" in away

@@ -155,6 +155,14 @@ class Provider:
         self._keys: tuple[Key, ...] = ()
         self._away: tuple[float, str] | None = None
 
+    async def ready(self) -> int:
+        """Ask for description and keys, and return how many keys may sign.
+
+        Raises:
+            ProviderAway: nobody could sign in now.
+        """
+        return len(await self._key_set())
+
     async def start(self, journey: Journey, redirect: str) -> str:
         """Return the address at the provider that a browser is sent to.
 

@@ -115,12 +115,18 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
+EVENT = {
+    "type": "object",
+    "description": "each event by the names of its fields; data is JSON: version moves with each change, at is the "
+    "time of day in the monitor's zone",
+    "properties": {"event": {"type": "string", "enum": ["changed", "beat"]}, "data": TEXT, "retry": WHOLE},
+}
 STREAM = {
     "summary": "Server-sent events: changed when there is something new to fetch, beat every 5 s",
     "operationId": "events",
     "parameters": [],
     "responses": {
-        "200": {"description": "the stream", "content": {"text/event-stream": {"schema": TEXT}}},
+        "200": {"description": "the stream", "content": {"text/event-stream": {"schema": EVENT}}},
         "401": {
             "description": "no token, and nobody signed in",
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -171,7 +177,9 @@ def _hook() -> dict[str, Any]:
     body = {
         "type": "object",
         "properties": {"target": ID, "severity": {"type": "string"}, "text": TEXT},
-        "description": "severity: critical, warning or info, else warning; without text all of the body is kept",
+        "required": ["target"],
+        "description": "severity: critical, warning or info, else warning; without text all of the body is kept. A "
+        "program that cannot write target into its body gives it in the address",
     }
     taken = _object(target=TEXT, name=TEXT)
     return {

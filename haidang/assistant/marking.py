@@ -25,12 +25,13 @@ MOST_BYTES = 48_000
 """Of an answer as JSON."""
 
 _OURS = frozenset({
-    "about_kind", "acknowledged_until", "alive", "area", "at", "cadence_s", "cause", "channel", "check", "circuit",
-    "circuits", "confirmed", "contact", "done", "end", "first", "from", "hidden", "hidden_behind", "history", "id",
-    "incidents", "key", "kind", "last", "last_sign_of_life", "level", "lost_at", "made", "meeting", "month",
-    "next_message", "objective", "of", "open_incidents", "owner", "parents", "period", "person", "primary", "probe",
-    "probes", "resolved", "role", "room", "rooms", "rota", "severity", "since", "start", "started", "state", "step",
-    "system", "target", "timezone", "to", "until", "verdict", "version", "view", "watched_since", "worst_site",
+    "acknowledged_until", "alive", "area", "at", "cadence_s", "cause", "channel", "check", "circuit", "circuits",
+    "confirmed", "contact", "done", "end", "first", "from", "hidden", "hidden_behind", "history", "id", "incidents",
+    "key", "kind", "last", "last_sign_of_life", "level", "lost_at", "made", "meeting", "month", "next_message",
+    "objective", "of", "open_incidents", "owner", "parents", "period", "person", "primary", "probe", "probes",
+    "probes_not_up", "resolved", "role", "room", "rooms", "rota", "severity", "since", "start", "started", "state",
+    "step", "system", "target", "timezone", "to", "until", "verdict", "version", "view", "watched_since",
+    "worst_site",
 })  # fmt: skip
 """Keys whose values are ids, times and words of closed lists, as long as they look so (`_WORD`)."""
 _SENTENCES = frozenset({"configuration", "formula", "hint", "history", "members_formula", "only_the_best", "warning"})

@@ -171,7 +171,7 @@ class Questions:
                 one for one in chosen
                 if system in (None, one.system) and role in (None, one.role)
                 and (site is None or covers(inventory, "site", site, one))
-                and (state is None or _is(board.target(one).state, state))
+                and (state is None or _is(board, one, state))
             ]  # fmt: skip
             return {
                 **now.about, "found": len(wanted),
@@ -366,8 +366,12 @@ def _only(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: row[name] for name in names}
 
 
-def _is(state: State, wanted: str) -> bool:
-    return state is not State.UP if wanted == "not_up" else state.value == wanted
+def _is(board: Board, one: Target, wanted: str) -> bool:
+    return bool(_not_up(board, one)) if wanted == "not_up" else board.target(one).state.value == wanted
+
+
+def _not_up(board: Board, one: Target) -> list[str]:
+    return [probe for probe in one.probes if board.check(CheckId(one.id, probe)).state is not State.UP]
 
 
 def _target(now: Now, board: Board, one: Target) -> dict[str, Any]:
@@ -377,7 +381,7 @@ def _target(now: Now, board: Board, one: Target) -> dict[str, Any]:
         "id": one.id, "name": one.label(language), "address": one.address, "role": one.role, "system": one.system,
         "site": one.site, "site_name": site.label(language) if site else None, "circuit": one.circuit,
         "state": state.state.value, "since": show.utc(state.since_ns), "reason": state.reason,
-        "cause": str(state.cause) if state.cause else None,
+        "cause": str(state.cause) if state.cause else None, "probes_not_up": _not_up(board, one),
     }  # fmt: skip
 
 

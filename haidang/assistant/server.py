@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -54,7 +55,7 @@ def server(questions: Questions) -> MCPServer:
             except Refused as error:
                 raise ToolError(str(error)[:1000]) from error
 
-        made.tool(annotations=READS)(asked)
+        made.tool(description=inspect.getdoc(ask), annotations=READS)(asked)
 
     @tool
     def systems() -> dict[str, Any]:

@@ -18,7 +18,8 @@ from mcp.types import TextContent
 from typer.testing import CliRunner
 
 from haidang.assistant.marking import CLOSE, LONGEST_TEXT, MOST_BYTES, OPEN, answer
-from haidang.assistant.questions import LAST_KNOWN
+from haidang.assistant.questions import LAST_KNOWN, Questions
+from haidang.assistant.server import server
 from haidang.cli import app
 from tests.dashboards.conftest import HOSTILE, Site, write
 from tests.support import history
@@ -115,7 +116,7 @@ async def learns(client: Client) -> None:
     assert systems["monitor"]["running"] is True
 
     bad = await told(client, "search", state="not_up")
-    assert [(one["id"], one["state"]) for one in bad["targets"]] == [("names", "down")]
+    assert [(one["id"], one["state"], one["probes_not_up"]) for one in bad["targets"]] == [("names", "down", ["dns"])]
     found = await told(client, "search", words="may chu", site="centre")
     assert [one["id"] for one in found["targets"]] == ["names"]
 
@@ -172,7 +173,7 @@ async def test_nothing_is_written_and_a_stopped_monitor_is_said_to_be_so(tmp_pat
     config, now = write(tmp_path, 53), int(time.time())
     history.write(tmp_path / "data", ["loop"], now - 86_400, now - 60, [("loop", now - 9000, now - 8000)])
     before = (tmp_path / "data" / "haidang.db").read_bytes()
-    async with connected(config) as client:
+    async with Client(server(Questions(config))) as client:
         for tool, words in QUESTIONS.items():
             if tool != "incident":
                 assert (await told(client, tool, **words))["warning"] == LAST_KNOWN

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboards.web.api.actions import OF_NUMBER, Action
-from dashboards.web.api.endpoint import ID, Endpoint, Parameter
+from dashboards.web.api.endpoint import Endpoint, Parameter
 from dashboards.web.api.hooks import NAME, TARGET
 from haidang.model import State
 
@@ -172,14 +172,17 @@ def _hook() -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     why = {
         "400": "the body or a parameter is not right", "401": "no token", "403": "the token lacks the scope hook",
-        "404": "there is no such target", "413": "more than 8 KiB", "415": "not JSON", "429": "too often",
+        "404": "there is no such target, or none is named", "413": "more than 8 KiB", "415": "not JSON",
+        "429": "too often",
     }  # fmt: skip
     body = {
         "type": "object",
-        "properties": {"target": ID, "severity": {"type": "string"}, "text": TEXT},
-        "required": ["target"],
-        "description": "severity: critical, warning or info, else warning; without text all of the body is kept. A "
-        "program that cannot write target into its body gives it in the address",
+        "description": "whatever the program sends; what is there of these fields and right is understood",
+        "properties": {
+            "target": {"description": "the target's id, else it is in the address"},
+            "severity": {"description": "critical, warning or info, else it counts as warning"},
+            "text": {"description": "what is kept of it; without, all of the body is kept as text"},
+        },
     }
     taken = _object(target=TEXT, name=TEXT)
     return {

@@ -37,7 +37,8 @@ from alerting import handling, journal, records
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import STORM, Incident, Owner
-from alerting.rounds import Rounds, grow
+from alerting.rounds import Rounds
+from alerting.storms import grow
 from alerting.text import clean
 from alerting.world import Step, World
 from haidang.clock import Clock

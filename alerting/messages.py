@@ -162,7 +162,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     subject = incident.subject
     site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
     reason = words.of_probe(incident.check.probe, "sentence")
-    if incident.reason:
+    if incident.reason and incident.check != STORM:  # how many they are stands in the title
         reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
     facts = {
         "severity": _severity(words, situation) if situation.step in _BEGINS else "",
@@ -174,6 +174,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "affected": _affected(words, situation),
         "owner": words.say(f"owner.{incident.owner}") if incident.owner is not Owner.UNKNOWN else "",
         "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
+        "common": _lines(words, incident.facts.get(f"common:{words.language}", ())),
         "open": _lines(words, incident.facts.get(f"open:{words.language}", ())),
         "evidence": _lines(words, incident.facts.get("evidence", ())),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",

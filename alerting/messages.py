@@ -26,7 +26,7 @@ _BEGINS = frozenset(
     {Step.OPENED, Step.FLAPPING, Step.STEADY, Step.REOPENED, Step.GROWN, Step.STILL, Step.SPLIT, Step.ESCALATED}
 )
 """Steps after which somebody has to do something."""
-ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.FLAPPED})
+ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.UNMEASURED, Step.FLAPPED})
 """Steps after which there is nothing to acknowledge."""
 
 

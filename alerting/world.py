@@ -46,6 +46,8 @@ class Step(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""
+    UNMEASURED = "unmeasured"
+    """What a rule found is not measured any more; whether it still holds is not known."""
     DIGEST = "digest"
     """A list of what was not urgent."""
     DRILL = "drill"

@@ -87,9 +87,9 @@ class Rounds:
 
     def _tell(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, step: Step, now_ns: int) -> None:
         """Judge how bad it is now, and tell the step; growth that is no worse is not told."""
-        known = incident.severity
+        known = incident
         incident, members = self._judged(sql, policy, incident, now_ns)
-        if step is Step.GROWN and incident.check != STORM and incident.severity.rank <= known.rank:
+        if step is Step.GROWN and incident.severity.rank <= known.severity.rank and not _more(sql, known, incident):
             told_ns = incident.told_ns or now_ns
             journal.due(sql, incident, None, policy.remind_at(told_ns, now_ns, incident.severity))
             return
@@ -169,6 +169,14 @@ class Rounds:
         journal.end(sql, ended)
         journal.note(sql, ended, ended.ended_ns or now_ns, "resolved", "all that belong to it are over")
         self._notifier.ended(ended, Step.RESOLVED, now_ns, records.members(sql, storm.number))
+
+
+def _more(sql: sqlite3.Connection, known: Incident, found: Incident) -> bool:
+    """Tell whether there is more to say of a storm than was told; of what hangs on its members nothing is news."""
+    if found.check != STORM:
+        return False
+    grown = known.impact is None or found.impact is None or found.impact.targets > known.impact.targets
+    return grown or storms.news(sql, known)
 
 
 def _listed(incidents: Sequence[Incident]) -> dict[str, Collection[str]]:

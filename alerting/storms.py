@@ -58,6 +58,15 @@ def grow(sql: sqlite3.Connection, policy: Policy, storm: Incident, now_ns: int) 
     journal.due(sql, storm, Step.GROWN, max(now_ns, (storm.said_ns or storm.told_ns) + round(pause_s * NS)))
 
 
+def news(sql: sqlite3.Connection, storm: Incident) -> bool:
+    """Tell whether an incident was merged into a storm since it was last told of."""
+    row = sql.execute(
+        "SELECT 1 FROM incident WHERE merged_into = ? AND resolved_ns IS NULL AND opened_ns > ? LIMIT 1",
+        (storm.number, storm.said_ns or 0),
+    ).fetchone()
+    return row is not None
+
+
 def over(sql: sqlite3.Connection, storm: Incident) -> bool:
     """Tell whether all that belongs to a storm is over."""
     row = sql.execute(

@@ -263,6 +263,21 @@ class Ruling:
         logger.info("rule", check=str(check), firing=change.firing, value=change.value)
 
 
+def told(rule: Rule) -> str:
+    """Say in words when a rule fires and when that is over."""
+    lasting = f" for {span(rule.for_s)}" if rule.for_s else ""
+    quiet = f" for {span(rule.clear_for_s)}" if rule.clear_for_s else ""
+    if rule.measurement == STATE:
+        return f"fires when a check is {rule.field}{lasting}; over when it is not{quiet}"
+    what = f"{rule.measurement} {rule.field}"
+    if rule.absent_s is not None:
+        return f"fires when {what} does not come for {span(rule.absent_s)}; over when it comes"
+    side, back = ("above", "at most") if rule.above is not None else ("below", "at least")
+    bound = rule.above if rule.above is not None else rule.below
+    clear = bound if rule.clear is None else rule.clear
+    return f"fires when {what} is {side} {bound:.10g}{lasting}; over when it is {back} {clear:.10g}{quiet}"
+
+
 def words(change: Change, now_ns: int) -> str:
     """Say why a rule fires, or that it does not any more."""
     rule, lasting = change.rule, span((now_ns - change.at_ns) / 1e9)
@@ -278,9 +293,9 @@ def words(change: Change, now_ns: int) -> str:
     if change.value is None:
         return f"{what}: nothing came for {lasting}"
     if not change.firing:
-        return f"{what} is {change.value:g}"
-    beyond = f"above {rule.above:g}" if rule.above is not None else f"below {rule.below:g}"
-    return f"{what} is {change.value:g}, {beyond} for {lasting}"
+        return f"{what} is {change.value:.10g}"
+    beyond = f"above {rule.above:.10g}" if rule.above is not None else f"below {rule.below:.10g}"
+    return f"{what} is {change.value:.10g}, {beyond} for {lasting}"
 
 
 def _budget_words(field: str, value: float) -> str:

@@ -90,7 +90,7 @@ def read(data: bytes, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to
     if len(data) > LARGEST:
         raise ValueError(f"the calendar is larger than {LARGEST} bytes")
     try:
-        events = list(Calendar.from_ical(data).walk("VEVENT"))
+        events: list[_Event] = list(Calendar.from_ical(data).walk("VEVENT"))
     except Exception as error:  # noqa: BLE001 the library raises whatever it trips over in a foreign file
         raise ValueError(f"this is no iCalendar file that can be read: {clean(str(error), 200)}") from error
     if len(events) > MOST_EVENTS:

@@ -66,7 +66,8 @@ def test_what_is_called_off_is_cut_there_and_what_never_was_is_gone() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=3;UNTIL=20260101", "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
+        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=3;UNTIL=20260101",
+        "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
         "RRULE:FREQ=DAILY", "FREQ=DAILY\nRDATE:20260101", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon",
         "FREQ=DAILY;UNTIL=99999999", "FREQ=DAILY;FREQ=WEEKLY", "FREQ=DAILY;" + "A" * 600,
     ],

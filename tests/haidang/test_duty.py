@@ -152,7 +152,7 @@ def test_a_silence_on_a_system_or_on_a_site_above_keeps_its_budgets_quiet_too(ho
         now = house.clock.utc_ns()
         check = CheckId(what, "rule:clock")
         house.alarm.incidents.on_transition(Transition(check, State.DOWN, State.UP, now, now, "nearly lost"))
-        house.passes(1)
+        house.passes(120)
 
     until = house.clock.utc_ns() + 3600 * S
     for kind, name in (("system", "wan"), ("site", "province")):
@@ -162,7 +162,7 @@ def test_a_silence_on_a_system_or_on_a_site_above_keeps_its_budgets_quiet_too(ho
     assert house.told() == []
     finds("system:other")
     house.passes(24 * 3600)
-    assert [who for _, who, _ in house.told()].count("chief") >= 1
+    assert ("chief", "mail", "digest") in house.told(), "what is not silent, and what lasts after the silence"
 
 
 def test_what_has_no_other_route_comes_in_the_morning(house: House) -> None:

@@ -104,7 +104,7 @@ RULES = """\
   rules:
     - {id: narrow, name: Redundancy lost, state: degraded, for: 10m, severity: minor}
     - {id: long, name: Down for long, state: down, for: 30m, severity: major}
-    - {id: full, name: Disk full, measurement: disk, field: used_percent, above: 90, clear: 85, for: 5m, severity: major}
+    - {id: full, measurement: disk, field: used_percent, above: 90, clear: 85, for: 5m, severity: major}
     - {id: clock, name: Month nearly lost, budget: clock, where: [{tag: kind, value: system}], below: 7200}
 """
 

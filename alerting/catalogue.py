@@ -80,6 +80,10 @@ class Catalogue(Sentences):
             if count or place == 0
         )
 
+    def count(self, number: int) -> str:
+        """Write a number with its thousands marked: ``63.000``, ``63,000``."""
+        return f"{number:,}".replace(",", "." if self.say("decimal_mark") == "," else ",")
+
     def percent(self, value: float, digits: int = 3) -> str:
         """Write a percentage, cut and not rounded: 99.9996 never becomes 100."""
         scale = 10**digits

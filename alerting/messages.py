@@ -59,7 +59,9 @@ class Letter:
 
     subject: str
     title: str
+    gist: str
     since: str
+    first: str
     link_title: str
     link: str
     facts: tuple[tuple[str, str], ...]
@@ -128,17 +130,20 @@ def compose(words: Catalogue, situation: Situation) -> Letter:
         "end": words.time(ended_ns),
         "duration": words.duration((ended_ns - incident.since_ns) / 1e9),
     }
+    hints = _hints(words, incident) if step in _BEGINS else ()
     return Letter(
         subject=words.say(f"subject.{step}", **gaps),
         title=words.say(f"title.{step}", **gaps),
+        gist=_gist(words, situation),
         since=_since(words, situation, gaps),
+        first=words.say("first", hint=hints[0]) if hints else "",
         link_title=words.say("acknowledge") if situation.link else "",
         link=situation.link,
         facts=_facts(words, situation),
         month_title=words.say("month.title", month=words.month(situation.now_ns)),
         month=_month(words, situation),
         next_title=words.say("next"),
-        hints=_hints(words, incident) if step in _BEGINS else (),
+        hints=hints,
         footer=words.say("footer", **gaps),
     )
 
@@ -148,6 +153,15 @@ def _name(words: Catalogue, situation: Situation) -> str:
     if incident.check == STORM:
         return words.say("storm", count=max(situation.count, len(situation.affected)))
     return clean(in_language(incident.subject.name, words.language) or incident.check.target, 80)
+
+
+def _gist(words: Catalogue, situation: Situation) -> str:
+    """Say where and how bad in one line: what a telephone shows of a message without being touched."""
+    subject = situation.incident.subject
+    site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
+    where = words.say("site_with_level", site=site, level=words.level(level)) if site and level else site
+    bad = _severity(words, situation) if situation.step in _BEGINS else ""
+    return " · ".join(part for part in (where, bad) if part)
 
 
 def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
@@ -160,14 +174,11 @@ def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -
 def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...]:
     incident = situation.incident
     subject = incident.subject
-    site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
     reason = words.of_probe(incident.check.probe, "sentence")
     if incident.reason and incident.check != STORM:  # how many they are stands in the title
         reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
     facts = {
-        "severity": _severity(words, situation) if situation.step in _BEGINS else "",
         "address": clean(subject.address, 100),
-        "site": words.say("site_with_level", site=site, level=words.level(level)) if site and level else site,
         "system": clean(in_language(subject.system, words.language), 80),
         "circuit": _line(words, incident),
         "reason": reason,
@@ -189,7 +200,7 @@ def _severity(words: Catalogue, situation: Situation) -> str:
     if impact is None:
         return ""
     gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
-    said = [words.say(f"impact.{key}", n=value) for key, value in gaps.items() if value]
+    said = [words.say(f"impact.{key}", n=words.count(value)) for key, value in gaps.items() if value]
     level = words.say(f"severity.{incident.severity}")
     return words.say("severity_with_impact", severity=level, impact=", ".join(said)) if said else level
 

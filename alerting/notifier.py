@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -112,6 +113,7 @@ class Notifier:
     def climb(self, incident: Incident, plan: Plan, rungs: Sequence[Rung], step: Step, now_ns: int) -> None:
         """Tell those whose turn has come of an incident that was opened before."""
         members = records.members(self._outbox.connection, incident.number)
+        incident = replace(incident, facts=records.facts(self._outbox.connection, incident.number))
         people = self._climbed(incident, step, now_ns, [(plan, rungs)])
         if plan == EVERYBODY:
             self._tell_all(incident, step, now_ns, members, people)

@@ -63,12 +63,13 @@ def test_both_catalogues_say_the_same_things_with_the_same_gaps() -> None:
 def test_the_first_lines_say_what_broke_since_when_where_and_why_in_vietnamese() -> None:
     letter = write("vi", affected=["Xã Quý Sơn", "Xã Tân Hoa"])
     assert letter.subject == "[Hải Đăng #12] MẤT KẾT NỐI: Router huyện Lục Ngạn (ping) từ 03:12 23/11"
-    assert letter.text.splitlines()[:9] == [
+    assert letter.text.splitlines()[:10] == [
         "MẤT KẾT NỐI: Router huyện Lục Ngạn (ping)",
+        "UBND huyện Lục Ngạn (cấp huyện)",
         "Từ 23/11/2025 03:12:05, đến lúc báo đã 45 giây.",
+        "Trước hết: Gọi người trực tại UBND huyện Lục Ngạn: điện lưới, UPS và đèn cổng của thiết bị còn không?",
         "",
         "Địa chỉ: 10.20.3.1",
-        "Nơi đặt: UBND huyện Lục Ngạn (cấp huyện)",
         "Hệ thống: Mạng TSLCD",
         "Kênh truyền: nhà mạng Viettel, kênh BGG-01",
         "Lý do: Không trả lời ping. Chi tiết: no reply to 5 echoes",

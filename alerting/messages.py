@@ -30,6 +30,11 @@ ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.UNMEASURED, Step.FLAPPED})
 """Steps after which there is nothing to acknowledge."""
 
 
+def shown_of(incident: Incident) -> int:
+    """Return how many of what is affected are named: a storm is nothing but that."""
+    return _LINES_SHOWN if incident.check == STORM else NAMES_SHOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known when a message is written.
@@ -160,8 +165,11 @@ def _gist(words: Catalogue, situation: Situation) -> str:
     subject = situation.incident.subject
     site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
     where = words.say("site_with_level", site=site, level=words.level(level)) if site and level else site
+    if situation.incident.check == STORM:
+        where = next((clean(one, 80) for one in situation.incident.facts.get(f"common:{words.language}", ())), "")
     bad = _severity(words, situation) if situation.step in _BEGINS else ""
-    return " · ".join(part for part in (where, bad) if part)
+    gist = " · ".join(part for part in (where, bad) if part)
+    return gist[:1].upper() + gist[1:]
 
 
 def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
@@ -176,7 +184,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     subject = incident.subject
     reason = words.of_probe(incident.check.probe, "sentence")
     if incident.reason and incident.check != STORM:  # how many they are stands in the title
-        reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
+        reason = words.say("reason_with_detail", sentence=reason, detail=words.phrase(clean(incident.reason, 200)))
     facts = {
         "address": clean(subject.address, 100),
         "system": clean(in_language(subject.system, words.language), 80),
@@ -187,7 +195,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
         "common": _lines(words, incident.facts.get(f"common:{words.language}", ())),
         "open": _lines(words, incident.facts.get(f"open:{words.language}", ())),
-        "evidence": _lines(words, incident.facts.get("evidence", ())),
+        "evidence": _lines(words, [words.phrase(line) for line in incident.facts.get("evidence", ())]),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
@@ -223,14 +231,20 @@ def _affected(words: Catalogue, situation: Situation) -> str:
     count = max(situation.count, len(names))
     if not names:
         return words.say("affected.none") if situation.step in _BEGINS else ""
-    shown = names[:NAMES_SHOWN]
+    storm = situation.incident.check == STORM
+    shown = names[: shown_of(situation.incident)]
     rest = count - len(shown)
     listed = ", ".join(clean(name, 60) for name in shown)
+    if storm:
+        listed = f"{listed}; {words.say('and_more', rest=rest)}" if rest > 0 else listed
+        return words.say("affected.all", count=count, names=listed)
     return words.say("affected.more" if rest > 0 else "affected.some", count=count, names=listed, rest=rest)
 
 
 def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:
     figures = situation.figures
+    if situation.incident.check.target == STORM.target:
+        return ()  # nothing was promised of it
     if figures is None:
         return (words.say("month.not_counted"),)
     lines: list[str] = []

@@ -13,7 +13,7 @@ from alerting import records
 from alerting.audience import audience
 from alerting.catalogue import LANGUAGES, Catalogue
 from alerting.escalation import Escalations, Waiting
-from alerting.messages import ENDS, NAMES_SHOWN, Rendered, Situation, Writer, digest
+from alerting.messages import ENDS, Rendered, Situation, Writer, digest, shown_of
 from alerting.outbox import Outbox
 from alerting.records import Incident
 from alerting.routing import Plan, Rung, next_at
@@ -234,7 +234,7 @@ class Notifier:
                 incident, step, now_ns,
                 affected=[
                     in_language(self._world.subject(check).name, language) or str(check)
-                    for check in others[:NAMES_SHOWN]
+                    for check in others[: shown_of(incident)]
                 ],
                 figures=self._world.month(incident.check, now_ns), count=len(others), link=link,
             )  # fmt: skip

@@ -137,7 +137,7 @@ class Rounds:
         facts = records.facts(sql, incident.number)
         if storm:
             still = records.children(sql, incident.number, still=True)
-            facts |= _listed(still) | storms.in_common(self._world, (one.check for one in still))
+            facts |= storms.in_common(self._world, (one.check for one in still))
         return replace(incident, severity=level, impact=impact, facts=facts), members
 
     def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:

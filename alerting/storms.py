@@ -30,6 +30,7 @@ SHARE = 0.02
 _LOOKED_AT = 500
 """Members of a storm whose common ground is looked for; more show nothing new."""
 _NAMED = 3
+_ORDER = ("site", "carrier", "system")
 
 
 def gather(sql: sqlite3.Connection, world: World, policy: Policy, now_ns: int) -> None:
@@ -93,7 +94,7 @@ def in_common(world: World, checks: Iterable[CheckId]) -> dict[str, Collection[s
     having = _having(world, targets.values())
     most = sorted(
         (ground for ground, theirs in having.items() if len(theirs) >= max(2, 0.6 * len(targets))),
-        key=lambda ground: (-len(having[ground]), ground.size),
+        key=lambda ground: (-len(having[ground]), ground.size, _ORDER.index(ground.kind)),
     )[:_NAMED]
     return {
         f"common:{language}": [

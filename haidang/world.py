@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from alerting.records import STORM
 from alerting.severity import Impact
 from alerting.world import Ground, Recipient, Subject, Words
 from availability.books import Books
@@ -54,6 +55,8 @@ class ConfiguredWorld:
         inventory = self._configuration.inventory
         target = inventory.targets.get(check.target)
         if target is None:
+            if check == STORM:
+                return Subject(name={"vi": "nhiều sự cố", "en": "many failures"})
             if check.target == OWN_ROUTE.target:
                 return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
             kind, _, promised = check.target.partition(":")

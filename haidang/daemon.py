@@ -314,6 +314,7 @@ class Daemon:
             self._alarm.clock_stepped(before_ns, after_ns)
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
+        self._desk.clock_stepped(before_ns, after_ns)
         self._almanac.clock_stepped()
         if self._web is not None:
             self._web.load(LedgerReader(self._database.connection).running())

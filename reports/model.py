@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from availability.objectives import Figures
 
-FORMULA_VERSION = "1"
+FORMULA_VERSION = "2"
 """Raised whenever the same ledger would give another figure."""
 
 Label = dict[str, str]

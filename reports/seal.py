@@ -31,6 +31,9 @@ def digest(report: Report) -> str:
     for part in LATER:
         if not data[part]:
             del data[part]
+    for row in (*data.get("rooms", ()), *data.get("connections", ())):
+        if row["quality"]["mos"] is None:
+            del row["quality"]["mos"]
     text = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -49,7 +49,9 @@ def tell(database: Database, story: Story) -> None:
         for table in ("interval", "maintenance", "correction", "watched", "primary_check"):
             sql.execute(f"DELETE FROM {table}")
         # In the middle of every other story the router gets another check: it changes none of its figures.
-        split = zero + (story.now // 2) * S if story.now % 2 else -1
+        split = zero + (story.now // 2) * S
+        if story.now % 2 or (story.watched or 0) >= story.now // 2:
+            split = -1
         for one in story.intervals():
             for probe, begin, end in (("tcp", one.start_ns, split), ("icmp", max(one.start_ns, split), one.end_ns)):
                 last = end if one.end_ns is None or end is None else min(end, one.end_ns)
@@ -74,7 +76,7 @@ def tell(database: Database, story: Story) -> None:
                     (zero + begin * S, zero + end * S, _SAID.get(state, state)),
                 )
         if story.watched is not None:
-            first = "tcp" if zero + story.watched * S < split else "icmp"
+            first = "icmp" if split < 0 else "tcp"
             sql.execute("INSERT INTO watched VALUES ('router', ?, ?)", (first, zero + story.watched * S))
         if split >= 0:
             sql.executemany("INSERT INTO primary_check VALUES ('router', ?, ?)", [(0, "tcp"), (split, "icmp")])

@@ -23,7 +23,7 @@ from haidang.conferences.keeping import CalendarAway, Kept, fetch, known, on_rec
 from haidang.conferences.letters import COLUMNS, shown
 from haidang.conferences.meetings import Series, Sitting, configured, sittings
 from haidang.conferences.meetings import known as known_meetings
-from haidang.conferences.sheets import Room, Sheet, called, in_words
+from haidang.conferences.sheets import Room, Sheet
 from haidang.conferences.trying import Tried, try_rooms
 from haidang.conferences.verdict import Verdict
 from haidang.conferences.words import say
@@ -65,6 +65,12 @@ def list_(
                 }
                 for one, numbers in found
             ]
+        )  # fmt: skip
+    elif not found:
+        known_ones = len(known_meetings(_meetings(configuration, kept)))
+        typer.echo(
+            f"no meeting within {days} days (of {known_ones} known)" if known_ones
+            else "no meetings are known: add them under conferences.meetings or .calendars (docs/conferences.md)"
         )  # fmt: skip
     else:
         zone = configuration.timezone
@@ -154,7 +160,7 @@ def try_(
     rooms = tuple(Room(one.room, one.verdict, one.reasons, one.line.fields) for one in found)
     made = Sheet(meeting, now_ns, now_ns, "readiness", 0, now_ns, rooms)
     if as_json:
-        print_json(_found(configuration, made, language))
+        print_json(sheets.found(configuration, made, language))
     else:
         _table(configuration, made, language)
     raise typer.Exit(0 if all(one.verdict is Verdict.GO for one in found) else 1)
@@ -190,7 +196,7 @@ def sheet(
     if not found and meeting not in named:
         fail(f"there is no meeting {meeting}; meetings: {', '.join(named) or 'none'}")
     if as_json:
-        print_json([_document(configuration, one, language) for one in found])
+        print_json([sheets.document(configuration, one, language) for one in found])
         return
     if not found:
         typer.echo(f"no sheet of {meeting} yet")
@@ -209,28 +215,8 @@ def _language(configuration: Configuration, given: str | None) -> str:
     return given or configuration.language
 
 
-def _document(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
-    return {
-        "meeting": sheet.meeting, "start": show.utc(sheet.start_ns), "end": show.utc(sheet.end_ns), "kind": sheet.kind,
-        "before_s": sheet.before_s, "made": show.utc(sheet.made_ns), **_found(configuration, sheet, language),
-    }  # fmt: skip
-
-
-def _found(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
-    return {
-        "summary": sheet.summary(language), "counts": {one.value: n for one, n in sheet.counts().items()},
-        "rooms": [
-            {
-                "room": one.room, "name": called(configuration, one.room, language), "verdict": one.verdict.value,
-                "reasons": in_words(one, language), "fields": dict(one.figures),
-            }
-            for one in sheet.ordered()
-        ],
-    }  # fmt: skip
-
-
 def _table(configuration: Configuration, sheet: Sheet, language: str) -> None:
-    rows: list[dict[str, Any]] = _found(configuration, sheet, language)["rooms"]
+    rows: list[dict[str, Any]] = sheets.found(configuration, sheet, language)["rooms"]
     columns = COLUMNS if sheet.kind == "quality" else ("mos", "loss_percent")
     names = [say(language, f"columns.{name}") for name in columns]
     print_table(

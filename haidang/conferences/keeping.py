@@ -245,6 +245,11 @@ def on_record(configuration: Configuration, sql: sqlite3.Connection) -> list[Kep
     return known(configuration, _rows(sql))
 
 
+def meetings_on_record(configuration: Configuration, sql: sqlite3.Connection) -> list[Series]:
+    """Return every meeting there is, those of calendars as a daemon has kept them."""
+    return [*configured(configuration), *(one for kept in on_record(configuration, sql) for one in kept.found.series)]
+
+
 def _rows(sql: sqlite3.Connection) -> list[tuple[str, str, bytes, int, str]]:
     if sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'conference_calendar'").fetchone() is None:
         return []

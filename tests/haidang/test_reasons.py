@@ -48,12 +48,12 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("no reply (53 tries in 55 s)", "không có phản hồi (53 lần thử trong 55 giây)"),
+        ("no reply (53 tries in 55 s)", "không trả lời (53 lần trong 55 giây)"),
         (
             "no reply: host unreachable, says 10.0.0.1 (5 tries in 41 s)",
-            "không có phản hồi: không tới được máy, theo 10.0.0.1 (5 lần thử trong 41 giây)",
+            "không trả lời: không đến được máy, theo 10.0.0.1 (5 lần trong 41 giây)",
         ),
-        ("connection refused while connecting to port 443", "kết nối bị từ chối khi đang kết nối tới cổng 443"),
+        ("connection refused while connecting to port 443", "từ chối kết nối khi đang kết nối tới cổng 443"),
         (
             "no answer within 5 s, while waiting for an answer from port 5060",
             "không trả lời trong 5 giây, khi đang chờ trả lời từ cổng 5060",

@@ -76,8 +76,6 @@ def _starts(rule: str, first: datetime, begin: datetime, end: datetime, zone: tz
     try:
         if until:
             last = datetime.strptime(until, _UNTIL.get(len(until), ""))  # noqa: DTZ007 the clock on the wall
-            if until.endswith("Z"):  # as it has to be where the first one has a time zone (RFC 5545 §3.3.10)
-                last = last.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
             # A day alone means that whole day.
             last = last.replace(hour=23, minute=59, second=59) if len(until) == 8 else last
             if until.endswith("Z"):

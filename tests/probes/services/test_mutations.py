@@ -174,6 +174,8 @@ async def test_mutated_answers_of_name_servers_are_told_or_taken(rounds: int, mo
         message.answer = [rrset, dns.rrset.from_rdata(name, 300, signature)]
         answers[record] = message.to_wire()
 
+    blocks, made = 0, 0
+
     async def said(question: dns.message.Message, *_: object, **__: object) -> tuple[dns.message.Message, bool]:
         nonlocal made
         wire = answers.get(dns.rdatatype.to_text(question.question[0].rdtype), answers["A"])
@@ -184,7 +186,6 @@ async def test_mutated_answers_of_name_servers_are_told_or_taken(rounds: int, mo
 
     monkeypatch.setattr("dns.asyncquery.udp_with_fallback", said)
     reasons: list[str] = []
-    blocks, made = 0, 0
     while made < rounds:
         if not blocks and made >= rounds // 2:
             blocks = allocated(reasons)

@@ -69,7 +69,7 @@ def list_(
     elif not found:
         known_ones = len(known_meetings(_meetings(configuration, kept)))
         typer.echo(
-            f"no meeting within {days} days (of {known_ones} known)" if known_ones
+            f"no meeting within {days} days (of {known_ones} known)" if known_ones or kept
             else "no meetings are known: add them under conferences.meetings or .calendars (docs/conferences.md)"
         )  # fmt: skip
     else:

@@ -1,7 +1,7 @@
 """Why something failed, in the reader's language.
 
 Probes and judges say their reasons in English: logs, the ledger and programs have them so, and rules and hints look
-for words in them. For people they are put into their language here, by patterns (``reasons/LANGUAGE.yaml``): what a
+for words in them. For people they are put into their language here, by patterns (``catalogues/reasons.LANGUAGE.yaml``): what a
 gap holds is put into it likewise, and what no pattern knows stays as it was said.
 """
 
@@ -43,7 +43,7 @@ def _told(reason: str, language: str, deep: int) -> str:
 
 @cache
 def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    file = resources.files("haidang") / "reasons" / f"{language}.yaml"
+    file = resources.files("haidang") / "catalogues" / f"reasons.{language}.yaml"
     if not re.fullmatch("[a-z]{2}", language) or not file.is_file():
         return ()
     pairs: dict[str, str] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))

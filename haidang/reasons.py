@@ -1,8 +1,8 @@
 """Why something failed, in the reader's language.
 
 Probes and judges say their reasons in English: logs, the ledger and programs have them so, and rules and hints look
-for words in them. For people they are put into their language here, by patterns (``catalogues/reasons.LANGUAGE.yaml``): what a
-gap holds is put into it likewise, and what no pattern knows stays as it was said.
+for words in them. For people they are put into their language here, by patterns (``catalogues/reasons.vi.yaml``): what
+a gap holds is put into it likewise, and what no pattern knows stays as it was said.
 """
 
 from __future__ import annotations

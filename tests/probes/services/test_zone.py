@@ -271,3 +271,9 @@ async def test_verdicts_of_dns_agree_with_the_blackbox_exporter(port: int, tmp_p
                 theirs = exporter_says(web, key, f"{HOST}:{number}")
                 ours = await query(SystemClock(), "dns", HOST, name=questions[key], port=number, timeout_s=1)
                 assert (theirs["probe_success"], ours.status is Status.UP) == (up, bool(up)), (key, ours.reason)
+
+
+async def test_a_port_where_nobody_listens_refuses_a_question_at_once() -> None:
+    seen = await query(SystemClock(), "dns", HOST, name="bac.test", port=free_port(socket.SOCK_DGRAM))
+    assert (seen.status, seen.reason) == (Status.DOWN, f"{HOST}: connection refused")
+    assert seen.duration_ms < 250

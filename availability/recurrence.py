@@ -84,12 +84,20 @@ def _starts(rule: str, first: datetime, begin: datetime, end: datetime, zone: tz
         limits = {key: parts[key] for key in _LIMITS.get(parts["FREQ"], ()) if key in parts}
         ours = {"UNTIL", "COUNT", *limits}
         text = ";".join(f"{key}={value}" for key, value in parts.items() if key not in ours)
-        every = rrulestr(text, dtstart=first).replace(until=end)
+        every = rrulestr(text, dtstart=_near(parts, first, begin)).replace(until=end)
         found = (one for one in every if _within(one, limits)) if limits else every
         counted = itertools.islice(found, int(parts["COUNT"])) if "COUNT" in parts else found
         return [one for one in counted if begin <= one <= end]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ValueError(f'"{rule}" cannot be used as a rule: {error}; for example FREQ=MONTHLY;BYDAY=2SA') from error
+
+
+def _near(parts: Mapping[str, str], first: datetime, begin: datetime) -> datetime:
+    """Return a beginning shortly before what is asked for: years of a daily series need not be gone through."""
+    days = {"DAILY": 1, "WEEKLY": 7}.get(parts["FREQ"], 0) * int(parts.get("INTERVAL", "1"))
+    if not days or "COUNT" in parts:
+        return first
+    return first + timedelta(days=days * max(0, (begin - first).days // days - 1))
 
 
 def _within(day: datetime, limits: Mapping[str, str]) -> bool:

@@ -123,6 +123,19 @@ DAILY = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(DAILY, st.integers(0, 700))
+def test_a_weekly_series_of_years_is_the_same_wherever_one_begins_to_look(parts: dict[str, str], skip: int) -> None:
+    rule = ";".join(
+        ["FREQ=WEEKLY", *(f"{key}={value}" for key, value in parts.items() if key in ("INTERVAL", "BYDAY"))]
+    )
+    first = datetime.fromisoformat("2026-03-02T06:00")
+    begin, end = first + timedelta(days=5 * skip), first + timedelta(days=5 * skip + 400)
+    theirs = rrulestr(rule, dtstart=first).between(begin, end - timedelta(seconds=1), inc=True)
+    ours = recurrence.starts(rule, at(str(first)), at(str(begin)), at(str(end)), BERLIN)
+    assert ours == [at(str(one)) for one in theirs]
+
+
+@settings(max_examples=60, deadline=None)
+@given(DAILY, st.integers(0, 700))
 def test_days_left_out_here_are_those_that_the_library_leaves_out(parts: dict[str, str], skip: int) -> None:
     rule = ";".join(["FREQ=DAILY", *(f"{key}={value}" for key, value in parts.items())])
     first = datetime.fromisoformat("2026-03-02T06:00")

@@ -143,7 +143,7 @@ def test_memory_of_ucd_counts_where_there_is_no_table_of_storage(shipped: Librar
 
 
 def test_a_ups_of_an_unknown_maker_is_read_by_the_standard(shipped: Library) -> None:
-    ups = next(match for match in candidates(shipped, "1.3.6.1.4.1.32473.9", None) if match.probe is not None)
+    ups = next(match for match in candidates(shipped, "1.3.6.1.4.1.32473.9", None) if match.profile.name == "ups-mib")
     base = "1.3.6.1.2.1.33.1."
     device = {
         base + "2.1.0": number(3), base + "2.2.0": number(90), base + "2.3.0": number(65_535),

@@ -39,7 +39,7 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
-alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
+alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}], incidents: {{reopen: 0s}}}}
 contacts:
   - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}
   - {{id: binh, name: Trần Thị Bình, ways: [{{channel: quietly, address: x}}]}}

@@ -71,6 +71,11 @@ def chosen(shipped: Library, sys_object_id: str | None, sys_descr: str | None = 
         ("1.3.6.1.4.1.12356.101.1.10004", "", "Fortinet", "firewall"),
         ("1.3.6.1.4.1.8072.3.2.10", "UAP-AC-Pro-Gen2 6.0.14", "Ubiquiti", "wireless"),
         ("1.3.6.1.4.1.8072.3.2.10", "Linux db1 6.1.0-18-amd64", "Linux", "server"),
+        ("1.3.6.1.4.1.8072.3.2.8", "TrueNAS-11.2-U7 (b088e78e8d). Hardware: amd64", "TrueNAS", "storage"),
+        ("1.3.6.1.4.1.8072.3.2.8", "FreeBSD db2 13.2-RELEASE", "FreeBSD", "server"),
+        ("1.3.6.1.4.1.2011.2.235", "Hardware management system", "Huawei", "server"),
+        ("1.3.6.1.4.1.11.5.7.1.2", "HP Onboard Administrator", "HPE", "server"),
+        (None, "Avaya IP Office", "Avaya", "videoconf"),
         ("1.3.6.1.4.1.32473.1", "something new", None, "other"),
         (None, None, None, "other"),
     ],
@@ -83,6 +88,8 @@ def test_a_device_is_known_by_what_it_says(
 
 
 def test_what_says_net_snmp_is_asked_for_its_vendor_s_objects(shipped: Library) -> None:
+    bsd = candidates(shipped, "1.3.6.1.4.1.8072.3.2.8", "FreeBSD nas 13.2")
+    assert [match.profile.name for match in bsd] == ["truenas", "hosts"]
     found = candidates(shipped, "1.3.6.1.4.1.8072.3.2.10", "Linux nas 4.4.180+")
     asked = {match.profile.name for match in found if match.probe is not None}
     assert {"synology", "qnap", "checkpoint", "sophos", "dell-idrac"} <= asked

@@ -497,7 +497,7 @@ def _numbers(entry: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _agree(found: list[Sensor], expected: dict[str, Any]) -> bool:
     if isinstance(expected.get("value"), list):  # several numbers in one text
-        return [one.value for one in found] == expected["value"]
+        return bool([one.value for one in found] == expected["value"])
     return any(_agrees(one, expected) for one in found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
 from dashboards.web.model.index import Index
 from haidang.clock import Clock
+from probes.snmp.neighbours import Neighbour
 from storage.metrics import MetricStore, StoreStatus
 
 BEHIND_S = 20.0
@@ -80,6 +81,10 @@ Tell = Callable[[str, str, str, str, str], None]
 """Takes what another program tells: target, name of the hook, severity, text, program."""
 
 
+Near = Callable[[str], Sequence[Neighbour]]
+"""Says who is at the other end of a device's ports, as far as it is known."""
+
+
 @dataclass(slots=True)
 class House:
     """Everything the pages are made from.
@@ -94,6 +99,7 @@ class House:
         do: changes something; `verbs` are those there are.
         quiet: targets that are in maintenance now.
         tell: hands in what other programs tell.
+        near: who is at the other end of a device's ports, by its id.
     """
 
     configuration: Configuration
@@ -113,6 +119,7 @@ class House:
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
     tell: Tell
+    near: Near
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""

@@ -21,7 +21,7 @@ from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
-from dashboards.web.house import Do, House, Tell, Vitals
+from dashboards.web.house import Do, House, Near, Tell, Vitals
 from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
@@ -58,11 +58,12 @@ class Web:
         do: does what a verb of the control socket does; ``verbs`` are those there are.
         quiet: targets in maintenance now.
         tell: takes what other programs hand in.
+        near: see `House`.
     """
 
     def __init__(
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
+        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, near: Near,
     ) -> None:  # fmt: skip
         sys.setswitchinterval(SWITCH_S)
         self._clock = clock
@@ -75,7 +76,7 @@ class Web:
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
             AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
             Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
-            vitals, do, frozenset(verbs), quiet, tell,
+            vitals, do, frozenset(verbs), quiet, tell, near,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -247,11 +248,11 @@ class Web:
 
 def open_web(
     configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
+    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, near: Near,
 ) -> Web | None:  # fmt: skip
     """Make the pages; ``None``, and a line in the log, when their own file cannot be used: monitoring goes on."""
     try:
-        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell)
+        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell, near)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         logger.error("no pages", reason=str(error))  # noqa: TRY400 all is said
         return None

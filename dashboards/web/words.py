@@ -77,6 +77,10 @@ class Words(Sentences):
             text = text.rstrip("0").rstrip(".")
         return text.replace(",", "\u202f").replace(".", self._mail.say("decimal_mark"))
 
+    def ms(self, value: float) -> str:
+        """Write milliseconds: ``0,84 ms``."""
+        return f"{self.number(value, 2 if value < 1 else 1)} ms"
+
     def bits(self, bps: float) -> str:
         """Write a rate: ``12,4 Mbit/s``."""
         for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.web.pictures import places, ribbon
-from dashboards.web.pictures.curves import Frame, Line, lines, smoke
+from dashboards.web.pictures.curves import Frame, Line, Mark, lines, smoke
 from dashboards.web.pictures.places import Place, depths, origins_of
 from dashboards.web.pictures.svg import round_steps
 from haidang.model import CheckId, Interval, State
@@ -91,4 +91,4 @@ def test_curves_are_well_formed_and_break_where_nothing_was_measured(values: dic
     runs = frame.runs(sorted(values))
     assert sum(map(len, runs)) == len(values)
     assert all(later - before <= 32 * S for run in runs for before, later in itertools.pairwise(run))
-    ElementTree.fromstring(lines(frame, [Line("in", values, area=True)], str, [(5.0, "<90 %>")]))
+    ElementTree.fromstring(lines(frame, [Line("in", values, area=True)], str, [Mark("capacity", 5.0, "<90 %>")]))

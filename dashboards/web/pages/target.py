@@ -20,6 +20,7 @@ from config import Target
 from dashboards.web.model.board import Now
 from dashboards.web.pages import when
 from dashboards.web.pages.measured import interfaces, sensors, smoke
+from dashboards.web.pages.room import Room, is_room, room
 from dashboards.web.pages.wall import row
 from dashboards.web.pictures import ribbon
 from dashboards.web.seat import Refused, Seat
@@ -30,6 +31,7 @@ from storage.metrics import StoreError
 RANGES: Mapping[str, tuple[int, int]] = {"3h": (3, 30), "30h": (30, 300), "10d": (240, 1800), "30d": (720, 7200)}
 """What can be looked back at, after SmokePing: hours, and the width of a bucket in seconds."""
 CHILDREN = 40
+NEIGHBOURS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,17 @@ class Probe:
     now: Now
     every: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A neighbour in words; ``target`` is whose page leads to it, if it is one that is watched."""
+
+    interface: str
+    name: str
+    target: Target | None
+    port: str
+    about: str
 
 
 async def page(seat: Seat) -> Response:
@@ -75,6 +88,7 @@ async def page(seat: Seat) -> Response:
     )  # fmt: skip
     problem = ""
     picture, ports, readings = Markup(""), [], []
+    meets: Room | None = None
     try:
         hours, step_s = RANGES[chosen]
         if "icmp" in target.probes:
@@ -82,6 +96,8 @@ async def page(seat: Seat) -> Response:
         if target.snmp is not None:
             ports = await interfaces(seat, target, hours, step_s)
             readings = await sensors(seat, target)
+        if is_room(seat, target):
+            meets = await room(seat, target, hours, step_s)
     except StoreError as error:
         problem = str(error)
     inventory = board.inventory
@@ -89,8 +105,8 @@ async def page(seat: Seat) -> Response:
     return seat.page(
         "target.html", target=target, name=target.label(words.language), state=board.target(target),
         quiet=target.id in seat.house.quiet(), past=past, month=f"{words.local(now_ns):%m/%Y}",
-        month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings,
-        problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
+        month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings, room=meets,
+        near=_near(seat, target), problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
         site=inventory.sites.get(target.site or ""), system=inventory.systems.get(target.system or ""),
         circuit=inventory.circuits.get(target.circuit or ""),
         parents=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.parents],
@@ -98,6 +114,24 @@ async def page(seat: Seat) -> Response:
         children=[(one, board.target(one)) for one in children[:CHILDREN]], children_all=len(children),
         incidents=[row(seat, one) for one in past.incidents], meaning=Catalogue.ours(),
     )  # fmt: skip
+
+
+def _near(seat: Seat, target: Target) -> list[Beside]:
+    house = seat.house
+    targets = house.board.inventory.targets
+    found: dict[tuple[str, str], Beside] = {}
+    for one in house.near(target.id)[:NEIGHBOURS]:
+        known = targets.get(house.index.called(one.name, house.board) or "")
+        about = (one.protocol.upper(), *(one.descr or "").splitlines()[:1])
+        # What says the same by LLDP and by CDP is one neighbour.
+        found.setdefault(
+            (one.interface, one.name),
+            Beside(
+                one.interface, known.label(seat.words.language) if known else one.name, known, one.port or "",
+                " · ".join(about),
+            ),
+        )  # fmt: skip
+    return list(found.values())
 
 
 def _past(seat: Seat, target: Target, sql: sqlite3.Connection) -> Past:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -26,6 +28,32 @@ class Line:
     name: str
     values: Mapping[int, float]
     area: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A level drawn across a picture.
+
+    Parameters:
+        name: of its class in the style sheet: ``capacity``, ``limit``, ``in``, ``out``.
+        level: where.
+        words: what is written at it.
+        place: where along the line, so that levels close to each other stay readable: ``start``, ``middle``, ``end``.
+    """
+
+    name: str
+    level: float
+    words: str
+    place: Literal["start", "middle", "end"] = "end"
+
+    def draw(self, scale: Callable[[float], float]) -> list[Markup]:
+        """Draw it."""
+        y = scale(self.level)
+        x = {"start": LEFT + 6, "middle": (LEFT + WIDE) / 2, "end": WIDE - 6}[self.place]
+        text = element(
+            "text", self.words, x=x, y=y - 5 if y > TOP + 14 else y + 15, text_anchor=self.place, class_="axis strong"
+        )
+        return [element("line", x1=LEFT, x2=WIDE, y1=y, y2=y, class_=f"mark {self.name}"), text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,28 +126,50 @@ def smoke(
 
 
 def lines(
-    frame: Frame, drawn: Sequence[Line], unit: Callable[[float], str], marks: Sequence[tuple[float, str]] = ()
+    frame: Frame, drawn: Sequence[Line], unit: Callable[[float], str], marks: Sequence[Mark] = (), *, most: float = 0.0
 ) -> Markup:
     """Draw lines.
 
     Parameters:
-        marks: levels to show across, each with its words: a contracted capacity, a percentile.
+        marks: levels to show across: a contracted capacity, a percentile.
+        most: where the axis ends; 0: a little above what is drawn.
     """
     top = max(
-        [*(value for line in drawn for value in line.values.values()), *(level for level, _ in marks)], default=0.0
+        [*(value for line in drawn for value in line.values.values()), *(mark.level for mark in marks)], default=0.0
     )
-    scale, grid = _axis(top * 1.05, unit)
+    scale, grid = _axis(most or top * 1.05, unit)
     shapes: list[Markup] = []
     for line in drawn:
         for run in frame.runs(sorted(line.values)):
             if line.area and len(run) > 1:
                 shapes.append(_band(frame, run, dict.fromkeys(run, 0.0), line.values, scale, f"area {line.name}"))
             shapes.append(_path(frame, run, line.values, scale, f"line {line.name}"))
-    for level, words in marks:
-        y = scale(level)
-        shapes.append(element("line", x1=LEFT, x2=WIDE, y1=y, y2=y, class_="mark"))
-        shapes.append(element("text", words, x=WIDE - 6, y=y - 5, text_anchor="end", class_="axis strong"))
+    for mark in marks:
+        shapes += mark.draw(scale)
     return _sheet(frame, grid, shapes)
+
+
+def dots(sent_ns: Sequence[int], rtts_ms: Mapping[int, float], unit: Callable[[float], str], title: str) -> Markup:
+    """Draw each echo of a burst: a dot for its round trip, a bar at the top where none came back.
+
+    Parameters:
+        sent_ns: when they were sent, at least two, in order.
+        rtts_ms: of those that were answered.
+    """
+    last_s = max(1, math.ceil((sent_ns[-1] - sent_ns[0]) / 1e9))
+    ticks = [
+        (sent_ns[0] + round(at * 1e9), f"{at:g} s") for at in round_steps(last_s, 6) if 0 < at < 0.97 * last_s
+    ]  # fmt: skip
+    frame = Frame(sent_ns[0], sent_ns[0] + last_s * 10**9, 1, ticks, title)
+    scale, grid = _axis(max(rtts_ms.get(at, 0.0) for at in sent_ns) * 1.08, unit)
+    return _sheet(
+        frame, grid,
+        [
+            element("circle", cx=frame.x(at), cy=scale(rtts_ms[at]), r=3.2, class_="echo") if at in rtts_ms
+            else element("rect", x=frame.x(at) - 1.5, y=2, width=3, height=TOP - 4, class_="loss all")
+            for at in sent_ns
+        ],
+    )  # fmt: skip
 
 
 def _axis(top: float, unit: Callable[[float], str]) -> tuple[Callable[[float], float], list[Markup]]:

@@ -95,11 +95,11 @@ def write_past(province: Province, data: Path, now_s: int) -> None:
     start_s = int(start.timestamp())
     outages: list[history.Down] = []
     for unit in province.units.values():
-        at = start_s + rng.expovariate(1 / (25 * DAY_S))
+        at = start_s + rng.expovariate(1 / (150 * DAY_S))
         while at < now_s - 6 * 3600:
             lasts = min(4 * 3600, 60 + rng.lognormvariate(5.2, 1.1))
             outages.append((unit.id, int(at), int(min(at + lasts, now_s - 3600))))
-            at += lasts + rng.expovariate(1 / (25 * DAY_S))
+            at += lasts + rng.expovariate(1 / (150 * DAY_S))
     for days in (3, 11):  # a storm: a district without power
         at_s = now_s - days * DAY_S
         outages += [
@@ -168,7 +168,7 @@ async def write_measurements(data: Path, capacities: Mapping[tuple[str, str], fl
         line = Series(measurement, tuple(sorted(tags.items())))
         base = 0.9 + 3 * rng.random()
         most = next((bps for (target, alias), bps in capacities.items()
-                     if target == tags["target"] and alias in tags.get("ifAlias", "")), 40e6)  # fmt: skip
+                     if target == tags["target"] and alias in tags.get("ifAlias", "").split()), 40e6)  # fmt: skip
         share = rng.uniform(0.35, 0.97)
         points = []
         for at_s in range(now_s - 7 * DAY_S + 14_400, now_s - 180, 300):
@@ -303,7 +303,7 @@ class Camera:
         """Open a tab."""
         context = self._browser.new_context(
             base_url=self._base, viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
-            reduced_motion="reduce",
+            reduced_motion="reduce", locale="vi-VN" if language == "vi" else "en-GB", timezone_id=str(ZONE),
         )  # fmt: skip
         context.add_cookies([*self.cookies, {"name": "lang", "value": language, "url": self._base}])
         page = context.new_page()

@@ -93,7 +93,7 @@ async def interfaces(seat: Seat, target: Target, hours: int, step_s: int) -> lis
     lines_of = {key: _circuit(seat, target, curves) for key, curves in ports.items()}
     busiest = sorted(
         ports.items(),
-        key=lambda port: (lines_of[port[0]] is None, -max(max(curve.high, default=0.0) for curve in port[1])),
+        key=lambda port: (lines_of[port[0]] is None, -_busy(lines_of[port[0]], port[1])),
     )[:PORTS]
     known = await _loads(seat, target) if any(lines_of.values()) else {}
     drawn = []
@@ -104,6 +104,12 @@ async def interfaces(seat: Seat, target: Target, hours: int, step_s: int) -> lis
             load = known.get((circuit.id, key[0])) or Load(circuit.id, target.id, key[0], circuit.mbps)
         drawn.append(port(seat, *key, curves, hours, circuit, load))
     return drawn
+
+
+def _busy(circuit: Circuit | None, curves: Sequence[Curve]) -> float:
+    """Return how busy a port has been: bit/s, of a leased line as a share of its capacity."""
+    most = max(max(curve.high, default=0.0) for curve in curves)
+    return most / (circuit.mbps * 1e6) if circuit is not None and circuit.mbps else most
 
 
 def _circuit(seat: Seat, target: Target, curves: Sequence[Curve]) -> Circuit | None:
@@ -160,7 +166,9 @@ def port(
         for way, place in _PLACES.items():
             level = p95[way]
             if level is not None:
-                marks.append(Mark(way, level, words(key, way=words(f"target.{way}"), rate=words.bits(level)), place))
+                marks.append(
+                    Mark(way, level, words(key, way=words(f"target.{way}").lower(), rate=words.bits(level)), place)
+                )
         if circuit.mbps:
             bps = circuit.mbps * 1e6
             marks.append(Mark("capacity", bps, words("circuit.mark_capacity", rate=words.bits(bps))))

@@ -51,12 +51,14 @@ class Room:
     """What is said of a room.
 
     Parameters:
+        meets: meetings are held in it; else it is only measured as if.
         signals: its checks with their states.
         bursts: the newest of each mark.
         picture: MOS over the time that is looked at; empty when none is stored.
         coming, past: its meetings.
     """
 
+    meets: bool
     signals: list[tuple[str, Now]]
     bursts: list[Burst]
     picture: Markup
@@ -65,9 +67,9 @@ class Room:
 
 
 def is_room(seat: Seat, target: Target) -> bool:
-    """Tell whether a device is one that meetings are held with."""
+    """Tell whether a device is one that meetings are held in."""
     meets = any(target.id in one.rooms for one in seat.house.configuration.conferences.meetings)
-    return meets or "quality" in target.probes
+    return meets or target.role.endswith("room")
 
 
 async def room(seat: Seat, target: Target, hours: int, step_s: int) -> Room:
@@ -100,7 +102,7 @@ async def room(seat: Seat, target: Target, hours: int, step_s: int) -> Room:
             title, step = f"MOS {target.label(words.language)}", max([300.0, *(float(one.step_s) for one in past_mos)])
             limit = Mark("limit", limits.watch_mos, words("room.watch_below", mos=words.number(limits.watch_mos)))
             picture = lines(frame(seat, hours, step, title), drawn, words.number, [limit], most=5.0)
-    return Room(signals, bursts, picture, coming[:5], past[:8])
+    return Room(is_room(seat, target), signals, bursts, picture, coming[:5], past[:8])
 
 
 def _of(curves: list[Curve], mark: str) -> list[Curve]:
@@ -137,5 +139,9 @@ def _echoes(seat: Seat, mark: str, curves: list[Curve]) -> Markup:
         first -= 1
     if len(sent) < 2:
         return Markup("")
-    burst = sent[first:]
-    return dots(burst, times, seat.words.ms, seat.words("room.echoes", mark=mark.upper()))
+    burst, words = sent[first:], seat.words
+
+    def seconds(value: float) -> str:
+        return f"{words.number(value, 2)} s"
+
+    return dots(burst, times, words.ms, seconds, words("room.echoes", mark=words.known("marks", mark)))

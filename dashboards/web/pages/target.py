@@ -96,7 +96,7 @@ async def page(seat: Seat) -> Response:
         if target.snmp is not None:
             ports = await interfaces(seat, target, hours, step_s)
             readings = await sensors(seat, target)
-        if is_room(seat, target):
+        if "quality" in target.probes or is_room(seat, target):
             meets = await room(seat, target, hours, step_s)
     except StoreError as error:
         problem = str(error)

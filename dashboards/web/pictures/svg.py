@@ -30,6 +30,11 @@ def short(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def percent(value: float) -> str:
+    """Write a share of the width."""
+    return f"{short(value)}%"
+
+
 def points(line: Iterable[tuple[float, float]]) -> str:
     """Write the points of a line."""
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in line)

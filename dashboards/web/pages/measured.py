@@ -166,9 +166,8 @@ def port(
         for way, place in _PLACES.items():
             level = p95[way]
             if level is not None:
-                marks.append(
-                    Mark(way, level, words(key, way=words(f"target.{way}").lower(), rate=words.bits(level)), place)
-                )
+                named = words(key, way=words(f"target.{way}").lower(), rate=words.bits(level))
+                marks.append(Mark(way, level, named, place))
         if circuit.mbps:
             bps = circuit.mbps * 1e6
             marks.append(Mark("capacity", bps, words("circuit.mark_capacity", rate=words.bits(bps))))

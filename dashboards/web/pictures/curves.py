@@ -11,7 +11,7 @@ from markupsafe import Markup
 from dashboards.web.pictures.svg import element, joined, percent, points, round_steps
 
 WIDE, HIGH = 1000.0, 220.0
-"""Of what is drawn. Across it is stretched to whatever room there is, words are not; the other way a unit is a pixel."""
+"""Of what is drawn: across stretched to whatever room there is, but for words; the other way a unit is a pixel."""
 LEFT, BOTTOM, TOP = 84.0, 24.0, 18.0
 
 

@@ -37,8 +37,9 @@ def draw(
     for one in intervals:
         left, right = x(max(one.start_ns, start_ns)), x(min(one.end_ns or now_ns, end_ns, now_ns))
         if right > left or one.state in (State.DOWN, State.UNREACHABLE):
-            bar = element("rect", element("title", tell(one)), x=percent(left), y=0,
-                          width=percent(max(right - left, THINNEST)), height=HIGH, class_=f"span {one.state}")  # fmt: skip
+            wide = percent(max(right - left, THINNEST))
+            bar = element("rect", element("title", tell(one)), x=percent(left), y=0, width=wide, height=HIGH,
+                          class_=f"span {one.state}")  # fmt: skip
             parts.append((_OVER.index(one.state), bar))
     shown = [(percent(x(at)), word) for at, word in ticks if x(at) < WIDE - 2.5]
     minor = 5 if len(shown) > 12 else 2

@@ -23,6 +23,8 @@ OPEN = (
     "levels",
     "roles",
     "probes",
+    "sensors",
+    "marks",
     "ranges",
     "error",
     "nav",

@@ -111,9 +111,17 @@ async def page(seat: Seat) -> Response:
         circuit=inventory.circuits.get(target.circuit or ""),
         parents=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.parents],
         needs=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.needs],
+        cause=_cause(seat, board.target(target)),
         children=[(one, board.target(one)) for one in children[:CHILDREN]], children_all=len(children),
         incidents=[row(seat, one) for one in past.incidents], meaning=Catalogue.ours(),
     )  # fmt: skip
+
+
+def _cause(seat: Seat, now: Now) -> tuple[Target, Now] | None:
+    """Return the device whose fault it is, when it is one."""
+    board = seat.house.board
+    known = board.inventory.targets.get(now.cause.target) if now.cause else None
+    return None if known is None else (known, board.target(known))
 
 
 def _near(seat: Seat, target: Target) -> list[Beside]:
@@ -152,7 +160,7 @@ def _tell(seat: Seat) -> Callable[[Interval], str]:
         words = seat.words
         end_ns = one.end_ns or seat.now_ns
         said = f"{words('state.' + one.state)}: {words.time(one.start_ns)} – {words.time(end_ns)}"
-        return f"{said} ({words.duration((end_ns - one.start_ns) / 1e9)}) {one.reason}".strip()
+        return f"{said} ({words.duration((end_ns - one.start_ns) / 1e9)}) {words.reason(one.reason)}".strip()
 
     return tell
 

@@ -6,10 +6,10 @@ import asyncio
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from alerting import records
 from alerting.records import Incident
@@ -36,6 +36,8 @@ SHARE = 0.015
 OLDEST_S = 30.0
 OUTLOOK_S = 300.0
 """How old the outlook may be: a month's risk does not change by the minute, and thousands of draws make it."""
+MOST_KEPT = 64
+"""Answers that are kept for a while."""
 MOST_SHOWN = 200
 """Open incidents that the wall is told of; it says how many more there are."""
 
@@ -121,12 +123,30 @@ class Desk:
         self._watch: sqlite3.Connection | None = None
         self._outlook: tuple[int, list[Foretold]] | None = None
         self._outlook_turn = asyncio.Lock()
+        self._kept: dict[Hashable, tuple[float, object]] = {}
 
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""
         self.configuration = configuration
         self._not_before = 0.0
         self._outlook = None
+        self._kept.clear()
+
+    async def recent(self, key: Hashable, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Answer as `ask`, or with what the same question was answered at most `OLDEST_S` ago: for sums over a month.
+
+        Parameters:
+            key: what is asked; the same key always with the same question.
+        """
+        now = self._clock.monotonic_ns() / 1e9
+        known = self._kept.get(key)
+        if known is not None and now - known[0] < OLDEST_S:
+            return cast("T", known[1])
+        answer = await self.ask(question)
+        while len(self._kept) >= MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[key] = (now, answer)
+        return answer
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read in a thread.

@@ -29,6 +29,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from collectors.load import loads
+from collectors.load import points as load_points
+from config import Configuration, load
 from haidang.clock import SystemClock
 from haidang.conferences import sheets
 from haidang.conferences.verdict import Reason, Verdict
@@ -152,9 +155,11 @@ def _day(at_s: float) -> float:
     return (0.12 + 0.88 * min(1.0, busy)) * (0.35 if at.weekday() >= 5 else 1.0)
 
 
-async def write_measurements(data: Path, capacities: Mapping[tuple[str, str], float], now_s: int) -> None:
+async def write_measurements(
+    configuration: Configuration, capacities: Mapping[tuple[str, str], float], now_s: int
+) -> None:
     """Write a week of measurements under the names of the series that a first look has made."""
-    path = data / "metrics.db"
+    path = configuration.data_dir / "metrics.db"
     rng = random.Random(5)
     with closing(open_reader(path)) as sql:
         known = [
@@ -177,6 +182,8 @@ async def write_measurements(data: Path, capacities: Mapping[tuple[str, str], fl
         store.add(points)
         await store.flush()
     await store.tidy()
+    store.add(load_points(await loads(configuration, store, now_s * S), now_s * S))
+    await store.flush()
     await store.close(60)
 
 
@@ -217,7 +224,7 @@ async def stage(folder: Path, pages: socket.socket, scale: float) -> None:
             (end, link.id): link.mbit * 1e6
             for link in province.links.values() if link.carrier for end in (link.upper, link.lower)
         }  # fmt: skip
-        await write_measurements(data, capacities, int(time.time()))
+        await write_measurements(load(config), capacities, int(time.time()))
         async with watched(config, folder / "daemon.log", pages):
             print("ready", flush=True)
             loop = asyncio.get_running_loop()
@@ -331,9 +338,9 @@ class Camera:
 def paths(base: Any) -> dict[str, str]:
     """Return every page by the name of its picture; ``base`` answers what is there."""
     from_, until_ = (f"{datetime.now(ZONE) + timedelta(hours=hours):%Y-%m-%dT%H:%M}" for hours in (3, 4))
-    incident = base("/api/v1/incidents?limit=1") or [{"number": 1}]
+    oldest = min((one["number"] for one in base("/api/v1/incidents") or ()), default=1)
     return {
-        "incidents": "/incidents?all=1", "incident": f"/incident/{incident[0]['number']}",
+        "incidents": "/incidents?all=1", "incident": f"/incident/{oldest}",
         "device": f"/target/{HUB}?range=30h", "device-core": "/target/core-router-1?range=10d",
         "room": f"/target/{ROOM}", "ups": "/target/luc-ngan-ups",
         "site": "/site/luc-ngan", "circuit": "/circuit/viettel-luc-ngan", "system": "/system/datanet",

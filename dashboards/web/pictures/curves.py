@@ -12,7 +12,7 @@ from dashboards.web.pictures.svg import element, joined, percent, points, round_
 
 WIDE, HIGH = 1000.0, 220.0
 """Of what is drawn: across stretched to whatever room there is, but for words; the other way a unit is a pixel."""
-LEFT, BOTTOM, TOP = 84.0, 24.0, 18.0
+BOTTOM, TOP = 24.0, 18.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +205,8 @@ def _path(
 
 
 def _sheet(frame: Frame, grid: Grid, shapes: Sequence[Markup], over: Sequence[Markup]) -> Markup:
-    """Put a picture together: words beside and under the plot, in it what is stretched, over it what is not."""
-    levels = [element("text", words, x=LEFT - 8, y=y + 4, text_anchor="end", class_="axis") for y, words in grid]
+    """Put a picture together; the style sheet leaves room for the words on the left."""
+    levels = [element("text", words, x=-8, y=y + 4, text_anchor="end", class_="axis") for y, words in grid]
     rules = [element("line", x1="0%", x2="100%", y1=y, y2=y, class_="grid") for y, _ in grid]
     ticks = [
         joined((element("line", x1=frame.share(at), x2=frame.share(at), y1=TOP, y2=HIGH - BOTTOM, class_="grid"),
@@ -218,5 +218,7 @@ def _sheet(frame: Frame, grid: Grid, shapes: Sequence[Markup], over: Sequence[Ma
         "svg", joined(shapes), width="100%", height=HIGH, view_box=f"0 0 {WIDE:.0f} {HIGH:.0f}", aspect="none",
         class_="data",
     )  # fmt: skip
-    plot = element("svg", joined(rules), joined(ticks), stretched, joined(over), class_="plot", x=LEFT, height=HIGH)
-    return element("svg", element("title", frame.title), joined(levels), plot, class_="curves", role="img")
+    return element(
+        "svg", element("title", frame.title), joined(levels), joined(rules), joined(ticks), stretched, joined(over),
+        class_="curves", role="img",
+    )  # fmt: skip

@@ -80,6 +80,9 @@ if (live) {
   else listen();
 }
 
+const here = document.querySelector(".row [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+
 const further = document.querySelector(".further");
 if (further) {
   document.addEventListener("click", (event) => { if (!further.contains(event.target)) further.open = false; });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -168,7 +169,10 @@ def _tell(seat: Seat) -> Callable[[Interval], str]:
 def _probes(seat: Seat, target: Target) -> list[Probe]:
     words, board = seat.words, seat.house.board
     first = target.primary
-    settings = {"icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host}
+    settings: dict[str, Any] = {
+        "icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host, "quality": target.quality,
+        "backup": target.backup, **dict(target.services.items()),
+    }  # fmt: skip
     found = []
     for probe in target.probes:
         check = CheckId(target.id, probe)

@@ -25,6 +25,7 @@ OPEN = (
     "probes",
     "sensors",
     "marks",
+    "units",
     "ranges",
     "error",
     "nav",

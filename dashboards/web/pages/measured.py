@@ -25,7 +25,6 @@ LOAD_H = 26
 _PLACES: Mapping[str, Literal["start", "middle"]] = {"in": "start", "out": "middle"}
 _PING = ("minimum_response_ms", "percentile50_ms", "percentile95_ms", "maximum_response_ms", "percent_packet_loss")
 _STATUS = {0: "ok", 1: "warning", 2: "critical", 3: "unknown"}
-_UNITS = {"C": "°C"}
 _STATES = {"ok": "up", "warning": "degraded", "critical": "down", "unknown": "unknown"}
 
 
@@ -195,7 +194,7 @@ async def sensors(seat: Seat, target: Target) -> list[Reading]:
     rows = []
     for (name, kind), values in sorted(newest.items()):
         status = _STATUS.get(round(values.get("status_code", 3)), "unknown")
-        unit = _UNITS.get(units[(name, kind)], units[(name, kind)])
+        unit = seat.words.known("units", units[(name, kind)])
         value = f"{seat.words.number(values['value'])} {unit}".strip() if "value" in values else "–"
         rows.append(Reading(name, kind, value, _STATES[status]))
     rows.sort(key=lambda one: one.state in ("up", "unknown"))

@@ -88,16 +88,23 @@ async def of_rooms(seat: Seat, meetings: Iterable[Meeting], room: str = "") -> t
     configuration, now_ns = seat.house.configuration, seat.now_ns
     meetings = tuple(meetings)
 
-    def read(sql: sqlite3.Connection) -> tuple[list[Sitting], list[Sheet]]:
-        ahead: list[Sitting] = []
+    def ahead(_sql: sqlite3.Connection) -> list[Sitting]:
+        found: list[Sitting] = []
         for one in meetings:
             try:
-                ahead += held(one, configuration, now_ns, now_ns + AHEAD_NS)
+                found += held(one, configuration, now_ns, now_ns + AHEAD_NS)
             except ValueError:  # the daemon's log names the rule that cannot be used
                 continue
-        return ahead, [sheet for one in meetings for sheet in sheets.last(sql, one.id, OF_MEETING)]
+        return found
 
-    sittings, made = await seat.house.desk.ask(read) if meetings else ([], [])
+    def kept(sql: sqlite3.Connection) -> list[Sheet]:
+        return [sheet for one in meetings for sheet in sheets.last(sql, one.id, OF_MEETING)]
+
+    if not meetings:
+        return [], []
+    desk = seat.house.desk
+    sittings = await desk.recent(("sittings", *(one.id for one in meetings)), ahead)
+    made = await desk.ask(kept)
     newest: dict[tuple[str, int], Sheet] = {}
     for sheet in made:
         if not room or any(one.room == room for one in sheet.rooms):
@@ -108,7 +115,7 @@ async def of_rooms(seat: Seat, meetings: Iterable[Meeting], room: str = "") -> t
     coming = [
         _record(seat, names[one.meeting.id], one.start_ns, one.end_ns, len(set(one.meeting.rooms)),
                 newest.pop((one.meeting.id, one.start_ns), None), room)
-        for one in sorted(sittings, key=lambda one: (one.start_ns, one.meeting.id))
+        for one in sorted(sittings, key=lambda one: (one.start_ns, one.meeting.id)) if one.end_ns > now_ns
     ]  # fmt: skip
     past = [
         _record(seat, names[one.meeting], one.start_ns, one.end_ns, len(one.rooms), one, room)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
 from dashboards.web.model.index import Index
+from dashboards.web.pictures.places import Drawing, Place
 from haidang.clock import Clock
 from probes.snmp.neighbours import Neighbour
 from storage.metrics import MetricStore, StoreStatus
@@ -123,3 +125,7 @@ class House:
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""
+    maps: dict[str, tuple[int, tuple[list[Place], Drawing]]] = field(default_factory=dict)
+    """The wall's sites and their picture by language, each with the version of the board it was made from."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who writes what is the same for many."""

@@ -22,9 +22,9 @@ from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
 from dashboards.web.house import Do, House, Near, Tell, Vitals
-from dashboards.web.live import Hub
+from dashboards.web.live import AT_MOST_S, Hub
 from dashboards.web.model.board import Board
-from dashboards.web.model.desk import Desk
+from dashboards.web.model.desk import Desk, DeskBusy
 from dashboards.web.server import CannotServe, Certificate, bind, passed_socket, serve
 from dashboards.web.words import words
 from haidang.clock import Clock
@@ -78,6 +78,8 @@ class Web:
             Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
             vitals, do, frozenset(verbs), quiet, tell, near,
         )  # fmt: skip
+        self._unseen = False
+        self._noticing: asyncio.Task[None] | None = None
         self._said = ""
         self._noticed = self._reckoned = -1
 
@@ -89,7 +91,18 @@ class Web:
     def took(self, transitions: Iterable[Transition]) -> None:
         """Take in what has just been written."""
         self._house.board.take(transitions)
-        self._house.hub.changed()
+        self._unseen = True
+        if self._noticing is None or self._noticing.done():
+            self._noticing = asyncio.create_task(self._notice(), name="pages notice")
+
+    async def _notice(self) -> None:
+        """Read what became of the incidents, then tell the browsers: of both at once, and in a storm not each time."""
+        while self._unseen:
+            self._unseen = False
+            with suppress(DeskBusy, DatabaseError, sqlite3.Error):  # each second it is tried again
+                await self._house.desk.look()
+            self._house.hub.changed()
+            await asyncio.sleep(AT_MOST_S)
 
     def use(self, configuration: Configuration) -> None:
         """Serve another configuration from now on."""
@@ -157,6 +170,8 @@ class Web:
 
     def close(self) -> None:
         """Close the book."""
+        if self._noticing is not None:
+            self._noticing.cancel()
         self._house.desk.close()
         self._database.close()
 

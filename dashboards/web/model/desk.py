@@ -31,7 +31,7 @@ T = TypeVar("T")
 AT_ONCE = 2
 """Readers at work at the same time; more of them would only take the processor from each other and from the loop."""
 MOST_WAITING = 64
-SHARE = 0.015
+SHARE = 0.01
 """How much of one processor the standings of the month may take: what takes long is worked out less often."""
 OLDEST_S = 30.0
 OUTLOOK_S = 300.0
@@ -123,6 +123,7 @@ class Desk:
         self._watch: sqlite3.Connection | None = None
         self._outlook: tuple[int, list[Foretold]] | None = None
         self._outlook_turn = asyncio.Lock()
+        self._look_turn = asyncio.Lock()
         self._kept: dict[Hashable, tuple[float, object]] = {}
 
     def use(self, configuration: Configuration) -> None:
@@ -199,8 +200,9 @@ class Desk:
             )
             return [OpenIncident(one, hidden.get(one.number, 0)) for one in records.incidents(sql, limit=MOST_SHOWN)]
 
-        before, self.incidents = self.incidents, await self.ask(read)
-        return before != self.incidents
+        async with self._look_turn:  # an older answer must not replace a newer one
+            before, self.incidents = self.incidents, await self.ask(read)
+            return before != self.incidents
 
     async def reckon(self, *, changed: bool) -> bool:
         """Work the standings of the month out anew when it is time to; tells whether it did.

@@ -1,6 +1,6 @@
 """The pages as people see them: pictures of every page at the sizes they are looked at, before the lab's province.
 
-    .venv/bin/python -m benchmarks.screens OUT [--scale 0.4] [--language vi] [--docs]
+    .venv/bin/python -m benchmarks.screens OUT [--scale 0.2] [--language vi] [--docs]
 
 A whole stage: a province in a network of its own, the daemon before it with real probes, a month of outages and a week
 of measurements written beforehand (made up), a hub that is cut while the pictures are taken. Needs root and Chromium.
@@ -54,6 +54,18 @@ DAY_S = 86_400
 PASSWORD = "một câu dài dễ nhớ"
 SIZES = {"phone": (390, 844), "laptop": (1366, 768), "wall": (1920, 1080)}
 LARGE = (3840, 2160)
+QUALITY = 40
+GALLERY = """\
+# Every page in pictures
+
+Written by `.venv/bin/python -m benchmarks.screens docs/images --docs`: a fifth of the lab's province, the daemon before
+it, both lines of Lục Ngạn cut. The outages of the month and the week of measurements are made up.
+
+| page | telephone 390×844 | laptop 1366×768 | wall 1920×1080 |
+|---|---|---|---|"""
+FIRST = (
+    "The first sign-in: [welcome](images/welcome-laptop.webp). Pictures of long pages end after two and a half screens."
+)
 FIRST_S = 100.0
 """How long the daemon looks first, so that the names of its series are known: a history is then written under them."""
 HUB = "luc-ngan-router"
@@ -328,9 +340,9 @@ class Camera:
             page.screenshot(path=path, full_page=whole)
             return
         session = page.context.new_cdp_session(page)
-        asked = {"format": "webp", "quality": 55, "captureBeyondViewport": whole}
+        asked = {"format": "webp", "quality": QUALITY, "captureBeyondViewport": whole}
         if whole:
-            high = min(page.evaluate("document.documentElement.scrollHeight"), 3 * seen)
+            high = page.evaluate("Math.min(document.documentElement.scrollHeight, 2.5 * innerHeight)")
             asked["clip"] = {"x": 0, "y": 0, "width": seen, "height": high, "scale": 1}
         path.write_bytes(base64.b64decode(session.send("Page.captureScreenshot", asked)["data"]))
 
@@ -357,7 +369,7 @@ def main() -> None:
     """Set the stage and take the pictures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    parser.add_argument("--scale", type=float, default=0.4)
+    parser.add_argument("--scale", type=float, default=0.2)
     parser.add_argument("--language", default="vi")
     parser.add_argument("--docs", action="store_true")
     parser.add_argument("--stay", action="store_true", help="keep the stage until Enter is pressed")
@@ -376,15 +388,29 @@ def main() -> None:
         )  # fmt: skip
         camera = Camera(browser, played.base, asked.out, "webp" if asked.docs else "png")
         (asked.out / "address").write_text(f"{played.base}\n{folder}\n")
-        shoot(camera, played, asked.language)
+        known = shoot(camera, played, asked.language)
+        if asked.docs:
+            (asked.out.parent / "screens.md").write_text(gallery(known), encoding="utf-8")
         if asked.stay:
             input("the stage stays; Enter ends it")
         browser.close()
         played.end()
 
 
-def shoot(camera: Camera, played: Stage, language: str) -> None:
-    """Take all pictures."""
+def gallery(known: Mapping[str, str]) -> str:
+    """Return the manual's page of all pictures."""
+    lines = [GALLERY]
+    walls = {"wall-calm": "/ (all is well)", "wall-alert": "/ (a hub is cut)"}
+    for name, path in {**walls, **known, "login": "/login"}.items():
+        shown = path if "(" in path else path.partition("?")[0]
+        lines.append(f"| {shown} | " + " | ".join(f"[{name}](images/{name}-{size}.webp)" for size in SIZES) + " |")
+    large = ", ".join(f"[{name}](images/{name}-large.webp)" for name in walls)
+    lines += ["", f"The wall at 3840×2160: {large}. By day: [wall](images/wall-light.webp).", FIRST]
+    return "\n".join(lines) + "\n"
+
+
+def shoot(camera: Camera, played: Stage, language: str) -> dict[str, str]:
+    """Take all pictures; returns the pages by the names of their pictures."""
     with camera.tab(SIZES["laptop"], language) as page:
         page.goto(played.link())
         camera.take(page, "welcome-laptop")
@@ -423,6 +449,7 @@ def shoot(camera: Camera, played: Stage, language: str) -> None:
             page.goto("/login")
             camera.take(page, f"login-{size}")
     played.do("mend")
+    return known
 
 
 if __name__ == "__main__":

@@ -63,9 +63,8 @@ it, both lines of Lục Ngạn cut. The outages of the month and the week of mea
 
 | page | telephone 390×844 | laptop 1366×768 | wall 1920×1080 |
 |---|---|---|---|"""
-FIRST = (
-    "The first sign-in: [welcome](images/welcome-laptop.webp). Pictures of long pages end after two and a half screens."
-)
+FIRST = "The first sign-in: [welcome](images/welcome-laptop.webp). Of long pages two and a half screens are shown."
+
 FIRST_S = 100.0
 """How long the daemon looks first, so that the names of its series are known: a history is then written under them."""
 HUB = "luc-ngan-router"

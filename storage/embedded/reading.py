@@ -31,7 +31,8 @@ class Directories:
     """Which series each row of the journal holds, kept from one question to the next.
 
     At the end of an hour of ten thousand series the journal's directories are 30 MB, which each question would read.
-    Rows are never changed; one that is gone may lend its number to a later one, hence the lengths. Any thread may ask.
+    Rows are never changed; one that is gone may lend its number to a later one, hence `forget`, and the lengths for a
+    reader who was at it just then. Any thread may ask.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,11 @@ class Directories:
             # An hour that is over is packed soon, and its rows are gone.
             self._ids = {key: ids for key, ids in known.items() if key[1] >= last_hour - 2} | found
         return [(key[0], ids) for key, ids in found.items()]
+
+    def forget(self) -> None:
+        """Read everything anew: rows were taken away, and later ones may get their numbers."""
+        with self._lock:
+            self._ids = {}
 
 
 def _ids(connection: sqlite3.Connection, row: int) -> memoryview:

@@ -124,6 +124,7 @@ class EmbeddedStore:
             work = await self._worker.do(lambda database, hour=hour: HourCompaction(database, hour))  # type: ignore[misc]
             while await self._worker.do(work.step):
                 pass
+            self._directories.forget()
         while await self._worker.do(lambda database: roll_days(database, now_ns)):
             pass
 

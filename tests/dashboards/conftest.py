@@ -21,6 +21,8 @@ from probes.snmp.ber import Value
 from reports.archive import sums
 from tests.support.answerer import Answerer
 from tests.support.daemon import Daemon, ask, until
+from tests.support.openid import CLIENT, SECRET, OpenidProvider
+from tests.support.peers import free_port
 from tests.support.snmp_agent import Agent, interfaces, serving
 
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
@@ -36,16 +38,19 @@ class Site:
     config: Path
     daemon: Daemon
     server: Answerer
+    openid: OpenidProvider
 
 
 def write(
-    folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}', agent: int | None = None
-) -> Path:
+    folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}', url: str = "",
+    agent: int | None = None,
+) -> Path:  # fmt: skip
     """Write a configuration.
 
     Parameters:
         port: of the name server.
         web: the section.
+        url: where the pages are reached.
         agent: port of an SNMP agent of the first target, which then is a conference room as well.
     """
     path = folder / "haidang.yaml"
@@ -74,7 +79,10 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
-{meetings}alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
+{meetings}alerting:
+  commands: [{{id: quietly, argv: [/bin/true]}}]
+  incidents: {{reopen: 0s}}
+  {f"url: {url}" if url else ""}
 contacts:
   - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}
   - {{id: binh, name: Trần Thị Bình, ways: [{{channel: quietly, address: x}}]}}
@@ -149,8 +157,15 @@ def keep_report(data: Path) -> None:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("web")
-    server = Answerer()
-    with talking() as agent, Daemon(write(folder, server.port, agent=agent)) as daemon:
+    server, openid, port = Answerer(), OpenidProvider(), free_port()
+    (folder / "secret").write_text(SECRET, encoding="utf-8")
+    (folder / "secret").chmod(0o600)
+    oidc = (
+        f"{{issuer: '{openid.issuer}', client_id: {CLIENT}, client_secret: {{file: secret}}, name: Tài khoản tỉnh, "
+        "viewers: [nhìn], operators: [/vận hành], admins: [quản trị], session: 1h}"
+    )
+    web = f'{{listen: "127.0.0.1:{port}", status_page: [wan], oidc: {oidc}}}'
+    with talking() as agent, Daemon(write(folder, server.port, web, f"http://127.0.0.1:{port}", agent)) as daemon:
         config = daemon.config
         base = daemon.wait_for("pages are served")["address"]
         link = daemon.wait_for(
@@ -162,9 +177,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "the name server is up",
         )
         keep_report(folder / "data")
-        yield Site(base, link, config, daemon, server)
+        yield Site(base, link, config, daemon, server, openid)
         assert daemon.end() == 0
     server.close()
+    openid.close()
 
 
 @pytest.fixture(scope="session")

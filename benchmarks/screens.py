@@ -54,7 +54,7 @@ DAY_S = 86_400
 PASSWORD = "một câu dài dễ nhớ"
 SIZES = {"phone": (390, 844), "laptop": (1366, 768), "wall": (1920, 1080)}
 LARGE = (3840, 2160)
-QUALITY = 40
+QUALITY = 15
 GALLERY = """\
 # Every page in pictures
 
@@ -63,7 +63,7 @@ it, both lines of Lục Ngạn cut. The outages of the month and the week of mea
 
 | page | telephone 390×844 | laptop 1366×768 | wall 1920×1080 |
 |---|---|---|---|"""
-FIRST = "The first sign-in: [welcome](images/welcome-laptop.webp). Of long pages two and a half screens are shown."
+FIRST = "The first sign-in: [welcome](images/welcome-laptop.webp). Of long pages the first screen and a half is shown."
 
 FIRST_S = 100.0
 """How long the daemon looks first, so that the names of its series are known: a history is then written under them."""
@@ -341,7 +341,8 @@ class Camera:
         session = page.context.new_cdp_session(page)
         asked = {"format": "webp", "quality": QUALITY, "captureBeyondViewport": whole}
         if whole:
-            high = page.evaluate("Math.min(document.documentElement.scrollHeight, 2.5 * innerHeight)")
+            most = (2.5 if seen == SIZES["phone"][0] else 1.5) * page.evaluate("innerHeight")
+            high = min(page.evaluate("document.documentElement.scrollHeight"), most)
             asked["clip"] = {"x": 0, "y": 0, "width": seen, "height": high, "scale": 1}
         path.write_bytes(base64.b64decode(session.send("Page.captureScreenshot", asked)["data"]))
 

@@ -172,9 +172,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "nobody can sign in yet: open this link once, within a day, and choose a name and a password"
         )["link"]
         until(
-            lambda: all(one["state"] == "up" for one in ask(config, "status")["targets"] if one["target"] == "names"),
-            20,
-            "the name server is up",
+            lambda: all(
+                check["state"] == "up"
+                for one in ask(config, "status", "--all")["targets"]
+                for check in one["checks"]
+                if check["probe"] in ("icmp", "dns")
+            ),
+            30,
+            "both targets are up",
         )
         keep_report(folder / "data")
         yield Site(base, link, config, daemon, server, openid)

@@ -58,7 +58,7 @@ QUALITY = 15
 GALLERY = """\
 # Every page in pictures
 
-Written by `.venv/bin/python -m benchmarks.screens docs/images --docs`: a fifth of the lab's province, the daemon before
+Written by `.venv/bin/python -m benchmarks.screens docs/images --docs`: a small province of the lab, the daemon before
 it, both lines of Lục Ngạn cut. The outages of the month and the week of measurements are made up.
 
 | page | telephone 390×844 | laptop 1366×768 | wall 1920×1080 |

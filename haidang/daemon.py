@@ -189,6 +189,7 @@ class Daemon:
                 configuration, clock, self._store, self._vitals,
                 lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
                 lambda *told: self._receiving.telling.hand_in(*told),  # noqa: PLW0108 made further down
+                lambda target: self._watching.neighbours(target),  # noqa: PLW0108 made further down
                 self._alarm.keep,
             )  # fmt: skip
         if self._web is not None:

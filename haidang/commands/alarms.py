@@ -95,7 +95,7 @@ def list_(
                 f"{one.reason} ({one.author})" + (f"; called off by {one.cancelled_by}" if one.cancelled_by else ""),
             )
             for one in found
-        ), right=[0],
+        ), right=[0], none="nothing is silent",
     )  # fmt: skip
 
 

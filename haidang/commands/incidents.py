@@ -86,7 +86,7 @@ def listed(
         heads = (
             "no.", "now", "severity", "what", "site", "since", "lasts", "reason", "hidden", "acknowledged", "told"
         )  # fmt: skip
-        print_table(heads, rows, right=(6, 8))
+        print_table(heads, rows, right=(6, 8), spare=(10, 8, 6, 4))
     raise typer.Exit(1 if any(one["open"] for one in shown) else 0)
 
 

@@ -41,7 +41,7 @@ def circuits(
                 [{key: cell if cell != "" else None for key, cell in zip(heads, row, strict=True)} for row in rows]
             )
         else:
-            print_table(heads, rows, right=(6,))
+            print_table(heads, rows, right=(6,), spare=(3,), none=_NONE)
         return
     found = _measured(configuration)
     if as_json:
@@ -82,7 +82,10 @@ def _show(configuration: Configuration, found: list[Load], limit: float) -> None
             )
         )  # fmt: skip
     heads = ("load", "circuit", "end", "interface", "Mbit/s", "in P95", "out P95", "of capacity", "measured", "why not")
-    print_table(heads, rows, right=range(4, 9))
+    print_table(heads, rows, right=range(4, 9), spare=(8, 3, 2), none=_NONE)
+
+
+_NONE = "no circuits are configured: add them under circuits (docs/configuration.md)"
 
 
 def _mbps(bps: float | None) -> str:

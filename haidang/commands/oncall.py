@@ -160,7 +160,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 f"{one.reason} ({one.author})" + (f"; called off by {one.cancelled_by}" if one.cancelled_by else ""),
             )
             for one in found
-        ), right=[0],
+        ), right=[0], none="nobody stands in",
     )  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def drills(
                     else "MISSED" if one.missed_ns else f"until {show.local(one.due_ns, zone)}",
                 )
                 for one in found
-            ), right=[0],
+            ), right=[0], none=f"no drill in {days} days",
         )  # fmt: skip
     raise typer.Exit(1 if any(one.missed_ns and not one.acknowledged_ns for one in found) else 0)
 

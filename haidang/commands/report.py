@@ -211,7 +211,8 @@ def kept(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_table(
             ("month", "revision", "folder", "files"),
             [(row["month"], row["revision"], row["folder"], ", ".join(row["files"])) for row in rows],
-        )
+            none="no report is kept yet: haidang report makes one",
+        )  # fmt: skip
 
 
 app.command()(verifying.verify)

@@ -44,7 +44,8 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
         print_table(
             ("name", "role", "second factor"),
             ((one["name"], one["role"], "code" if one["totp"] else "-") for one in found),
-        )
+            none="nobody can sign in yet: haidang user link NAME makes a link",
+        )  # fmt: skip
 
 
 @app.command("totp-off")
@@ -99,4 +100,5 @@ def tokens(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             ("name", "scopes", "created", "until", "last seen"),
             ((one["name"], " ".join(one["scopes"]), one["created"], one["until"] or "-", one["seen"] or "never")
              for one in found),
+            none="no program has a token: haidang user token NAME makes one",
         )  # fmt: skip

@@ -18,7 +18,9 @@ from haidang.commands.metrics import ask_store
 from haidang.connections import COLUMNS, connections
 from storage.metrics import StoreError
 
-inventory = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is configured and what was learned.")
+inventory = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The connection database: leased lines and their quality."
+)
 
 
 def circuits(
@@ -98,7 +100,10 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; else standard output.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the connection database: each channel, its bandwidth and the quality measured over 7 days."""
+    """Write the connection database.
+
+    Each channel, its bandwidth and the quality measured over 7 days.
+    """
     configuration = read_config(config)
     try:
         rows = ask_store(configuration, lambda store, now_ns: connections(configuration, store, now_ns))

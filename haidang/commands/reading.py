@@ -41,7 +41,7 @@ MOST_NUMBERS = 8
 """Open incidents that the summary names."""
 _WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
-store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
+store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How the metric store is doing.")
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def events(
     most: Annotated[int, typer.Option("--most", "-n", min=1, max=10_000, help="How many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what devices told by themselves: traps, informs, log messages."""
+    """Show the traps and log messages that devices sent."""
     configuration = read_config(config)
     if target is not None and target not in configuration.inventory.targets:
         fail(f"there is no target {target!r} in the configuration; haidang status --all names them")
@@ -277,9 +277,10 @@ def events(
 
 @store.command("status")
 def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back.
+    """Say how the metric store is doing.
 
-    Ends with 1 when the running daemon cannot write to it.
+    Spooled, written, rejected, oldest unsent, last canary read back. Ends with 1 when the running daemon cannot write
+    to it.
     """
     configuration = read_config(config)
     try:

@@ -23,7 +23,9 @@ from reports.model import Change, Report
 from reports.seal import NotAReport
 from reports.signing import CannotSign, Signer
 
-app = typer.Typer(rich_markup_mode=None, help="The monthly uptime report.", invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True,
+    help="Make the monthly uptime report; list and verify kept ones.", subcommand_metavar="[COMMAND [ARGS]...]",
+)  # fmt: skip
 
 
 @app.callback()

@@ -9,12 +9,12 @@ import typer
 from haidang.commands.common import ConfigOption, JsonOption, print_json, print_table, read_config
 from haidang.commands.requests import request
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may use the built-in pages, and programs.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Users of the pages, and tokens of programs.")
 
 
 @app.command()
 def link(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Of the user; whoever is first may choose one.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user; whoever is first may choose one.")] = "",
     role: Annotated[
         Literal["viewer", "operator", "admin"] | None,
         typer.Option(
@@ -24,7 +24,10 @@ def link(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a link that works once, within a day: it adds a user, or lets one choose another password."""
+    """Print a link that adds a user, or sets another password.
+
+    It works once, within a day.
+    """
     answer = request(read_config(config), "user.link", name=name, role=role or "")
     if as_json:
         print_json(answer)
@@ -49,14 +52,19 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
 
 
 @app.command("totp-off")
-def totp_off(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
-    """Ask a user for no code any more, who has lost the telephone and the recovery codes; the password stays."""
+def totp_off(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user.")], config: ConfigOption = None
+) -> None:
+    """Ask a user for no one-time code any more.
+
+    For who has lost the telephone and the recovery codes; the password stays.
+    """
     request(read_config(config), "user.totp_off", name=name)
 
 
 @app.command()
 def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user, or of the program with --token.")],
     token: Annotated[bool, typer.Option("--token", help="A program's token of that name instead of a user.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -91,7 +99,10 @@ def token(
 
 @app.command()
 def tokens(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show which programs have a token, what for, until when, and when they last came."""
+    """Show which programs have a token.
+
+    What it may, until when it is good, and when the program last came.
+    """
     found = request(read_config(config), "user.tokens")["tokens"]
     if as_json:
         print_json(found)

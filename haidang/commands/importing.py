@@ -22,7 +22,7 @@ MOST_SHOWN = 200
 
 
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="CSV or XLSX.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="CSV or XLSX.")] = None,
     from_netbox: Annotated[
         bool, typer.Option("--netbox", help="Read from the NetBox named in the configuration.")
     ] = False,

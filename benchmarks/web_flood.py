@@ -5,8 +5,8 @@
 A real daemon pings 127.0.0.0/8 and asks name servers that are switched off and on. Three stretches take turns: nobody
 looks; 50 clients ask a stand-in that answers as much (what clients cost that share our processors); the same 50 clients
 ask the daemon as fast as it answers, half of them signed in, while 150 more connections send a request byte by byte
-(slow loris). Lateness is how long after its slot a probe started; a verdict's delay counts from the moment the name server
-fell silent. The ratio of the last two is the daemon's own share.
+(slow loris). Lateness is how long after its slot a probe started; a verdict's delay counts from the moment the name
+server fell silent. The ratio of the last two is the daemon's own share.
 """
 
 from __future__ import annotations
@@ -199,7 +199,8 @@ def main() -> None:
     asked = parser.parse_args()
     servers = [Answerer() for _ in range(SERVERS)]
     with tempfile.TemporaryDirectory() as name:
-        with Daemon(configure(Path(name), asked.targets, [one.port for one in servers])) as daemon:
+        config = configure(Path(name), asked.targets, [one.port for one in servers])
+        with Daemon(config) as daemon:
             base = daemon.wait_for("pages are served", 60)["address"]
             said = "nobody can sign in yet: open this link once, within a day, and choose a name and a password"
             link = daemon.wait_for(said)["link"]
@@ -241,9 +242,7 @@ def main() -> None:
             ]  # fmt: skip
             client.close()
             daemon.end()
-    print(
-        "| stretch | lateness p99, ms (each round) | verdict after, s: median, worst | answered/s | daemon, % of a core |"
-    )
+    print("| stretch | lateness p99, ms (each round) | verdict after, s: median, worst | answered/s | % of a core |")
     print("|---|---|---|---|---|")
     for what, one in found.items():
         rounds = ", ".join(f"{p99:.1f}" for p99 in one.p99_ms)

@@ -1,8 +1,8 @@
 """What happened, as metrics: incidents and maintenance, for the marks that dashboards outside this house put on time.
 
 While something lasts there is a point each minute (``open``: 1) and a last one when it is over (0): a store that keeps
-numbers alone shows by them how long it was. At its true start stands one point with words and its end, written again when
-either changes: a store that keeps text shows those.
+numbers alone shows by them how long it was. At its true start stands one point with words and its end, written again
+when either changes: a store that keeps text shows those.
 """
 
 from __future__ import annotations

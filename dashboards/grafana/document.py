@@ -161,7 +161,7 @@ class Writer:
         }  # fmt: skip
 
     def _annotation(self, mark: tuple[str, str]) -> dict[str, Any]:
-        """Write the annotations that were pushed into Grafana itself; off at first, since they are the same once more."""
+        """Write the annotations that were pushed into Grafana itself; off at first: they are the same."""
         kind, colour = mark
         return {
             "name": self._words["annotations"][f"{kind}_pushed"],

@@ -31,7 +31,7 @@ class Language(Protocol):
         ...
 
     def marks(self, measurement: str) -> dict[str, object]:
-        """Write where annotations are looked for, as Grafana keeps it: incidents or maintenance (`haidang.happening`)."""
+        """Write where annotations (see `haidang.happening`) are looked for, as Grafana keeps it."""
         ...
 
     def column(self, query: Query, field: str, first: str) -> str:

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dashboards.web.gate import HEAD_S, Gate, GatedProtocol
+from dashboards.web.turns import Turns
 
 logger = structlog.get_logger(__name__)
 
@@ -188,7 +189,8 @@ async def serve(
     """
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # strangers' bad requests are counted, not logged
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, ws="none", http="h11", server_header=False,
+        Turns(asyncio.get_running_loop()).around(app),
+        lifespan="off", log_config=None, access_log=False, ws="none", http="h11", server_header=False,
         proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=LONGEST_HEAD, backlog=BACKLOG,
     )  # fmt: skip

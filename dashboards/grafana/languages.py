@@ -222,7 +222,7 @@ class MetricsQl:
         selector = f'{measurement}_open{{db="{self._database}"}}'
         return {
             "expr": f"max(max_over_time({selector}[2m])) by (number, name) > 0", "step": "60s",
-            "titleFormat": "{{name}}", "textFormat": "#{{number}}", "tagKeys": "", "useValueForTime": "false",
+            "titleFormat": "{{name}}", "textFormat": "#{{number}}", "tagKeys": "", "useValueForTime": False,
         }  # fmt: skip
 
     def column(self, query: Query, field: str, first: str) -> str:

@@ -7,22 +7,21 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+_SPELT = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio", "text_anchor": "text-anchor"}
+
 
 def element(name: str, *inside: str | Markup, **attributes: str | float) -> Markup:
     """Write an element; texts are escaped, numbers get two decimals, names are spelt as SVG does."""
-    spelt = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio", "text_anchor": "text-anchor"}
-    written = [
-        Markup(' {}="{}"').format(
-            spelt.get(key, key).replace("_", "-") if key not in spelt else spelt[key], short(value)
-        )
+    written = "".join([
+        f' {_SPELT.get(key) or key.replace("_", "-")}="{escape(value) if isinstance(value, str) else short(value)}"'
         for key, value in attributes.items()
-    ]
-    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(written), joined(inside))
+    ])  # fmt: skip
+    return Markup(f"<{name}{written}>{joined(inside)}</{name}>")  # noqa: S704 names are ours, the rest is escaped
 
 
 def joined(parts: Iterable[str | Markup]) -> Markup:
     """Put parts together; plain texts are escaped."""
-    return Markup("").join(escape(part) for part in parts)
+    return Markup("".join([escape(part) for part in parts]))  # noqa: S704 escaped
 
 
 def short(value: str | float) -> str:

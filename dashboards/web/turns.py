@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHARE = 0.25
+SHARE = 0.15
 """Of a processor, once the burst is used up."""
 BURST_S = 0.5
 """Processor time that is there at once after a quiet time: some fifty pages."""

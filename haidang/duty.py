@@ -13,7 +13,7 @@ from alerting.records import Incident
 from alerting.routing import Clockwork, Facts, Plan, Route, Rung, chosen
 from alerting.severity import Severity
 from alerting.world import Recipient
-from availability.maintenance import covers
+from availability.maintenance import covers, includes
 from config import Configuration
 from config.schema.channels import MAIL
 from config.schema.oncall import dates
@@ -162,15 +162,16 @@ def facts(configuration: Configuration, incident: Incident, members: Sequence[Ch
 def silent_until_ns(
     configuration: Configuration, rows: Iterable[SilenceRow], names: Iterable[str], at_ns: int
 ) -> int | None:  # fmt: skip
-    """Return until when targets are silent: while every one of them is; ``None`` when one is not."""
+    """Return until when targets, and what was promised, are silent: while each is; ``None`` when one is not."""
     active = [one for one in rows if one.start_ns <= at_ns < one.end_ns and one.cancelled_ns is None]
     inventory = configuration.inventory
     if not active:
         return None
     ends = [
-        max((one.end_ns for one in active if covers(inventory, one.kind, one.name, target)), default=None)
-        for target in (inventory.targets[name] for name in names if name in inventory.targets)
-    ]  # fmt: skip
+        max((one.end_ns for one in active if includes(inventory, one.kind, one.name, name)), default=None)
+        for name in names
+        if name in inventory.targets or ":" in name
+    ]
     known = [end_ns for end_ns in ends if end_ns is not None]
     return min(known) if known and len(known) == len(ends) else None
 

@@ -91,7 +91,11 @@ def availability(
         targets.append(
             {
                 "target": target.id, "name": target.label(language), "site": target.site, "system": target.system,
-                "check": str(check), "watched_since": utc(opened.watched_ns(check)), **told(account.figures),
+                "check": str(check), "watched_since": utc(opened.watched_ns(check)),
+                "checks_before": [
+                    {"check": str(one.check), "until": utc(one.end_ns)} for one in opened.tenures(check)[:-1]
+                ],
+                **told(account.figures),
             }
         )  # fmt: skip
     systems = []

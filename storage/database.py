@@ -130,6 +130,11 @@ class Database:
         self.connection.close()
 
 
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether a table is there; not in what an older version wrote and this one's daemon has not opened yet."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a database for reading only, while the daemon may be writing it.
 

@@ -45,10 +45,26 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
         print_json(found)
     else:
         print_table(
-            ("name", "role", "second factor"),
-            ((one["name"], one["role"], "code" if one["totp"] else "-") for one in found),
+            ("name", "role", "second factor", "known by"),
+            (
+                (one["name"], one["role"], "code" if one["totp"] else "-", "provider" if one["oidc"] else "password")
+                for one in found
+            ),
             none="nobody can sign in yet: haidang user link NAME makes a link",
         )  # fmt: skip
+
+
+@app.command()
+def adopt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As the provider calls them.")],
+    config: ConfigOption = None,
+) -> None:
+    """Let a user come through the OpenID provider.
+
+    Whom the provider calls so is this user from their next sign-in there, within a day. For a user who had a password
+    until now, one whose access was taken away, and one whom the provider knows anew.
+    """
+    request(read_config(config), "user.adopt", name=name)
 
 
 @app.command("totp-off")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haidang.model import CheckId, State, Transition
+from storage import snapshots
 from storage.accounts import AccountsReader
 from storage.database import (
     Database,
@@ -314,4 +315,26 @@ def test_a_ledger_of_the_first_schema_learns_since_when_it_watched(tmp_path: Pat
     database = Database(tmp_path / "haidang.db", "haidang")
     assert AccountsReader(database.connection).watched_ns(A) == 100
     assert (tmp_path / "haidang.db.schema-1").exists()
+    database.close()
+
+
+def test_a_check_that_speaks_for_a_target_is_written_down_whenever_it_becomes_another_one(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    ledger, reader = Ledger(database), AccountsReader(database.connection)
+    ledger.begin(100 * S, "1")
+    for second, probe in ((100, "icmp"), (200, "icmp"), (300, "rtsp"), (400, "icmp")):
+        ledger.judge_by([CheckId("a", probe)], second * S)
+    assert reader.spoke("a") == [(100 * S, "icmp"), (300 * S, "rtsp"), (400 * S, "icmp")]
+    ledger.clock_stepped(450 * S, 250 * S)
+    assert reader.spoke("a") == [(100 * S, "icmp"), (250 * S, "icmp")], "what was exchanged in time that comes again"
+    database.close()
+
+
+def test_what_spoke_before_that_was_written_down_is_taken_over_from_the_snapshots(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    for second, probe in ((100, "icmp"), (200, "icmp"), (300, "rtsp")):
+        snapshots.keep(database, {"targets": {"a": {"check": probe, "site": second}}}, second * S)
+    Ledger(database).judge_by([CheckId("a", "http")], 400 * S)
+    spoke = [(100 * S, "icmp"), (300 * S, "rtsp"), (400 * S, "http")]
+    assert AccountsReader(database.connection).spoke("a") == spoke
     database.close()

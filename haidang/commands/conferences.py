@@ -44,9 +44,9 @@ def list_(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the meetings that are under way or to come, and the planned work that disturbs them.
+    """List the meetings that are under way or to come.
 
-    Of calendars, what the daemon read last.
+    With the planned work that disturbs them; of calendars, what the daemon read last.
     """
     configuration = read_config(config)
     now_ns = time.time_ns()
@@ -90,9 +90,9 @@ def read(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the calendars now, and show which meetings they hold and what of them cannot be used.
+    """Read the calendars now and show what they hold.
 
-    Nothing is kept: to try a configuration. Ends with 1 when one cannot be read.
+    Which meetings there are, and what of them cannot be used. Nothing is kept: to try a configuration. Ends with 1 when one cannot be read.
     """
     configuration = read_config(config)
     named = {one.id: one for one in configuration.conferences.calendars}
@@ -183,7 +183,10 @@ def sheet(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was found of a meeting's rooms before it, and how it went, as it was mailed to the organiser."""
+    """Show how ready a meeting's rooms were, and how it went.
+
+    As it was mailed to the organiser before it and after it.
+    """
     configuration = read_config(config)
     language = _language(configuration, language)
     try:

@@ -92,7 +92,8 @@ def read(
 ) -> None:
     """Read the calendars now and show what they hold.
 
-    Which meetings there are, and what of them cannot be used. Nothing is kept: to try a configuration. Ends with 1 when one cannot be read.
+    Which meetings there are, and what of them cannot be used. Nothing is kept: to try a
+    configuration. Ends with 1 when one cannot be read.
     """
     configuration = read_config(config)
     named = {one.id: one for one in configuration.conferences.calendars}

@@ -208,6 +208,8 @@ def _severity(words: Catalogue, situation: Situation) -> str:
     if impact is None:
         return ""
     gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
+    if incident.check.target == STORM.target and incident.check != STORM:
+        return words.say(f"severity.{incident.severity}")  # what is wrong with ourselves takes nothing from people
     said = [words.say(f"impact.{key}", n=words.count(value)) for key, value in gaps.items() if value]
     level = words.say(f"severity.{incident.severity}")
     return words.say("severity_with_impact", severity=level, impact=", ".join(said)) if said else level
@@ -230,7 +232,8 @@ def _affected(words: Catalogue, situation: Situation) -> str:
     names = situation.affected
     count = max(situation.count, len(names))
     if not names:
-        return words.say("affected.none") if situation.step in _BEGINS else ""
+        told = situation.step in _BEGINS and situation.incident.check.target != STORM.target
+        return words.say("affected.none") if told else ""
     storm = situation.incident.check == STORM
     shown = names[: shown_of(situation.incident)]
     rest = count - len(shown)

@@ -117,7 +117,7 @@ class Notifier:
         members = records.members(sql, incident.number)
         if incident.check == STORM:
             members = storms.lasting(sql, incident)
-            facts |= storms.in_common(self._world, members)
+            facts |= storms.in_common(sql, self._world, incident)
         incident = replace(incident, facts=facts)
         people = self._climbed(incident, step, now_ns, [(plan, rungs)])
         if plan == EVERYBODY:

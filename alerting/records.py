@@ -236,6 +236,15 @@ def children(sql: sqlite3.Connection, number: int, *, still: bool = False) -> li
     return [_incident(row) for row in rows]
 
 
+def failing(sql: sqlite3.Connection, number: int, limit: int = -1) -> list[CheckId]:
+    """Return the checks of the incidents that were merged into one and are not over, in order, at most so many."""
+    rows = sql.execute(
+        "SELECT target, probe FROM incident WHERE merged_into = ? AND resolved_ns IS NULL ORDER BY id LIMIT ?",
+        (number, limit),
+    )
+    return [CheckId(*row) for row in rows]
+
+
 def open_checks(sql: sqlite3.Connection, target: str) -> list[CheckId]:
     """Return the checks of a target that have an open incident."""
     rows = sql.execute(

@@ -136,8 +136,7 @@ class Rounds:
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
         if storm:
-            still = records.children(sql, incident.number, still=True)
-            facts |= storms.in_common(self._world, (one.check for one in still))
+            facts |= storms.in_common(sql, self._world, incident)
         return replace(incident, severity=level, impact=impact, facts=facts), members
 
     def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:

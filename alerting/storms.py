@@ -84,13 +84,15 @@ def lasting(sql: sqlite3.Connection, storm: Incident) -> list[CheckId]:
         "(SELECT id FROM incident WHERE merged_into = ?1 AND resolved_ns IS NOT NULL)",
         (storm.number,),
     )
-    gone = {CheckId(*row) for row in back} - {one.check for one in records.children(sql, storm.number, still=True)}
+    gone = {CheckId(*row) for row in back}
+    if gone:
+        gone -= set(records.failing(sql, storm.number))
     return [one for one in records.members(sql, storm.number) if one not in gone]
 
 
-def in_common(world: World, checks: Iterable[CheckId]) -> dict[str, Collection[str]]:
-    """Say for a message what most of these have in common, in each language; the narrowest first."""
-    targets = {check.target: check for check in list(checks)[:_LOOKED_AT]}
+def in_common(sql: sqlite3.Connection, world: World, storm: Incident) -> dict[str, Collection[str]]:
+    """Say for a message what most of a storm's members have in common, in each language; the narrowest first."""
+    targets = {check.target: check for check in records.failing(sql, storm.number, _LOOKED_AT)}
     having = _having(world, targets.values())
     most = sorted(
         (ground for ground, theirs in having.items() if len(theirs) >= max(2, 0.6 * len(targets))),
@@ -133,7 +135,7 @@ def _slow(
     fresh = [one for one in records.leading(sql, since_ns) if _may_be_common(one)]
     theirs = []
     if storm is not None and _growing(sql, storm, since_ns):
-        theirs = [one.check for one in records.children(sql, storm.number, still=True)[:_LOOKED_AT]]
+        theirs = records.failing(sql, storm.number, _LOOKED_AT)
     having = _having(world, [*theirs, *(one.check for one in fresh)])
     enough = {
         ground for ground, targets in having.items()

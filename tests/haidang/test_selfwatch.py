@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from alerting import records
+from alerting.incidents import OWN
 from alerting.policy import Policy
 from alerting.severity import Impact
 from haidang.clock import ManualClock
 from haidang.model import CheckId, State
-from haidang.selfwatch import EVERY_S, OWN, Figures, SelfWatch
+from haidang.selfwatch import EVERY_S, Figures, SelfWatch
 from tests.alerting.province import AN, Desk
 
 WELL = Figures(5.0, "", 2)

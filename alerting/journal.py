@@ -116,6 +116,17 @@ def told(sql: sqlite3.Connection, incident: Incident, now_ns: int, again_ns: int
     )
 
 
+def back(sql: sqlite3.Connection, incident: Incident, at_ns: int, check: CheckId) -> None:
+    """Note that a member of an incident is no longer lost: it has shrunk. When it is lost again it is hidden again."""
+    shrunk = sql.execute(
+        "UPDATE incident_event SET kind = 'regained' "
+        "WHERE incident = ? AND target = ? AND probe = ? AND kind = 'hidden'",
+        (incident.number, check.target, check.probe),
+    ).rowcount
+    if shrunk:
+        note(sql, incident, at_ns, "back", str(check))
+
+
 def note(
     sql: sqlite3.Connection, incident: Incident, at_ns: int, kind: str, text: str, member: CheckId | None = None
 ) -> None:

@@ -114,9 +114,8 @@ class Notifier:
         """Tell those whose turn has come of an incident that was opened before."""
         sql = self._outbox.connection
         facts = records.facts(sql, incident.number)
-        members = records.members(sql, incident.number)
+        members = records.lasting(sql, incident.number)
         if incident.check == STORM:
-            members = storms.lasting(sql, incident)
             facts |= storms.in_common(sql, self._world, incident)
         incident = replace(incident, facts=facts)
         people = self._climbed(incident, step, now_ns, [(plan, rungs)])

@@ -122,7 +122,7 @@ class Rounds:
     ) -> tuple[Incident, list[CheckId]]:  # fmt: skip
         """Judge how bad an incident is, with the budget; return it so, with its members and what is known of it."""
         storm = incident.check == STORM
-        members = storms.lasting(sql, incident) if storm else records.members(sql, incident.number)
+        members = records.lasting(sql, incident.number)
         impact = self._world.impact([*members] if storm else [incident.check, *members])
         try:
             figures = self._world.month(incident.check, now_ns)

@@ -76,20 +76,6 @@ def over(sql: sqlite3.Connection, storm: Incident) -> bool:
     return row is None and storm.told_ns is not None
 
 
-def lasting(sql: sqlite3.Connection, storm: Incident) -> list[CheckId]:
-    """Return what of a storm fails still, with what is hidden behind it."""
-    back = sql.execute(
-        "SELECT target, probe FROM incident WHERE merged_into = ?1 AND resolved_ns IS NOT NULL UNION "
-        "SELECT target, probe FROM incident_event WHERE kind = 'hidden' AND incident IN "
-        "(SELECT id FROM incident WHERE merged_into = ?1 AND resolved_ns IS NOT NULL)",
-        (storm.number,),
-    )
-    gone = {CheckId(*row) for row in back}
-    if gone:
-        gone -= set(records.failing(sql, storm.number))
-    return [one for one in records.members(sql, storm.number) if one not in gone]
-
-
 def in_common(sql: sqlite3.Connection, world: World, storm: Incident) -> dict[str, Collection[str]]:
     """Say for a message what most of a storm's members have in common, in each language; the narrowest first."""
     targets = {check.target: check for check in records.failing(sql, storm.number, _LOOKED_AT)}

@@ -147,6 +147,7 @@ def _incident(
         "owner": incident.owner.value, "owner_by": incident.owner_by or None,
         "next_message": utc(incident.again_ns),
         "hidden": [str(check) for check in records.members(sql, incident.number)],
+        "still_hidden": [str(check) for check in records.lasting(sql, incident.number)],
         "evidence": [
             {"kind": kind, "at": utc(at_ns), "lines": lines}
             for kind, (at_ns, lines) in records.evidence(sql, incident.number).items()

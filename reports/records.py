@@ -77,7 +77,8 @@ class Records:
         seen: dict[int, int] = {}
         for number, at_ns, kind, target in self._sql.execute(
             "SELECT incident, at_ns, kind, target FROM incident_event "
-            "WHERE kind IN ('hidden', 'regained', 'acknowledged') AND at_ns < ? AND incident IN (SELECT value FROM json_each(?)) ORDER BY id",
+            "WHERE kind IN ('hidden', 'regained', 'acknowledged') AND at_ns < ? "
+            "AND incident IN (SELECT value FROM json_each(?)) ORDER BY id",
             (until, json.dumps([row[0] for row in rows])),
         ):
             if kind != "acknowledged":

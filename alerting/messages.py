@@ -173,7 +173,10 @@ def _gist(words: Catalogue, situation: Situation) -> str:
 
 
 def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
-    incident, line = situation.incident, words.say(f"since.{situation.step}", **gaps)
+    incident, key = situation.incident, situation.step.value
+    if situation.step is Step.RESOLVED and (incident.check.probe.startswith("rule:") or incident.check == STORM):
+        key = "lasted"  # a value out of bounds is no outage, and of a storm each had its own
+    line = words.say(f"since.{key}", **gaps)
     if incident.reopened_ns is not None and situation.step in (Step.STILL, Step.GROWN, Step.RESOLVED):
         line = f"{line} {words.say('first_failed', start=words.time(incident.started_ns))}"
     return line

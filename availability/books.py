@@ -13,6 +13,7 @@ from availability.periods import Period, service_time
 from availability.promises import Promise, formula_of
 from availability.spans import Spans
 from availability.systems import Formula, Member, Rule, Weight, grouped, together
+from availability.tenures import Tenure, spoken, tenures
 from availability.timeline import Correction, Timeline, excused, from_ticket, of_check, within
 from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval
@@ -61,18 +62,26 @@ class Books:
         self._now_ns = now_ns
         self._known_ns = known_ns
         self._works = self._accounts.maintenance()
+        self._held: dict[CheckId, tuple[Tenure, ...]] = {}
         self._kept: dict[tuple[str, bool], tuple[Timeline, int | None]] = {}
         self._kept_of = (0, 0)
 
-    def watched_ns(self, check: CheckId) -> int | None:
-        """Return since when a check is watched; ``None`` when that is not on record."""
-        return self._accounts.watched_ns(check)
+    def tenures(self, primary: CheckId) -> tuple[Tenure, ...]:
+        """Return which check spoke when for the target that this one speaks for now."""
+        if primary not in self._held:
+            known = self._accounts
+            self._held[primary] = tenures(primary, known.spoke(primary.target), known.watched(primary.target))
+        return self._held[primary]
 
-    def intervals(self, check: CheckId, start_ns: int, end_ns: int) -> list[Interval]:
-        """Return what the ledger knows of a check in a period; what runs ends where knowledge ends."""
+    def watched_ns(self, primary: CheckId) -> int | None:
+        """Return since when a target is watched; ``None`` when that is not on record."""
+        return self.tenures(primary)[0].start_ns
+
+    def intervals(self, primary: CheckId, start_ns: int, end_ns: int) -> list[Interval]:
+        """Return what the ledger knows of a target in a period; what runs ends where knowledge ends."""
         return [
             one if one.end_ns is not None else replace(one, end_ns=max(one.start_ns, self._known_ns))
-            for one in self._ledger.between(check, start_ns, end_ns)
+            for one in spoken(self.tenures(primary), self._ledger.between, start_ns, end_ns)
         ]
 
     def of_target(self, target: Target, period: Period, promise: Promise) -> Account:
@@ -167,12 +176,14 @@ class Books:
     def _read(self, target: Target, period: Period, *, from_tickets: bool) -> tuple[Timeline, int | None]:
         check = target.primary
         until = max(period.start_ns, min(period.end_ns, self._now_ns))
-        watched_ns = self._accounts.watched_ns(check)
+        held = self.tenures(check)
+        watched_ns = held[0].start_ns
         start_ns = max(period.start_ns, watched_ns or period.start_ns)
         # The ticket of an outage that began before the period was opened before it, too.
         from_ns = max(start_ns - TICKET_NS, watched_ns or 0) if from_tickets else start_ns
         corrections = [
-            Correction(one.start_ns, one.end_ns, one.state) for one in self._accounts.corrections(check)
+            Correction(one.start_ns, one.end_ns, one.state)
+            for one in self._accounts.corrections(target.id, {one.check.probe for one in held})
         ]  # fmt: skip
         timeline = of_check(self.intervals(check, from_ns, until), from_ns, until, corrections)
         if from_tickets:

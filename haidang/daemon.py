@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -116,7 +116,7 @@ class Daemon:
             self._web.load(LedgerReader(self._database.connection).running())
         self._try_to_ping()
         changes = self._watching.apply(plan(self._configuration), shared_risks(self._configuration), known)
-        self._ledger.watch(changes.added, self._clock.utc_ns())
+        self._on_record(changes.added)
         self._almanac.start()
         self._alarm.started()
         snapshots.keep(self._database, described(self._configuration), self._clock.utc_ns())
@@ -186,6 +186,7 @@ class Daemon:
                 configuration, clock, self._store, self._vitals,
                 lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
                 lambda *told: self._receiving.telling.hand_in(*told),  # noqa: PLW0108 made further down
+                self._alarm.keep,
             )  # fmt: skip
         if self._web is not None:
             verbs = {**verbs, **self._web.verbs()}
@@ -281,7 +282,7 @@ class Daemon:
         self._standing.configuration = fresh
         self._watching.use(profiles)
         changes = self._watching.apply(plans, risks)
-        self._ledger.watch(changes.added, self._clock.utc_ns())
+        self._on_record(changes.added)
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
         self._almanac.use(fresh)
@@ -292,6 +293,13 @@ class Daemon:
         logger.info(
             "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
         )
+
+    def _on_record(self, added: Iterable[CheckId]) -> None:
+        """Note what is watched from now on, and which check speaks for each target."""
+        now_ns = self._clock.utc_ns()
+        with self._database.transaction():
+            self._ledger.watch(added, now_ns)
+            self._ledger.judge_by((one.primary for one in self._configuration.inventory.targets.values()), now_ns)
 
     def _forget(self, checks: Collection[CheckId]) -> None:
         """Close what is on record of checks that are no longer watched."""

@@ -101,6 +101,7 @@ def rooms(report: Report, words: Words) -> Table:
             text("site", lambda row: words.name(row.site), 2),
             *numbers(words, lambda row: row.numbers, availability=1.5, down=1.5, outages=0.9),
             *_quality(lambda row: row.quality, 1.1),
+            typed("mos", "number", lambda row: row.quality.mos, 0.9),
         ],
         lambda row: row.numbers.verdict == "missed",
     )

@@ -6,18 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from config import Configuration, Target
+from config.role_files import roles
 from reports.equipment import Equipment
 from reports.gather import labelled
 from reports.model import ConnectionRow, Label, QualityRow, RoomRow, TargetRow
 
-ROOM = "videoconf"
-"""The role of conference rooms and their bridges."""
+CONFERENCE = "videoconf"
+"""The kind of system whose roles are conference rooms and what puts them through; a role of that name is one, too."""
 
 
 def rooms(targets: Iterable[TargetRow], measured: Equipment) -> Iterator[RoomRow]:
     """Return the conference equipment with the quality of the way to each."""
     for row in targets:
-        if row.role == ROOM:
+        known = roles().get(row.role)
+        if row.role == CONFERENCE or (known is not None and known.collector == CONFERENCE):
             quality = measured.quality.get(row.id, QualityRow())
             yield RoomRow(id=row.id, name=row.name, site=row.site, numbers=row.numbers, quality=quality)
 

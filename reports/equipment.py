@@ -20,7 +20,7 @@ _ROOM = "environment"
 """The role of targets that measure a room; a switch's inside is no climate."""
 _CERTIFICATES = ("x509_cert", "http_response", "net_response")
 """Measurements that may say when a certificate ends."""
-_QUALITY = ("percent_packet_loss", "percentile50_ms", "jitter_ms")
+_PING = ("percent_packet_loss", "percentile50_ms", "jitter_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,12 @@ class _Sums:
         self.hours += len(curve.mean)
         self.outside += sum(outside(mean) for mean in curve.mean)
         self.last, self.last_ns = curve.high[-1], curve.times_ns[-1]
+
+    def add(self, other: _Sums) -> None:
+        """Take in another curve of the same thing; of its last value nothing."""
+        self.total += other.total
+        self.count += other.count
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
 
 async def readings(configuration: Configuration, store: MetricStore, start_ns: int, end_ns: int) -> list[ReadingRow]:
@@ -157,22 +163,30 @@ async def certificates(
 async def quality(
     configuration: Configuration, store: MetricStore, start_ns: int, end_ns: int
 ) -> dict[str, QualityRow]:
-    """Read loss, round trip and jitter of the way to each target.
+    """Read loss, round trip, jitter and mean opinion score of the way to each target.
 
     Raises:
         StoreError: the store cannot answer.
     """
     by: dict[str, dict[str, _Sums]] = {}
-    for (tags, name), sums in (await _sums(store, "ping", _QUALITY, {}, start_ns, end_ns, None)).items():
-        by.setdefault(dict(tags).get("target", ""), {})[name] = sums
+    for (tags, name), sums in (await _sums(store, "ping", _PING, {}, start_ns, end_ns, None)).items():
+        # A target whose site or role became another one in the month has two series.
+        by.setdefault(dict(tags).get("target", ""), {}).setdefault(name, _Sums()).add(sums)
+    heard: dict[str, list[float]] = {}
+    for (tags, _), sums in (await _sums(store, "quality", ("mos",), {}, start_ns, end_ns, None)).items():
+        heard.setdefault(dict(tags).get("target", ""), []).append(round(sums.total / sums.count, 3))
     return {
-        target: QualityRow(
-            loss_percent=_mean(mine, "percent_packet_loss"), rtt_ms=_mean(mine, "percentile50_ms"),
-            jitter_ms=_mean(mine, "jitter_ms"),
-            worst_loss_percent=round(mine["percent_packet_loss"].high, 3) if "percent_packet_loss" in mine else None,
-        )
-        for target, mine in sorted(by.items()) if target in configuration.inventory.targets
+        target: _quality(by.get(target, {}), min(heard.get(target, ()), default=None))
+        for target in sorted(by.keys() | heard.keys()) if target in configuration.inventory.targets
     }  # fmt: skip
+
+
+def _quality(mine: Mapping[str, _Sums], mos: float | None) -> QualityRow:
+    return QualityRow(
+        loss_percent=_mean(mine, "percent_packet_loss"), rtt_ms=_mean(mine, "percentile50_ms"),
+        jitter_ms=_mean(mine, "jitter_ms"), mos=mos,
+        worst_loss_percent=round(mine["percent_packet_loss"].high, 3) if "percent_packet_loss" in mine else None,
+    )  # fmt: skip
 
 
 def _mean(sums: Mapping[str, _Sums], name: str) -> float | None:

@@ -107,6 +107,7 @@ class _Building:
         self._inventory = configuration.inventory
         self._zone = configuration.timezone
         self._period = month_named(asked.month, self._zone)
+        self._trend_ns = month_named(_before(asked.month, MONTHS - 1), self._zone).start_ns
         self._until_ns = as_of(asked.month, self._zone, asked.now_ns)
         self._known_ns = min(asked.known_ns, self._until_ns)
         self._books = Books(configuration, sql, self._until_ns, self._known_ns)
@@ -130,7 +131,7 @@ class _Building:
         accounts = {target.id: self._account(target, number) for number, target in enumerate(self._targets.values())}
         targets = [self._target(target, accounts[target.id]) for target in self._targets.values()]
         pairs = [(target, accounts[target.id]) for target in self._targets.values()]
-        causes = gather.causes(pairs, self._records, period, self._until_ns)
+        causes = gather.causes(pairs, self._books, self._records, period, self._until_ns)
         sites = self._sites({row.id: row for row in targets})
         lines = Lines(configuration, self._books, self._records, period, self._until_ns)
         circuits, outages = lines.circuits(self._targets.values(), self._progress)
@@ -152,7 +153,7 @@ class _Building:
         seal = Seal(
             inputs=self._records.digest(
                 min([
-                    month_named(_before(self._asked.month, MONTHS - 1), self._zone).start_ns,
+                    self._trend_ns,
                     *(one.period_at(self._until_ns, self._zone).start_ns for one in self._longer),
                 ]), self._known_ns,
                 (
@@ -171,12 +172,15 @@ class _Building:
             notes=(
                 *notes.of_period(promised, targets, sites, outages, rows, period, self._until_ns), *removed,
                 *notes.objectives(kept, promised),
+                *notes.judged_anew(self._targets.values(), self._books, self._trend_ns, self._until_ns),
             ),
             promised=tuple(promised), longer=tuple(self._of_longer()),
             sites=tuple(sites), circuits=tuple(circuits), carriers=tuple(carriers),
             outages=tuple(outages), incident_sums=gather.incident_sums(incidents, period),
             incidents=tuple(rows), causes=tuple(causes),
-            exclusions=tuple(gather.exclusions(configuration, self._works, self._records, period, self._targets)),
+            exclusions=tuple(gather.exclusions(
+                configuration, self._works, self._books, self._records, period, self._targets
+            )),
             loads=tuple(loads), readings=tuple(readings), certificates=tuple(certificates), rooms=tuple(rooms),
             connections=tuple(connections), targets=tuple(targets),
             planned=tuple(gather.planned(self._inventory, self._works, following, self._targets)), seal=seal,

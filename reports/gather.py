@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
 from availability import spans
-from availability.books import Account
+from availability.books import Account, Books
 from availability.maintenance import covers, is_retroactive, occurrences
 from availability.periods import Period
 from availability.timeline import Timeline, added_up, within
@@ -69,7 +69,7 @@ def cause_name(inventory: Inventory, cause: CheckId | None) -> Label:
 
 def outages(
     inventory: Inventory, circuit: Circuit, targets: Sequence[Target], account: Account, raw: Timeline,
-    records: Records, period: Period, until_ns: int,
+    books: Books, records: Records, period: Period, until_ns: int,
 ) -> list[OutageRow]:  # fmt: skip
     """Return the outages of one line in a period.
 
@@ -81,9 +81,12 @@ def outages(
     """
     found = []
     downtime = sorted(
-        (one for target in targets for one in records.downtime(target.primary, period.start_ns, period.end_ns)),
+        (
+            one for target in targets
+            for one in records.downtime(books.tenures(target.primary), period.start_ns, period.end_ns)
+        ),
         key=lambda one: one.start_ns,
-    )
+    )  # fmt: skip
     tickets = sorted(one for target in targets for one in records.tickets(target.id))
     for start, end in _stretches(raw):
         if end <= period.start_ns:
@@ -135,14 +138,14 @@ def _evidence(stretch: Stretch | None) -> str:
 
 
 def causes(
-    targets: Iterable[tuple[Target, Account]], records: Records, period: Period, until_ns: int
+    targets: Iterable[tuple[Target, Account]], books: Books, records: Records, period: Period, until_ns: int
 ) -> list[Cause]:  # fmt: skip
     """Add downtime of targets up by what it was put down to, the longest first."""
     sums: dict[str, tuple[int, int]] = {}
     for target, account in targets:
         if account.figures.down_s <= 0:
             continue
-        for one in records.downtime(target.primary, period.start_ns, period.end_ns):
+        for one in records.downtime(books.tenures(target.primary), period.start_ns, period.end_ns):
             lasted = spans.total(spans.intersection(account.counted, ((one.start_ns, one.end_ns or until_ns),)))
             key = cause_of(one.state, one.cause)
             count, total = sums.get(key, (0, 0))
@@ -200,7 +203,7 @@ def spread(durations: Iterable[float]) -> Spread:
 
 
 def exclusions(
-    configuration: Configuration, works: Iterable[Maintenance], records: Records, period: Period,
+    configuration: Configuration, works: Iterable[Maintenance], books: Books, records: Records, period: Period,
     selected: Collection[str],
 ) -> list[ExclusionRow]:  # fmt: skip
     """Return what was taken out of the period, or put right in it, with who and why."""
@@ -221,7 +224,10 @@ def exclusions(
                 )
             )  # fmt: skip
     for one in records.corrections(period.start_ns, period.end_ns):
-        if one.check.target in selected and inventory.targets[one.check.target].primary == one.check:
+        if one.check.target not in selected:
+            continue
+        held = books.tenures(inventory.targets[one.check.target].primary)
+        if any(tenure.check == one.check for tenure in held):
             start, end = max(one.start_ns, period.start_ns), min(one.end_ns, period.end_ns)
             rows.append(
                 ExclusionRow(

@@ -66,7 +66,15 @@ class Lines:
             [raw] = self._books.of_targets(ends, Promise("", "circuit", name, 0, exclude=()), [early], Formula())
             if raw is not None:
                 outages += gather.outages(
-                    self._inventory, line, ends, account, raw.timeline, self._records, self._period, self._until_ns
+                    self._inventory,
+                    line,
+                    ends,
+                    account,
+                    raw.timeline,
+                    self._books,
+                    self._records,
+                    self._period,
+                    self._until_ns,
                 )
         return found, sorted(outages, key=lambda one: (one.carrier, one.start, one.circuit["vi"]))
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from availability.objectives import Figures
 
-FORMULA_VERSION = "1"
+FORMULA_VERSION = "2"
 """Raised whenever the same ledger would give another figure."""
 
 Label = dict[str, str]
@@ -312,6 +312,8 @@ class QualityRow(Part):
     rtt_ms: float | None = None
     jitter_ms: float | None = None
     worst_loss_percent: float | None = None
+    mos: float | None = None
+    """Mean opinion score (ITU-T G.107) of bursts as speech or video would send them; of several marks the worst."""
 
 
 class RoomRow(Part):

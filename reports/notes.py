@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from availability.objectives import measured, scope
 from availability.periods import Period
 from availability.spans import merged
 from availability.timeline import of_check
-from config import Inventory
+from config import Inventory, Target
 from haidang.model import CheckId
 from reports.model import IncidentRow, Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
 from storage.snapshots import Snapshot
@@ -115,6 +115,26 @@ def removed(
         gaps = {"at": _iso(at(at_ns)), "percent": "" if worst is None else f"{worst:.6f}"}
         rows.append((gaps, _label(document["sites"][site].get("name"), site)))
     return _limited("removed", rows)
+
+
+def judged_anew(targets: Iterable[Target], books: Books, start_ns: int, until_ns: int) -> list[Note]:
+    """Tell of targets that are judged by another check from some moment on, as far back as the figures go."""
+    found: dict[tuple[int, str, str], list[Label]] = {}
+    for target in targets:
+        for before, after in itertools.pairwise(books.tenures(target.primary)):
+            if start_ns < before.end_ns < until_ns:
+                key = (before.end_ns, before.check.probe, after.check.probe)
+                found.setdefault(key, []).append({language: target.label(language) for language in ("vi", "en")})
+    notes = []
+    for (at_ns, before_probe, after_probe), names in sorted(found.items())[-_MOST:]:
+        plain = _named("judged_anew", names)
+        gaps = {"at": _iso(at(at_ns)), "old": _probe(before_probe), "new": _probe(after_probe)}
+        notes.append(plain.model_copy(update={"gaps": {**plain.gaps, **gaps}}))
+    return notes
+
+
+def _probe(kind: str) -> str:
+    return "ping" if kind == "icmp" else kind.upper()
 
 
 def objectives(kept: Sequence[Snapshot], promised: Sequence[Promised]) -> list[Note]:

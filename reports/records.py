@@ -7,11 +7,13 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from availability.tenures import FOREVER_NS, Tenure
 from haidang.model import CheckId, State
 from storage.accounts import CorrectionRow
+from storage.database import has_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,19 @@ class Records:
             )  # fmt: skip
         return found
 
-    def downtime(self, check: CheckId, start_ns: int, end_ns: int) -> list[Stretch]:
-        """Return the intervals of downtime of a check that touch a period, in order."""
+    def downtime(self, held: Iterable[Tenure], start_ns: int, end_ns: int) -> list[Stretch]:
+        """Return the intervals of downtime of a target that touch a period, in order, see `availability.tenures`."""
+        found = []
+        for one in held:
+            begin = one.start_ns or start_ns
+            for stretch in self._down(one.check, max(start_ns, begin), min(end_ns, one.end_ns)):
+                last = min(stretch.end_ns or one.end_ns, one.end_ns)
+                end = None if last == FOREVER_NS else last
+                start = stretch.start_ns if one.start_ns is None else max(stretch.start_ns, begin)
+                found.append(replace(stretch, start_ns=start, end_ns=end))
+        return found
+
+    def _down(self, check: CheckId, start_ns: int, end_ns: int) -> list[Stretch]:
         rows = self._sql.execute(
             "SELECT state, start_ns, end_ns, reason, cause_target, cause_probe, "
             f"CASE owner WHEN '' THEN coalesce(({_OWNER}), '') ELSE owner END, incident, evidence "
@@ -143,6 +156,7 @@ class Records:
         until = self._until_ns
         for query, values in (
             ("SELECT target, probe, since_ns FROM watched WHERE since_ns < ? ORDER BY target, probe", (until,)),
+            ("SELECT target, from_ns, probe FROM primary_check WHERE from_ns < ? ORDER BY target, from_ns", (until,)),
             (
                 (
                     "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, "
@@ -163,6 +177,8 @@ class Records:
             ("SELECT * FROM correction ORDER BY id", ()),
             ("SELECT target, at_ns, reference, author, created_ns FROM ticket WHERE at_ns < ? ORDER BY id", (until,)),
         ):
+            if "FROM primary_check" in query and not has_table(self._sql, "primary_check"):
+                continue
             for row in self._sql.execute(query, values):
                 found.update(repr(row).encode())
         for one in more:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import astuple, dataclass
 
 from haidang.model import CheckId, State
-from storage.database import Database
+from storage.database import Database, has_table
 
 KINDS = ("target", "site", "circuit", "carrier", "system")
 """What maintenance can be on."""
@@ -156,6 +156,7 @@ class AccountsReader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
+        self._has_spoken = has_table(connection, "primary_check")
 
     def maintenance(self) -> list[Maintenance]:
         """Return all maintenance there ever was, in the order of its numbers."""
@@ -166,14 +167,18 @@ class AccountsReader:
         )
         return [Maintenance(*row) for row in rows]
 
-    def corrections(self, check: CheckId) -> list[CorrectionRow]:
-        """Return the corrections of a check, in the order they were made."""
+    def corrections(self, target: str, probes: Collection[str]) -> list[CorrectionRow]:
+        """Return the corrections of some checks of a target, in the order they were made."""
         rows = self._sql.execute(
-            "SELECT start_ns, end_ns, state, reason, author, created_ns FROM correction "
-            "WHERE target = ? AND probe = ? ORDER BY id",
-            (check.target, check.probe),
+            "SELECT probe, start_ns, end_ns, state, reason, author, created_ns FROM correction "
+            "WHERE target = ? ORDER BY id",
+            (target,),
         )
-        return [CorrectionRow(check, row[0], row[1], State(row[2]), *row[3:]) for row in rows]
+        return [
+            CorrectionRow(CheckId(target, probe), start, end, State(state), *rest)
+            for probe, start, end, state, *rest in rows
+            if probe in probes
+        ]
 
     def forecasts(self) -> Iterator[ForecastRow]:
         """Yield every forecast that was kept, in the order they were made."""
@@ -187,7 +192,16 @@ class AccountsReader:
 
     def watched_ns(self, check: CheckId) -> int | None:
         """Return since when a check is watched; ``None`` when that is not on record."""
-        row = self._sql.execute(
-            "SELECT since_ns FROM watched WHERE target = ? AND probe = ?", (check.target, check.probe)
-        ).fetchone()
-        return int(row[0]) if row else None
+        return self.watched(check.target).get(check.probe)
+
+    def watched(self, target: str) -> dict[str, int]:
+        """Return since when each probe of a target is watched, as far as that is on record."""
+        return dict(self._sql.execute("SELECT probe, since_ns FROM watched WHERE target = ?", (target,)))
+
+    def spoke(self, target: str) -> list[tuple[int, str]]:
+        """Return from when on which probe said whether a target was there, in order; empty: nobody wrote it down."""
+        if not self._has_spoken:
+            return []
+        return self._sql.execute(
+            "SELECT from_ns, probe FROM primary_check WHERE target = ? ORDER BY from_ns", (target,)
+        ).fetchall()

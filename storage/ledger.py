@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from haidang.model import CheckId, FieldValue, Interval, State, Transition
+from storage import snapshots
 from storage.clock_steps import JUMP, UNDONE_NS, Move, Row, moves
 from storage.database import Database
 
@@ -86,6 +87,15 @@ class Ledger:
                 [(check.target, check.probe, now_ns) for check in checks],
             )
 
+    def judge_by(self, primaries: Iterable[CheckId], now_ns: int) -> None:
+        """Note which check says of each target from now on whether it is there; what it was before stays on record."""
+        with self._database.transaction() as sql:
+            if sql.execute("SELECT 1 FROM primary_check LIMIT 1").fetchone() is None:
+                for kept in snapshots.in_force(sql, 0, now_ns):
+                    before = {name: one["check"] for name, one in kept.document["targets"].items()}
+                    _speak(sql, before.items(), kept.at_ns)
+            _speak(sql, ((check.target, check.probe) for check in primaries), now_ns)
+
     def record(self, transition: Transition) -> None:
         """Close the check's running interval and open the next; call it inside the transaction of the batch."""
         with self._database.transaction() as sql:
@@ -125,6 +135,11 @@ class Ledger:
                 # A machine that began in 1970: what it watches since then it watches since a moment ago.
                 sql.execute(
                     "UPDATE watched SET since_ns = since_ns + ? WHERE since_ns >= "
+                    "(SELECT started_ns FROM run ORDER BY id DESC LIMIT 1)",
+                    (after_ns - before_ns,),
+                )
+                sql.execute(
+                    "UPDATE primary_check SET from_ns = from_ns + ? WHERE from_ns >= "
                     "(SELECT started_ns FROM run ORDER BY id DESC LIMIT 1)",
                     (after_ns - before_ns,),
                 )
@@ -175,8 +190,23 @@ class Ledger:
         return State(row[0]) if row else State.UNKNOWN
 
 
+def _speak(sql: sqlite3.Connection, primaries: Iterable[tuple[str, str]], from_ns: int) -> None:
+    known = dict(sql.execute("SELECT target, probe FROM primary_check ORDER BY from_ns"))
+    sql.executemany(
+        "INSERT OR REPLACE INTO primary_check (target, from_ns, probe) VALUES (?, ?, ?)",
+        [(target, from_ns, probe) for target, probe in primaries if known.get(target) != probe],
+    )
+
+
 def _set_back(sql: sqlite3.Connection, before_ns: int, after_ns: int) -> None:
     step_ns = before_ns - after_ns
+    # What was exchanged in time that comes a second time was exchanged by now; the last of it holds.
+    sql.execute(
+        "DELETE FROM primary_check WHERE from_ns > ?1 AND from_ns < "
+        "(SELECT max(from_ns) FROM primary_check AS newest WHERE newest.target = primary_check.target)",
+        (after_ns,),
+    )
+    sql.execute("UPDATE OR REPLACE primary_check SET from_ns = ?1 WHERE from_ns > ?1", (after_ns,))
     checks = sql.execute(
         "SELECT DISTINCT target, probe FROM interval WHERE retracted_ns IS NULL AND (end_ns IS NULL OR end_ns > ?)",
         (after_ns - UNDONE_NS,),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage.database import Database
+from storage.database import Database, has_table
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a document; what claims to be larger is not unpacked."""
@@ -50,8 +50,8 @@ def keep(database: Database, document: Mapping[str, Any], now_ns: int) -> bool:
 
 def in_force(sql: sqlite3.Connection, start_ns: int, end_ns: int) -> list[Snapshot]:
     """Return what was in force in a period, in order: the last one before it, and those written in it."""
-    if sql.execute("SELECT 1 FROM sqlite_master WHERE name = 'snapshot'").fetchone() is None:
-        return []  # written by an older version, and not opened by this one's daemon yet
+    if not has_table(sql, "snapshot"):
+        return []
     rows = sql.execute(
         "SELECT at_ns, sha256, document FROM snapshot WHERE at_ns < ?2 AND id >= "
         "coalesce((SELECT id FROM snapshot WHERE at_ns <= ?1 ORDER BY id DESC LIMIT 1), 0) ORDER BY id",

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from availability.periods import month_named
+from availability.periods import Period, month_named
 from config import Configuration
 from haidang import reporting
 from haidang.model import Point, Series
@@ -22,7 +23,7 @@ from reports.equipment import Equipment
 from reports.load import loads
 from reports.model import Report
 from storage.database import open_reader
-from storage.metrics import InMemoryStore
+from storage.metrics import InMemoryStore, MetricStore
 from tests.reports.ledgers import HANOI, S
 from tests.reports.province import configure, write
 
@@ -48,22 +49,21 @@ reports:
 """  # noqa: E501
 
 
-def store(configuration: Configuration) -> InMemoryStore:
-    """Fill a store with what the province's devices would have said, every hour of the month."""
-    made = InMemoryStore()
+def points(configuration: Configuration, period: Period = PERIOD, every: int = 1) -> Iterator[list[Point]]:
+    """Yield what the province's devices would have said in a month, a list for every so many hours of it."""
     targets = configuration.inventory.targets.values()
-    for hour in range((PERIOD.end_ns - PERIOD.start_ns) // (3600 * S)):
-        at_ns = PERIOD.start_ns + hour * 3600 * S
+    for hour in range(0, (period.end_ns - period.start_ns) // (3600 * S), every):
+        at_ns = period.start_ns + hour * 3600 * S
         noon, storm = abs(12 - hour % 24) / 12, 560 <= hour < 572
-        points = []
+        said = []
         for number, target in enumerate(targets):
             tags = {"target": target.id, "role": target.role}
             ping = {"percent_packet_loss": 20.0 if storm and number % 3 == 0 else 0.02 * (number % 4),
                     "percentile50_ms": 3 + number % 7 + noon, "jitter_ms": 0.4 + number % 3 / 5}  # fmt: skip
-            points.append(Point(_series("ping", tags), at_ns, ping))
+            said.append(Point(_series("ping", tags), at_ns, ping))
             for sensor, kind, unit, value, bad in _sensors(target.role, noon, storm=storm):
                 series = _series("sensor", {**tags, "sensor": sensor, "kind": kind, "unit": unit})
-                points.append(Point(series, at_ns, {"value": value, "status_code": 2 * bad}))
+                said.append(Point(series, at_ns, {"value": value, "status_code": 2 * bad}))
             if target.circuit:
                 load = {
                     "in_p95_percent": 30 + number % 8 * 8.5,
@@ -71,11 +71,21 @@ def store(configuration: Configuration) -> InMemoryStore:
                     "coverage_percent": 99.4,
                 }
                 series = _series("circuit_load", {**tags, "circuit": target.circuit, "ifName": "GigabitEthernet0/0/1"})
-                points.append(Point(series, at_ns, load))
-            if target.role == "service":
+                said.append(Point(series, at_ns, load))
+            if target.role in ("room", "mcu"):
+                mos = {"mos": 2.9 if storm and number % 3 == 0 else 4.3 - number % 3 / 10}
+                said.append(Point(_series("quality", {**tags, "dscp": "ef"}), at_ns, mos))
+            if target.role in ("portal", "lgsp", "mail-server"):
                 left = (40 + 17 * (number % 9)) * 86_400 - hour * 3600
-                points.append(Point(_series("x509_cert", {**tags, "probe": "tls"}), at_ns, {"expiry": left}))
-        made.add(points)
+                said.append(Point(_series("x509_cert", {**tags, "probe": "tls"}), at_ns, {"expiry": left}))
+        yield said
+
+
+def store(configuration: Configuration) -> InMemoryStore:
+    """Fill a store with it."""
+    made = InMemoryStore()
+    for said in points(configuration):
+        made.add(said)
     return made
 
 
@@ -85,7 +95,7 @@ def _series(measurement: str, tags: dict[str, str]) -> Series:
 
 def _sensors(role: str, noon: float, *, storm: bool) -> list[tuple[str, str, str, float, bool]]:
     match role:
-        case "ups":
+        case "ups" | "site-ups":
             return [("Ắc quy", "ups_charge", "%", 41.0 if storm else 100.0, storm),
                     ("Còn chạy được", "ups_runtime", "min", 18.0 if storm else 55.0, storm)]  # fmt: skip
         case "environment":
@@ -97,9 +107,9 @@ def _sensors(role: str, noon: float, *, storm: bool) -> list[tuple[str, str, str
             return []
 
 
-async def measured(configuration: Configuration, metrics: InMemoryStore) -> Equipment:
+async def measured(configuration: Configuration, metrics: MetricStore, period: Period = PERIOD) -> Equipment:
     """Read everything that the annexes need."""
-    start, end = PERIOD.start_ns, PERIOD.end_ns
+    start, end = period.start_ns, period.end_ns
     return Equipment(
         await loads(configuration, metrics, start, end), await equipment.readings(configuration, metrics, start, end),
         await equipment.certificates(configuration, metrics, start, end),
@@ -112,10 +122,14 @@ def example(folder: Path) -> Report:
     shape = Shape(districts=3, communes=8, rooms=4, cameras=12, devices=10, services=5)
     configuration = configure(folder, shape, EXTRA)
     write(configuration, month_named("2025-10", HANOI).start_ns // S, PERIOD.end_ns // S + 3600, seed=3)
-    now_ns = PERIOD.end_ns + 3600 * S
-    had = asyncio.run(measured(configuration, store(configuration)))
+    return made(configuration, MONTH, asyncio.run(measured(configuration, store(configuration))))
+
+
+def made(configuration: Configuration, month: str, had: Equipment) -> Report:
+    """Make a month's report an hour after its end."""
+    now_ns = month_named(month, HANOI).end_ns + 3600 * S
     with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
-        return reporting.make(configuration, sql, MONTH, now_ns, now_ns, equipment=had)
+        return reporting.make(configuration, sql, month, now_ns, now_ns, equipment=had)
 
 
 def main() -> None:

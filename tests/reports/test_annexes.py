@@ -193,3 +193,14 @@ def test_figures_worked_out_anew_in_another_process_give_the_same_files(tmp_path
         said.add(done.stdout)
     assert len(said) == 1, "by hash, zone and locale nothing differs"
     assert said.pop().count("report-2026-10") == 5
+
+
+def test_whatever_has_a_role_of_video_conference_is_in_its_annex_with_how_it_is_heard(tmp_path: Path) -> None:
+    text = ROLES.replace("role: videoconf", "role: room").replace("role: environment", "role: mcu")
+    configuration = october(tmp_path, text=text)
+    store = InMemoryStore()
+    for mark, mos in (("ef", 4.2), ("af41", 3.4)):
+        put(store, "quality", {"target": "c", "dscp": mark}, 0, mos=mos)
+    made = reported(configuration, equipment=read(configuration, store))
+    assert [(row.id, row.quality.mos) for row in made.rooms] == [("a", None), ("c", 3.4)]
+    assert digest(made) == made.seal.figures

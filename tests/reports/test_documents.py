@@ -152,7 +152,7 @@ def test_csv_cells_cannot_become_formulas(report: Report) -> None:
     mine = next(one for one in rows if one["id"] == "line-a")
     assert mine["circuit"] == '\'=HYPERLINK("http://x")'
     assert float(mine["down_s"]) == 3600
-    assert mine["formula_version"] == "1"
+    assert mine["formula_version"] == "2"
 
 
 def filled(rows: list[list[Any]]) -> dict[tuple[int, int], Any]:

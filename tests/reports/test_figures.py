@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from haidang.model import CheckId, State
+from haidang.model import CheckId, State, Transition
 from reports.gather import spread
-from reports.model import Report
+from reports.model import Report, TargetRow
 from reports.pages import laid_out
 from reports.seal import NotAReport, differences, read, written
 from reports.snapshot import described
@@ -18,6 +18,7 @@ from reports.words import Words
 from storage import snapshots
 from storage.accounts import Accounts, CorrectionRow, Maintenance
 from storage.database import Database
+from storage.ledger import Ledger
 from tests.reports.ledgers import DAY, HANOI, TEXT, S, at, configured, notes, october, reported
 from tests.support.history import write
 
@@ -270,3 +271,34 @@ def test_whose_fault_an_outage_was_is_what_people_said_of_its_incident_or_of_the
     after = reported(configuration)
     assert [(one.carrier, one.owner) for one in after.outages] == [("VNPT", "carrier"), ("Viettel", "power")]
     assert before.seal.inputs != after.seal.inputs, "what was said is part of what is sealed"
+
+
+def test_a_better_check_leaves_the_months_before_it_as_they_were(tmp_path: Path) -> None:
+    october(
+        tmp_path,
+        [("c", at("2026-09-10T00:00"), at("2026-09-10T01:00")), ("c", at("2026-10-10T00:00"), at("2026-10-10T00:30"))],
+    )
+    before = reported(configured(tmp_path), "2026-09")
+    text = TEXT.replace("id: c, name: Máy chủ C,", "id: c, name: Máy chủ C, alive: tcp, tcp: {port: 443}, icmp: {},")
+    configuration = configured(tmp_path, text)
+    assert str(configuration.inventory.targets["c"].primary) == "c/tcp"
+    stream = CheckId("c", "tcp")
+    with closing(database(configuration)) as opened:
+        ledger = Ledger(opened)
+        for second, check in ((at("2026-09-01"), CheckId("c", "icmp")), (at("2026-10-16"), stream)):
+            ledger.watch([check], second * S)
+            ledger.judge_by([check], second * S)
+        for day, state in (("2026-10-16", State.UP), ("2026-10-20", State.DOWN), ("2026-10-21", State.UP)):
+            ledger.record(Transition(stream, state, None, at(day) * S, at(day) * S, "refused"))
+    assert row(reported(configuration, "2026-09"), "targets", "c") == row(before, "targets", "c")
+    assert not any("phép đo trước" in line for line in notes(reported(configuration, "2026-09"), "vi"))
+    report = reported(configuration)
+    mine = row(report, "targets", "c")
+    assert isinstance(mine, TargetRow)
+    assert (mine.numbers.down_s, mine.numbers.outages, mine.numbers.unknown_s) == (1800 + DAY, 2, 0)
+    assert mine.watched_since is not None
+    assert mine.watched_since.timestamp() == at("2026-09-01")
+    assert sum(one.down_s for one in report.causes) == 1800 + DAY
+    [said] = [line for line in notes(report, "vi") if "phép đo trước" in line]
+    assert "1 đối tượng (Máy chủ C) được tính theo ping đến 16/10/2026 00:00:00 và theo TCP từ lúc đó" in said
+    assert any("by ping until 16/10/2026 00:00:00 and by TCP from then on" in line for line in notes(report, "en"))

@@ -46,14 +46,21 @@ def tell(database: Database, story: Story) -> None:
     zero = story.period().start_ns
     sql = database.connection
     with database.transaction():
-        for table in ("interval", "maintenance", "correction", "watched"):
+        for table in ("interval", "maintenance", "correction", "watched", "primary_check"):
             sql.execute(f"DELETE FROM {table}")
+        # In the middle of every other story the router gets another check: it changes none of its figures.
+        split = zero + (story.now // 2) * S
+        if story.now % 2 or (story.watched or 0) >= story.now // 2:
+            split = -1
         for one in story.intervals():
-            sql.execute(
-                "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
-                "VALUES ('router', 'icmp', ?, ?, ?, 0, '')",
-                (one.state, one.start_ns, one.end_ns),
-            )
+            for probe, begin, end in (("tcp", one.start_ns, split), ("icmp", max(one.start_ns, split), one.end_ns)):
+                last = end if one.end_ns is None or end is None else min(end, one.end_ns)
+                if last is None or begin < last:
+                    sql.execute(
+                        "INSERT INTO interval (target, probe, state, start_ns, end_ns, confirmed_ns, reason) "
+                        "VALUES ('router', ?, ?, ?, ?, 0, '')",
+                        (probe, one.state, begin, last),
+                    )
         for begin, end in story.excluded:
             if begin < end:
                 sql.execute(
@@ -69,7 +76,10 @@ def tell(database: Database, story: Story) -> None:
                     (zero + begin * S, zero + end * S, _SAID.get(state, state)),
                 )
         if story.watched is not None:
-            sql.execute("INSERT INTO watched VALUES ('router', 'icmp', ?)", (zero + story.watched * S,))
+            first = "icmp" if split < 0 else "tcp"
+            sql.execute("INSERT INTO watched VALUES ('router', ?, ?)", (first, zero + story.watched * S))
+        if split >= 0:
+            sql.executemany("INSERT INTO primary_check VALUES ('router', ?, ?)", [(0, "tcp"), (split, "icmp")])
 
 
 def hold(configuration: Configuration, database: Database, story: Story) -> None:

@@ -140,6 +140,14 @@ class Escalations:
         return _timers(self._database.connection, where, *values)
 
 
+def listed(sql: sqlite3.Connection, incident: int) -> list[tuple[str, list[str], int, int | None]]:
+    """Return what of an incident goes onto lists: the step, for whom, when it is due, and when it was told."""
+    rows = sql.execute(
+        "SELECT step, recipients, due_ns, told_ns FROM digest WHERE incident = ? ORDER BY id", (incident,)
+    )
+    return [(step, json.loads(names), due_ns, told_ns) for step, names, due_ns, told_ns in rows]
+
+
 def timers(sql: sqlite3.Connection, incident: int) -> list[Timer]:
     """Return every plan an incident has begun, through any connection to ``haidang.db``."""
     return _timers(sql, "WHERE incident = ? ORDER BY route", incident)

@@ -10,7 +10,8 @@ down         opened, people are told; or opened again,  noted (we had looked awa
              or noted with the open incident of what    it shares with others
              it shares with others (a carrier, …)
 unreachable  noted with the open incident of the cause  noted there and here
-up,degraded  nothing                                    resolved, those who know are told
+up,degraded  noted with the open incident it hid behind  resolved, those who know are told; noted with what
+                                                        it went on in
 unknown,     nothing                                    noted
 maintenance
 ===========  =========================================  ====================================
@@ -200,6 +201,9 @@ class Incidents:
             case State.UP | State.DEGRADED:
                 if incident is not None:
                     self._resolve(sql, incident, transition)
+                above = records.covering(sql, transition.check)
+                if above is not None:
+                    journal.back(sql, above, transition.at_ns, transition.check)
                 return None
         if incident is None:
             return None

@@ -95,6 +95,14 @@ def merge_fresh(sql: sqlite3.Connection, storm: Incident, since_ns: int, now_ns:
     )  # fmt: skip
 
 
+def unacknowledge(sql: sqlite3.Connection, incident: Incident, at_ns: int, why: str) -> None:
+    """Take an acknowledgement back: nobody looks after it any more."""
+    sql.execute(
+        "UPDATE incident SET acknowledged_by = '', acknowledged_until_ns = NULL WHERE id = ?", (incident.number,)
+    )
+    note(sql, incident, at_ns, "unacknowledged", why)
+
+
 def due(sql: sqlite3.Connection, incident: Incident, step: Step | None, at_ns: int | None) -> None:
     """Plan the next message; without a step it tells that the incident lasts."""
     sql.execute("UPDATE incident SET again_ns = ?, pending = ? WHERE id = ?", (at_ns, step or "", incident.number))
@@ -114,6 +122,17 @@ def told(sql: sqlite3.Connection, incident: Incident, now_ns: int, again_ns: int
         "UPDATE incident SET told_ns = coalesce(told_ns, ?), said_ns = ?, again_ns = ?, pending = '' WHERE id = ?",
         (now_ns, now_ns, again_ns, incident.number),
     )
+
+
+def back(sql: sqlite3.Connection, incident: Incident, at_ns: int, check: CheckId) -> None:
+    """Note that a member of an incident is no longer lost: it has shrunk. When it is lost again it is hidden again."""
+    shrunk = sql.execute(
+        "UPDATE incident_event SET kind = 'regained' "
+        "WHERE incident = ? AND target = ? AND probe = ? AND kind = 'hidden'",
+        (incident.number, check.target, check.probe),
+    ).rowcount
+    if shrunk:
+        note(sql, incident, at_ns, "back", str(check))
 
 
 def note(

@@ -174,7 +174,10 @@ def _gist(words: Catalogue, situation: Situation) -> str:
 
 
 def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
-    incident, line = situation.incident, words.say(f"since.{situation.step}", **gaps)
+    incident, key = situation.incident, situation.step.value
+    if situation.step is Step.RESOLVED and (incident.check.probe.startswith("rule:") or incident.check == STORM):
+        key = "lasted"  # a value out of bounds is no outage, and of a storm each had its own
+    line = words.say(f"since.{key}", **gaps)
     if incident.reopened_ns is not None and situation.step in (Step.STILL, Step.GROWN, Step.RESOLVED):
         line = f"{line} {words.say('first_failed', start=words.time(incident.started_ns))}"
     return line
@@ -185,7 +188,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     subject = incident.subject
     reason = words.of_probe(incident.check.probe, "sentence")
     if incident.reason and incident.check != STORM:  # how many they are stands in the title
-        detail = words.phrase(clean(told(incident.reason, words.language), 200))
+        detail = clean(told(incident.reason, words.language), 200)
         reason = words.say("reason_with_detail", sentence=reason, detail=detail)
     facts = {
         "address": clean(subject.address, 100),
@@ -197,7 +200,7 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
         "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
         "common": _lines(words, incident.facts.get(f"common:{words.language}", ())),
         "open": _lines(words, incident.facts.get(f"open:{words.language}", ())),
-        "evidence": _lines(words, [words.phrase(line) for line in incident.facts.get("evidence", ())]),
+        "evidence": _lines(words, [told(line, words.language) for line in incident.facts.get("evidence", ())]),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
@@ -210,6 +213,8 @@ def _severity(words: Catalogue, situation: Situation) -> str:
     if impact is None:
         return ""
     gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
+    if incident.check.target == STORM.target and incident.check != STORM:
+        return words.say(f"severity.{incident.severity}")  # what is wrong with ourselves takes nothing from people
     said = [words.say(f"impact.{key}", n=words.count(value)) for key, value in gaps.items() if value]
     level = words.say(f"severity.{incident.severity}")
     return words.say("severity_with_impact", severity=level, impact=", ".join(said)) if said else level
@@ -232,7 +237,8 @@ def _affected(words: Catalogue, situation: Situation) -> str:
     names = situation.affected
     count = max(situation.count, len(names))
     if not names:
-        return words.say("affected.none") if situation.step in _BEGINS else ""
+        told = situation.step in _BEGINS and situation.incident.check.target != STORM.target
+        return words.say("affected.none") if told else ""
     storm = situation.incident.check == STORM
     shown = names[: shown_of(situation.incident)]
     rest = count - len(shown)

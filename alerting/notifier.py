@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerting import records
+from alerting import records, storms
 from alerting.audience import audience
 from alerting.catalogue import LANGUAGES, Catalogue
 from alerting.escalation import Escalations, Waiting
 from alerting.messages import ENDS, Rendered, Situation, Writer, digest, shown_of
 from alerting.outbox import Outbox
-from alerting.records import Incident
+from alerting.records import STORM, Incident
 from alerting.routing import Plan, Rung, next_at
 from alerting.text import clean
 from alerting.world import Recipient, Step, World, in_language
@@ -112,8 +112,12 @@ class Notifier:
 
     def climb(self, incident: Incident, plan: Plan, rungs: Sequence[Rung], step: Step, now_ns: int) -> None:
         """Tell those whose turn has come of an incident that was opened before."""
-        members = records.members(self._outbox.connection, incident.number)
-        incident = replace(incident, facts=records.facts(self._outbox.connection, incident.number))
+        sql = self._outbox.connection
+        facts = records.facts(sql, incident.number)
+        members = records.lasting(sql, incident.number)
+        if incident.check == STORM:
+            facts |= storms.in_common(sql, self._world, incident)
+        incident = replace(incident, facts=facts)
         people = self._climbed(incident, step, now_ns, [(plan, rungs)])
         if plan == EVERYBODY:
             self._tell_all(incident, step, now_ns, members, people)
@@ -229,7 +233,10 @@ class Notifier:
     ) -> Rendered:  # fmt: skip
         try:
             # The other checks of a target are the same thing to a reader.
-            others = list({check.target: check for check in affected if check.target != incident.check.target}.values())
+            first: dict[str, CheckId] = {}
+            for check in affected:
+                first.setdefault(check.target, check)
+            others = [check for check in first.values() if check.target != incident.check.target]
             situation = Situation(
                 incident, step, now_ns,
                 affected=[

@@ -11,6 +11,11 @@ from alerting.severity import RULES, Impact, Rules, Severity, severity
 from haidang.model import CheckId
 
 NS = 10**9
+OURSELVES = {
+    "space": Severity.MAJOR, "channel": Severity.MAJOR, "route": Severity.MAJOR, "lag": Severity.MINOR,
+    "store": Severity.MINOR,
+}  # fmt: skip
+"""How bad at least is what is wrong with ourselves: it takes nothing from people yet, and makes us blind or dumb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Policy:
     def judge(self, check: CheckId, impact: Impact, members: Iterable[CheckId] = ()) -> Severity:
         """Say how bad it is that a check fails; what rules found of it, and of what it hides, counts as they say."""
         level, _ = severity(impact, self.severities)
+        if check.target == "haidang" and check.probe != "storm":
+            return max(level, OURSELVES.get(check.probe, Severity.WARNING), key=lambda one: one.rank)
         found = [(one.target, one.probe.split(":")[1]) for one in (check, *members) if one.probe.startswith("rule:")]
         least = (self.least.get(f"{target}/{name}", self.least.get(name, level)) for target, name in found)
         return max([level, *least], key=lambda one: one.rank)

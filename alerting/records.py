@@ -106,7 +106,8 @@ class Incident:
 class Event:
     """One line of an incident's timeline.
 
-    Its ``kind`` is opened, again, hidden, state, flapping, steady, resolved or closed.
+    Its ``kind`` is opened, again, hidden (regained, once it is back), back, state, flapping, steady, resolved or
+    closed, or what people and `alerting.rounds` did.
     """
 
     at_ns: int
@@ -210,7 +211,16 @@ def flapping(sql: sqlite3.Connection, number: int) -> bool:
 
 
 def members(sql: sqlite3.Connection, number: int) -> list[CheckId]:
-    """Return the checks that were hidden behind the failure, in the order they vanished."""
+    """Return the checks that were hidden behind the failure, also those that are back, in the order they vanished."""
+    rows = sql.execute(
+        "SELECT target, probe FROM incident_event WHERE incident = ? AND kind IN ('hidden', 'regained') ORDER BY id",
+        (number,),
+    )
+    return list(dict.fromkeys(CheckId(*row) for row in rows))
+
+
+def lasting(sql: sqlite3.Connection, number: int) -> list[CheckId]:
+    """Return those of the members that are lost still."""
     rows = sql.execute(
         "SELECT target, probe FROM incident_event WHERE incident = ? AND kind = 'hidden' ORDER BY id", (number,)
     )
@@ -234,6 +244,15 @@ def children(sql: sqlite3.Connection, number: int, *, still: bool = False) -> li
         (number, still),
     )
     return [_incident(row) for row in rows]
+
+
+def failing(sql: sqlite3.Connection, number: int, limit: int = -1) -> list[CheckId]:
+    """Return the checks of the incidents that were merged into one and are not over, in order, at most so many."""
+    rows = sql.execute(
+        "SELECT target, probe FROM incident WHERE merged_into = ? AND resolved_ns IS NULL ORDER BY id LIMIT ?",
+        (number, limit),
+    )
+    return [CheckId(*row) for row in rows]
 
 
 def open_checks(sql: sqlite3.Connection, target: str) -> list[CheckId]:

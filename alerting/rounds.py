@@ -6,7 +6,7 @@ Every second the watchman makes his round::
                          else told
     due, and grown       told when it is worse than was told; a storm tells its growth now and then
     due, nothing new     "still down", with all else that is open; not to those who acknowledged it
-    storm, all back      resolved
+    storm, all back      resolved; so it is when one or two last long after it, which then go on by themselves
     merged, and what it went on in is over for some minutes: told by itself
 
 When something is due is in the database, so that nothing is forgotten when the daemon is killed.
@@ -56,7 +56,7 @@ class Rounds:
         if records.due(sql, now_ns, _AHEAD_NS, 1):
             return True
         storm = records.open_incident(sql, STORM)
-        return (storm is not None and storms.over(sql, storm)) or bool(_left_over(sql, policy, now_ns))
+        return (storm is not None and storms.over(sql, policy, storm, now_ns)) or bool(_left_over(sql, policy, now_ns))
 
     def make(self, sql: sqlite3.Connection, policy: Policy, now_ns: int, quiet: Callable[[CheckId], bool]) -> None:
         """Make one round, inside a transaction."""
@@ -78,7 +78,7 @@ class Rounds:
         if reminders:
             self._remind(sql, policy, reminders, now_ns)
         storm = records.open_incident(sql, STORM)
-        if storm is not None and storms.over(sql, storm):
+        if storm is not None and storms.over(sql, policy, storm, now_ns):
             self._end_storm(sql, storm, now_ns)
         for incident in _left_over(sql, policy, now_ns):
             sql.execute("UPDATE incident SET merged_into = NULL WHERE id = ?", (incident.number,))
@@ -122,7 +122,7 @@ class Rounds:
     ) -> tuple[Incident, list[CheckId]]:  # fmt: skip
         """Judge how bad an incident is, with the budget; return it so, with its members and what is known of it."""
         storm = incident.check == STORM
-        members = storms.lasting(sql, incident) if storm else records.members(sql, incident.number)
+        members = records.lasting(sql, incident.number)
         impact = self._world.impact([*members] if storm else [incident.check, *members])
         try:
             figures = self._world.month(incident.check, now_ns)
@@ -136,8 +136,7 @@ class Rounds:
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
         if storm:
-            still = records.children(sql, incident.number, still=True)
-            facts |= storms.in_common(self._world, (one.check for one in still))
+            facts |= storms.in_common(sql, self._world, incident)
         return replace(incident, severity=level, impact=impact, facts=facts), members
 
     def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:
@@ -165,9 +164,15 @@ class Rounds:
         (ended_ns,) = sql.execute(
             "SELECT max(coalesce(ended_ns, resolved_ns)) FROM incident WHERE merged_into = ?", (storm.number,)
         ).fetchone()
-        ended = replace(storm, ended_ns=max(ended_ns or now_ns, storm.since_ns), resolved_ns=now_ns)
+        left = records.children(sql, storm.number, still=True)
+        ended = replace(
+            storm, ended_ns=max(ended_ns or now_ns, storm.since_ns), resolved_ns=now_ns, facts=_listed(left)
+        )
         journal.end(sql, ended)
-        journal.note(sql, ended, ended.ended_ns or now_ns, "resolved", "all that belong to it are over")
+        words = "all that belong to it are over"
+        if left:
+            words = f"what lasts goes on by itself: {', '.join(f'#{one.number}' for one in left)}"
+        journal.note(sql, ended, ended.ended_ns or now_ns, "resolved", words)
         self._notifier.ended(ended, Step.RESOLVED, now_ns, records.members(sql, storm.number))
 
 

@@ -68,29 +68,21 @@ def news(sql: sqlite3.Connection, storm: Incident) -> bool:
     return row is not None
 
 
-def over(sql: sqlite3.Connection, storm: Incident) -> bool:
-    """Tell whether all that belongs to a storm is over."""
-    row = sql.execute(
-        "SELECT 1 FROM incident WHERE merged_into = ? AND resolved_ns IS NULL LIMIT 1", (storm.number,)
-    ).fetchone()
-    return row is None and storm.told_ns is not None
+def over(sql: sqlite3.Connection, policy: Policy, storm: Incident, now_ns: int) -> bool:
+    """Tell whether a storm is over: all of it, or what lasts is no storm any more and goes on by itself."""
+    if storm.told_ns is None:
+        return False
+    lasting = len(records.failing(sql, storm.number, policy.storm_from))
+    if not lasting or lasting >= policy.storm_from:
+        return not lasting
+    quiet_ns = now_ns - round(policy.slow_storm_window_s * NS)
+    (back_ns,) = sql.execute("SELECT max(resolved_ns) FROM incident WHERE merged_into = ?", (storm.number,)).fetchone()
+    return (back_ns or 0) < quiet_ns and not _growing(sql, storm, quiet_ns)
 
 
-def lasting(sql: sqlite3.Connection, storm: Incident) -> list[CheckId]:
-    """Return what of a storm fails still, with what is hidden behind it."""
-    back = sql.execute(
-        "SELECT target, probe FROM incident WHERE merged_into = ?1 AND resolved_ns IS NOT NULL UNION "
-        "SELECT target, probe FROM incident_event WHERE kind = 'hidden' AND incident IN "
-        "(SELECT id FROM incident WHERE merged_into = ?1 AND resolved_ns IS NOT NULL)",
-        (storm.number,),
-    )
-    gone = {CheckId(*row) for row in back} - {one.check for one in records.children(sql, storm.number, still=True)}
-    return [one for one in records.members(sql, storm.number) if one not in gone]
-
-
-def in_common(world: World, checks: Iterable[CheckId]) -> dict[str, Collection[str]]:
-    """Say for a message what most of these have in common, in each language; the narrowest first."""
-    targets = {check.target: check for check in list(checks)[:_LOOKED_AT]}
+def in_common(sql: sqlite3.Connection, world: World, storm: Incident) -> dict[str, Collection[str]]:
+    """Say for a message what most of a storm's members have in common, in each language; the narrowest first."""
+    targets = {check.target: check for check in records.failing(sql, storm.number, _LOOKED_AT)}
     having = _having(world, targets.values())
     most = sorted(
         (ground for ground, theirs in having.items() if len(theirs) >= max(2, 0.6 * len(targets))),
@@ -111,6 +103,9 @@ def _begin(
 ) -> Incident:  # fmt: skip
     if storm is not None:
         grow(sql, policy, storm, now_ns)
+        if storm.acknowledged(now_ns) and not _growing(sql, storm, now_ns - round(policy.slow_storm_window_s * NS)):
+            # Whoever took it on had seen its end: this is as good as another one, and somebody has to answer again.
+            journal.unacknowledge(sql, storm, now_ns, f"{storm.acknowledged_by} took on what it was before it grew")
         return storm
     window = f"{window_s:.0f} s" if window_s < 120 else f"{window_s / 60:.0f} min"
     reason = f"{count} incidents within {window}"
@@ -133,7 +128,7 @@ def _slow(
     fresh = [one for one in records.leading(sql, since_ns) if _may_be_common(one)]
     theirs = []
     if storm is not None and _growing(sql, storm, since_ns):
-        theirs = [one.check for one in records.children(sql, storm.number, still=True)[:_LOOKED_AT]]
+        theirs = records.failing(sql, storm.number, _LOOKED_AT)
     having = _having(world, [*theirs, *(one.check for one in fresh)])
     enough = {
         ground for ground, targets in having.items()

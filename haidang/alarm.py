@@ -88,6 +88,7 @@ class Alarm:
 
     def tick(self) -> None:
         """Let time pass; call it every second."""
+        self._audit.note_head()
         escalated = self._escalator.tick()
         drilled = self.drills.tick()
         if escalated or drilled:

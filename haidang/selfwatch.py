@@ -112,7 +112,7 @@ class SelfWatch:
             "AND created_ns <= ? GROUP BY channel ORDER BY count(*) DESC LIMIT 1",
             (now_ns - round(WAITING_S * 1e9),),
         ).fetchone()
-        return f"{row[0]}: {row[1]} messages wait, {row[2]}" if row else ""
+        return f"{row[0]}: {row[1]} waiting to be sent, {row[2]}" if row else ""
 
     def _write(self, now_ns: int) -> None:
         try:

@@ -153,6 +153,7 @@ def _incident(
         **brief(configuration, incident, now_ns),
         "merged": [child.number for child in records.children(sql, incident.number)],
         "hidden": [str(check) for check in records.members(sql, incident.number)],
+        "still_hidden": [str(check) for check in records.lasting(sql, incident.number)],
         "evidence": [
             {"kind": kind, "at": utc(at_ns), "lines": lines}
             for kind, (at_ns, lines) in records.evidence(sql, incident.number).items()

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 
 from alerting import records
-from alerting.escalation import timers
+from alerting.escalation import listed, timers
 from alerting.records import Delivery, Incident
 from alerting.routing import PAUSED, Clockwork, Route, misfit
 from alerting.rules import STATE
@@ -143,7 +143,13 @@ class Why:
         messages = records.deliveries(self._sql, one.number)
         for message in messages:
             yield "told", self._message(message)
-        if not messages:
+        lists = listed(self._sql, one.number)
+        for step, names, due_ns, told_ns in lists:
+            when = (
+                f"told with the list of {self._at(told_ns)}" if told_ns else f"waits for the list of {self._at(due_ns)}"
+            )
+            yield "listed", f"{step}: {', '.join(names)}, {when}"
+        if not messages and not lists:
             yield "told", self._untold(one)
         yield from self._held(one)
         yield from self._ways(one)

@@ -78,11 +78,12 @@ class Records:
         hidden: dict[int, set[str]] = defaultdict(set)
         seen: dict[int, int] = {}
         for number, at_ns, kind, target in self._sql.execute(
-            "SELECT incident, at_ns, kind, target FROM incident_event WHERE kind IN ('hidden', 'acknowledged') "
-            "AND at_ns < ? AND incident IN (SELECT value FROM json_each(?)) ORDER BY id",
+            "SELECT incident, at_ns, kind, target FROM incident_event "
+            "WHERE kind IN ('hidden', 'regained', 'acknowledged') AND at_ns < ? "
+            "AND incident IN (SELECT value FROM json_each(?)) ORDER BY id",
             (until, json.dumps([row[0] for row in rows])),
         ):
-            if kind == "hidden":
+            if kind != "acknowledged":
                 hidden[number].add(target)
             else:
                 seen.setdefault(number, at_ns)

@@ -1,8 +1,9 @@
 """The audit log: what people changed, each entry chained to the one before by a hash.
 
 ``hash = SHA-256(hash before ‖ canonical JSON of the entry)``, the first over 64 zeros. Whoever changes, deletes or
-moves a row breaks the chain from there on; whoever cuts rows off the end is found by a hash noted elsewhere (`head`).
-A person with the rights to rewrite the whole file can rewrite the whole chain: that too is found only by a noted hash.
+moves a row breaks the chain from there on; whoever cuts rows off the end is found by a hash noted elsewhere: in the
+file `HEAD` beside the database, and by whoever notes what ``haidang audit verify`` prints. A person with the rights to
+rewrite all these files can rewrite the whole chain: that is found only by a hash that was noted on another machine.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import structlog
 
 from storage.database import Database
 
+logger = structlog.get_logger(__name__)
+
 START = "0" * 64
+HEAD = "audit.head"
+"""The file in the data directory that says how far the log had come: ``NUMBER HASH``."""
 _COLUMNS = "id, at_ns, kind, author, data, hash"
 
 
@@ -59,6 +67,30 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._noted: tuple[int, str] | None = None
+        self._spoilt = False
+
+    def note_head(self) -> None:
+        """Write down beside the database how far the log has come; call it every second, outside a transaction.
+
+        A log that does not go on from what was noted keeps that note, so that `verify` can tell.
+        """
+        sql, folder = self._database.connection, self._database.path.parent
+        head = sql.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+        if head is None or head == self._noted or self._spoilt:
+            return
+        try:
+            before = self._noted or noted_head(folder)
+            if before and sql.execute("SELECT hash FROM audit WHERE id = ?", before[:1]).fetchone() != before[1:]:
+                self._spoilt = True
+                logger.error("the audit log does not go on from where it was: haidang audit verify", noted=before[0])
+                return
+            fresh = folder / f"{HEAD}.new"
+            fresh.write_text(f"{head[0]} {head[1]}\n", "ascii")
+            fresh.replace(folder / HEAD)
+            self._noted = head
+        except OSError as error:
+            logger.debug("audit head not noted, tried again", error=str(error))
 
     def add(self, at_ns: int, kind: str, author: str, data: Mapping[str, Any]) -> Entry:
         """Add an entry; part of the caller's transaction, so that it is there exactly if the change is."""
@@ -81,12 +113,22 @@ def entries(sql: sqlite3.Connection) -> Iterator[Entry]:
         yield Entry(number, at_ns, *(text.decode("utf-8", "surrogateescape") for text in texts))
 
 
-def verify(sql: sqlite3.Connection, noted: str = "") -> Verdict:
+def noted_head(folder: Path) -> tuple[int, str] | None:
+    """Return how far the log had come when that was noted in the data directory; ``None``: nothing that can be read."""
+    try:
+        number, digest = (folder / HEAD).read_text("ascii").split()
+        return int(number), digest
+    except (OSError, ValueError):
+        return None
+
+
+def verify(sql: sqlite3.Connection, noted: str = "", beside: tuple[int, str] | None = None) -> Verdict:
     """Check the whole log.
 
     Parameters:
         sql: any connection to ``haidang.db``.
         noted: a hash that was noted before, in whole or its first 8 digits and more; it must still be in the chain.
+        beside: what `noted_head` says; read it before the connection is opened.
     """
     before, count, found = START, 0, not noted
     for entry in entries(sql):
@@ -96,7 +138,12 @@ def verify(sql: sqlite3.Connection, noted: str = "") -> Verdict:
         if entry.hash != expected:
             return Verdict(count, before, f"entry {entry.number} is not what was written, or not where it was written")
         before, count = entry.hash, entry.number
+        if beside is not None and beside[0] == count and beside[1] != before:
+            return Verdict(count, before, f"entry {count} is not the one that was noted in {HEAD}: written anew")
         found = found or before.startswith(noted)
+    if beside is not None and beside[0] > count:
+        cut = f"the last entries are missing: {count} of {beside[0]} that {HEAD} has noted are there; they were cut off"
+        return Verdict(count, before, f"{cut}, or an older backup was put back")
     if not found:
         return Verdict(count, before, f"no entry has the noted hash {noted}: entries were cut off or written anew")
     return Verdict(count, before)

@@ -149,8 +149,10 @@ def verify(
     """
     if head and (len(head) < 8 or not set(head) <= set("0123456789abcdef")):
         fail(f'--head: "{head}" is not a hash, nor its first 8 digits or more')
-    with ledger(read_config(config)) as sql:
-        found = log.verify(sql, head)
+    configuration = read_config(config)
+    beside = log.noted_head(configuration.data_dir)
+    with ledger(configuration) as sql:
+        found = log.verify(sql, head, beside)
     if as_json:
         print_json({"entries": found.entries, "head": found.head, "fault": found.fault or None})
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,6 +132,7 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
         ("acknowledged", _acknowledged(one, at)),
         ("next message", at(one["next_message"])),
         ("hidden", f"{len(one['hidden'])}: {_some(one['hidden'])}" if one["hidden"] else ""),
+        ("still hidden", _still(one)),
     ]
     for name, value in rows:
         if value:
@@ -143,7 +144,7 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
             [(at(part["at"]), part["kind"], line) for part in one["evidence"] for line in part["lines"]],
         )
     typer.echo("\ntimeline")
-    lines = [line for line in one["timeline"] if line["kind"] != "hidden"]
+    lines = [line for line in one["timeline"] if line["kind"] not in ("hidden", "regained")]
     print_table(("at", "what", "words"), [(at(line["at"]), line["kind"], line["text"]) for line in lines])
     if one["messages"]:
         typer.echo("\ntold")
@@ -217,6 +218,12 @@ def own(
         who=author or user(),
     )  # fmt: skip
     typer.echo(f"incident {_number(number)}: {owner}")
+
+
+def _still(one: Mapping[str, Any]) -> str:
+    """Say what is hidden still, when some are back while it lasts."""
+    left = one["still_hidden"]
+    return f"{len(left)}: {_some(left)}" if one["open"] and len(left) < len(one["hidden"]) else ""
 
 
 def _some(names: list[str]) -> str:

@@ -27,6 +27,8 @@ from storage.duty import OverrideRow, overrides
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who is on duty, stand-ins, drills.")
 
 DAY_NS = 86_400 * 10**9
+LONGEST_DAYS = 367
+"""No stand-in is longer, and hardly a turn."""
 RotaArgument = Annotated[str, typer.Argument(metavar="ROTA", help="Its id.")]
 Days = Annotated[int, typer.Option("--days", min=1, max=366, help="How far to look ahead.")]
 
@@ -177,7 +179,9 @@ def export(
     [one] = _wanted(everything, rota)
     today = on_the_wall(time.time_ns(), one.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     start_ns, end_ns = moment(today, one.zone), moment(today + timedelta(days=days), one.zone)
-    found = shifts(one, everything.overrides, start_ns, end_ns)
+    # The shift under way comes from its true beginning on: by that a calendar knows it again tomorrow.
+    whole = shifts(one, everything.overrides, moment(today - timedelta(days=LONGEST_DAYS), one.zone), end_ns)
+    found = [shift for shift in whole if shift.end_ns > start_ns]
     name = configuration.inventory.rotas[rota].label(configuration.language)
     people = {person.id: person for person in _people(configuration)}
     data = calendar.export(rota, name, found, people, time.time_ns())

@@ -185,3 +185,23 @@ def test_who_was_told_of_a_merged_incident_and_not_of_the_whole_is_told_its_end(
     desk.becomes(State.UP, SPOKE)
     assert [one.address for one in records.deliveries(desk.sql, 1)] == ["keeper@example.vn"] * 2
     assert told(desk, 1) == ["opened", "resolved"]
+
+
+def test_what_comes_back_while_its_cause_lasts_shrinks_the_incident_and_is_lost_again_when_it_is(desk: Desk) -> None:
+    desk.becomes(State.DOWN, HUB)
+    spokes = [CheckId(f"spoke-{number}", "icmp") for number in range(3)]
+    for spoke in spokes:
+        desk.becomes(State.UNREACHABLE, spoke, cause=HUB)
+    desk.becomes(State.UP, spokes[0])
+    desk.becomes(State.UP, spokes[0])
+    assert records.lasting(desk.sql, 1) == spokes[1:]
+    assert records.members(desk.sql, 1) == spokes, "it was one of them"
+    assert [event.text for event in records.events(desk.sql, 1) if event.kind == "back"] == ["spoke-0/icmp"]
+    desk.becomes(State.UNREACHABLE, spokes[0], cause=HUB)
+    assert set(records.lasting(desk.sql, 1)) == set(spokes)
+    assert sorted(records.members(desk.sql, 1), key=str) == spokes
+    desk.becomes(State.UP, HUB)
+    desk.becomes(State.UP, spokes[1])
+    assert [event.kind for event in records.events(desk.sql, 1)].count("back") == 1, (
+        "what comes back afterwards is no news"
+    )

@@ -138,13 +138,50 @@ def test_several_checks_of_one_device_are_one_device(desk: Desk) -> None:
 def test_a_reminder_of_a_storm_counts_and_names_what_is_still_down(desk: Desk) -> None:
     for number in range(6):
         fails(desk, number, WAN, DISTRICT)
-    for number in range(4):
+    for number in range(3):
         desk.becomes(State.UP, station(number))
     wait(desk, 2 * 3600, 30)
     text = payload(desk, Step.STILL)
-    assert "VẪN CHƯA KHÔI PHỤC: 2 đối tượng" in text
+    assert "VẪN CHƯA KHÔI PHỤC: 3 đối tượng" in text
     assert "station-00004" in text
     assert "station-00000" not in text
+
+
+def test_what_lasts_long_after_a_storm_goes_on_by_itself_and_the_next_storm_is_another(desk: Desk) -> None:
+    for number in range(6):
+        fails(desk, number, WAN, DISTRICT)
+    for number in range(5):
+        desk.becomes(State.UP, station(number))
+    wait(desk, 1900, 10)
+    [old, *_] = [one for one in records.incidents(desk.sql, resolved=True) if one.check == STORM]
+    assert not old.open
+    assert "Sự cố đang mở: #" in payload(desk, Step.RESOLVED)
+    assert records.events(desk.sql, old.number)[-1].text.startswith("what lasts goes on by itself: #")
+    wait(desk, 400, 10)
+    [left] = records.leading(desk.sql)
+    assert left.check == station(5)
+    assert told(desk, left.number)[-1] == "split"
+    for number in range(20, 24):
+        fails(desk, number, DISTRICT, minutes=0.1)
+    [storm] = [one for one in records.leading(desk.sql) if one.check == STORM]
+    assert storm.number > old.number
+    assert told(desk, storm.number) == ["opened"]
+
+
+def test_a_storm_that_grows_long_after_somebody_took_it_on_has_to_be_taken_on_again(desk: Desk) -> None:
+    for number in range(5):
+        fails(desk, number, DISTRICT, minutes=0.5)
+    [storm] = [one for one in records.leading(desk.sql) if one.check == STORM]
+    desk.incidents.acknowledge(storm.number, "An")
+    fails(desk, 10, DISTRICT, minutes=1)
+    assert records.leading(desk.sql)[0].acknowledged_by == "An", "it was still growing"
+    wait(desk, 3600, 30)
+    for number in range(20, 24):
+        fails(desk, number, DISTRICT, minutes=0.1)
+    again = records.incident(desk.sql, storm.number)
+    assert again is not None
+    assert again.acknowledged_by == ""
+    assert told(desk, storm.number)[-1] == "grown"
 
 
 def test_a_member_that_was_told_to_others_is_told_over_to_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -386,9 +386,9 @@ def test_a_device_shows_its_neighbours_and_the_contracted_capacity_of_the_line_o
 
 def test_reasons_are_said_in_vietnamese_as_far_as_they_are_known() -> None:
     vi = words("vi", ZoneInfo("Asia/Ho_Chi_Minh"))
-    assert vi.reason("no reply (53 tries in 55 s)") == "không có trả lời (53 lần thử trong 55 giây)"
+    assert vi.reason("no reply (53 tries in 55 s)") == "không trả lời (53 lần trong 55 giây)"
     assert vi.reason("down: connection refused while connecting to port 25") == (
-        "mất: từ chối kết nối, khi kết nối tới cổng 25"
+        "mất: từ chối kết nối khi đang kết nối tới cổng 25"
     )
     assert vi.reason("it loses 7 % of the packets; something <new>") == "mất 7% gói tin; something <new>"
     assert words("en", ZoneInfo("Asia/Ho_Chi_Minh")).reason("no reply") == "no reply"

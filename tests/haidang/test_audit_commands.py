@@ -67,3 +67,34 @@ def test_a_log_that_was_cut_is_found_by_the_head_that_was_noted(folder: Path) ->
     assert ask(folder, "verify")[0] == 0
     status, text = ask(folder, "verify", "--head", noted[:8])
     assert (status, f"no entry has the noted hash {noted[:8]}" in text) == (1, True)
+
+
+def test_an_entry_cut_off_the_end_is_found_by_what_the_daemon_noted_beside_it(folder: Path) -> None:
+    database = Database(folder / "haidang.db", "haidang")
+    Audit(database).note_head()
+    database.close()
+    assert ask(folder, "verify")[0] == 0
+    tamper(folder, "DELETE FROM audit WHERE id = 5")
+    status, text = ask(folder, "verify")
+    assert (status, "the last entries are missing: 4 of 5" in text) == (1, True)
+    database = Database(folder / "haidang.db", "haidang")
+    audit = Audit(database)
+    for number in range(6, 9):
+        audit.add(number * 10**9, "configuration.start", "haidang", {})
+        audit.note_head()
+    database.close()
+    status, text = ask(folder, "verify")
+    assert (status, "entry 5 is not the one that was noted" in text) == (1, True), "a daemon that goes on hides nothing"
+
+
+def test_the_note_follows_the_log_and_what_is_no_note_is_passed_over(folder: Path) -> None:
+    database = Database(folder / "haidang.db", "haidang")
+    audit = Audit(database)
+    audit.note_head()
+    audit.add(6 * 10**9, "silence.add", "an", {})
+    assert ask(folder, "verify")[0] == 0, "killed before it was noted"
+    audit.note_head()
+    assert (folder / "audit.head").read_text().startswith("6 ")
+    (folder / "audit.head").write_text("rubbish")
+    assert ask(folder, "verify")[0] == 0
+    database.close()

@@ -77,3 +77,4 @@ def test_a_storm_is_seen_at_every_site_and_nowhere_else(tmp_path: Path) -> None:
     verdict = rehearse_scenario(read_scenario("regional-storm"), TWENTIETH, tmp_path).verdict
     assert (verdict.missed, verdict.false_alarms) == (0, 0), verdict.notes
     assert verdict.root_cause_hits == verdict.faults
+    assert verdict.messages <= 10

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from alerting import records
+from alerting.incidents import OWN
+from alerting.policy import Policy
+from alerting.severity import Impact
 from haidang.clock import ManualClock
 from haidang.model import CheckId, State
 from haidang.selfwatch import EVERY_S, Figures, SelfWatch
@@ -92,6 +95,11 @@ def test_a_channel_whose_messages_wait_is_told_when_there_is_another_way(bench: 
     assert bench.told()[1:] == [], "of the only way out nobody can be told"
     bench.live(30)
     assert bench.told()[1:] == [("channel", "opened")]
+
+
+@pytest.mark.parametrize(("probe", "level"), [("space", "major"), ("channel", "major"), ("store", "minor")])
+def test_what_makes_us_blind_or_dumb_is_no_mere_warning(probe: str, level: str) -> None:
+    assert Policy().judge(CheckId(OWN, probe), Impact()) == level
 
 
 def test_after_a_restart_it_is_the_same_incident(bench: Bench) -> None:

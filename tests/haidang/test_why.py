@@ -77,6 +77,9 @@ def test_a_route_that_is_not_taken_says_for_what(house: Asked) -> None:
     house.fails("lone")
     assert ("route", "wan: not taken, it is for systems wan; this is of other") in house.why(1)
     assert ("route", "rest: taken: in the daily list at 07:30 to chief") in house.why(1)
+    assert ("listed", "opened: chief, waits for the list of 15/11/2023 07:30:00") in house.why(1)
+    house.passes(3 * 3600)
+    assert ("listed", "opened: chief, told with the list of 15/11/2023 07:30:20") in house.why(1)
 
 
 def test_what_is_quiet_says_so(house: Asked) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from typer.testing import CliRunner
 
 from alerting.oncall.calendar import Person, Read, export, read
 from alerting.oncall.rota import Layer, Rota, moment, shifts
+from haidang.cli import app
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 PEOPLE = [Person("an", "Nguyễn Văn An", "an@example.vn"), Person("binh", "Trần Thị Bình", "")]
@@ -129,3 +132,17 @@ def test_what_is_no_calendar_is_refused_in_words(data: bytes) -> None:
 def test_a_hostile_summary_comes_out_harmless() -> None:
     [found] = read(event("SUMMARY:\x1b[31mred", "DTSTART;VALUE=DATE:20261124"), PEOPLE, ZONE, FROM, TO)
     assert "\x1b" not in found.summary + found.fault
+
+
+def test_the_shift_under_way_is_exported_from_its_true_beginning_on(tmp_path: Path) -> None:
+    (tmp_path / "haidang.yaml").write_text(
+        "haidang: 1\ndata_dir: .\ncontacts: [{id: an, email: an@example.vn}, {id: binh, email: binh@example.vn}]\n"
+        "rotas: [{id: duty, layers: [{people: [an, binh], from: '2026-01-05 08:00', turn: 7d}]}]\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "duty.ics"
+    words = ["oncall", "export", "duty", "--out", str(out), "--config", str(tmp_path / "haidang.yaml")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    first = next(line for line in out.read_text("utf-8").splitlines() if line.startswith("DTSTART:"))
+    start = datetime.strptime(first, "DTSTART:%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).astimezone(ZONE)
+    assert (start.weekday(), start.hour, start.minute) == (0, 8, 0), "a hand-over, not the midnight before the export"

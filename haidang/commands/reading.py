@@ -32,7 +32,7 @@ from haidang.commands.common import (
 from haidang.commands.requests import request
 from haidang.life import DataDirectory
 from haidang.settings import store_settings
-from storage.database import DatabaseError, open_reader
+from storage.database import DatabaseError, open_reader, unread
 from storage.ledger import LedgerReader
 from storage.metrics import StoreError, offline_status
 
@@ -53,7 +53,7 @@ def ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except sqlite3.Error as error:
-        fail(f"{configuration.data_dir / 'haidang.db'}: cannot be read ({error})")
+        fail(unread(configuration.data_dir / "haidang.db", error))
     finally:
         connection.close()
 

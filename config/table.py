@@ -50,7 +50,8 @@ def parse(text: str, columns: frozenset[str]) -> tuple[List, list[Problem]]:
                 problems.append((Mark(line, len(header) + 1), f"targets[{len(rows)}]", message))
             rows.add(_row(header, cells, line, columns), Mark(line, 1))
     except csv.Error as error:
-        raise Unreadable(f"not CSV: {_WORDS.get(str(error), error)}", Mark(max(1, min(lines.line_num, text.count("\n") + 1)), 1)) from error
+        at = Mark(max(1, min(lines.line_num, text.count("\n") + 1)), 1)
+        raise Unreadable(f"not CSV: {_WORDS.get(str(error), error)}", at) from error
     if not header:
         raise Unreadable("the file is empty: its first row must name the fields, e.g. id,name,address", Mark(1, 1))
     if "id" not in header:
@@ -85,7 +86,7 @@ NOT_FIELDS = (
     "a table with headings for people, in Vietnamese or English, is taken over with: haidang import FILE"
 )
 _WORDS = {
-    "unexpected end of data": 'a quotation mark (") was opened and is not closed before the end; one within a cell is written ""'
+    "unexpected end of data": 'a quotation mark (") was opened and not closed; one within a cell is written twice'
 }
 
 

@@ -178,7 +178,7 @@ def _read_only(uri: str) -> sqlite3.Connection:
 
 
 def unread(path: Path, error: sqlite3.Error) -> str:
-    """Say why a file that was opened by `open_reader` could not be read: of another version's form, or what SQLite says.
+    """Say why a file that `open_reader` opened could not be read: of another version's form, or what SQLite says.
 
     Parameters:
         path: named like its schema, as all of ours are.

@@ -24,7 +24,11 @@ WIDEST = 240
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", readable=False, help="Configuration; else ./haidang.yaml or /etc/haidang/haidang.yaml."
+        "--config",
+        "-c",
+        metavar="FILE",
+        readable=False,
+        help="Configuration; else ./haidang.yaml or /etc/haidang/haidang.yaml.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from haidang.commands.common import find_config
 from tests.support.daemon import COMMAND, Daemon, typed, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
@@ -148,6 +152,31 @@ def test_before_the_first_run_the_reading_commands_say_so(tmp_path: Path) -> Non
         done = haidang(*words, "--config", str(path))
         assert done.returncode == 2
         assert "has the daemon run with this configuration" in done.stderr
+
+
+def test_a_ledger_of_another_version_is_told_as_one_not_as_a_missing_column(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data" / "haidang.db")) as sql:
+        for version, needed in ((1, "this haidang's daemon brings it to"), (999, "has schema 999, a later version's")):
+            sql.execute(f"PRAGMA user_version={version}")
+            done = haidang("status", "--config", str(path))
+            assert done.returncode == 2
+            assert needed in done.stderr
+
+
+def test_who_may_not_look_into_the_services_folder_is_told_who_may(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(typer.Exit) as ended:
+        find_config(None)
+    assert ended.value.exit_code == 2
+    assert "permission denied; say sudo -u haidang before the command" in capsys.readouterr().err
 
 
 def test_what_is_on_record_can_be_read_while_the_daemon_runs(space: Namespace, tmp_path: Path) -> None:

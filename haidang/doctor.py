@@ -144,6 +144,17 @@ def secrets(configuration: Configuration) -> Iterator[Finding]:
             yield Finding("secret", Health.OK, name)
 
 
+def people(configuration: Configuration) -> Iterator[Finding]:
+    """Look whether anybody is told when something fails."""
+    alerting = configuration.alerting
+    if alerting.to or alerting.routes or any(one.notify for one in configuration.inventory.targets.values()):
+        return
+    yield Finding(
+        "people", Health.WARNING, "nobody is told when something fails",
+        "name somebody under contacts and in alerting.to, and a way, e.g. alerting.mail (docs/configuration.md)",
+    )  # fmt: skip
+
+
 def receivers(listening: Listening) -> Iterator[Finding]:
     """Look whether we may listen where traps and logs shall come."""
     for name, part in (

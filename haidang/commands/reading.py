@@ -38,6 +38,8 @@ from storage.metrics import StoreError, offline_status
 
 MOST_NUMBERS = 8
 """Open incidents that the summary names."""
+SILENT_NS = 30 * 10**9
+"""A running daemon that has written no sign of life for so long cannot: it writes one each few seconds."""
 _WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
@@ -149,8 +151,12 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
 def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:
     """Say in a line or two how everything is."""
     lines = []
-    if not found["daemon"]["running"]:
-        seen = found["daemon"]["last_sign_of_life"]
+    seen = found["daemon"]["last_sign_of_life"]
+    if found["daemon"]["running"]:
+        if seen and time.time_ns() - _ns(seen) > SILENT_NS:
+            when = show.local(_ns(seen), configuration.timezone)
+            lines.append(f"The daemon runs but has written nothing since {when}: haidang doctor, and its log, say why.")
+    else:
         when = show.local(_ns(seen), configuration.timezone) if seen else "never"
         lines.append(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
     counts = [f"{count} {state}" for state, count in found["summary"].items() if count]

@@ -186,6 +186,7 @@ class Daemon:
                 configuration, clock, self._store, self._vitals,
                 lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
                 lambda *told: self._receiving.telling.hand_in(*told),  # noqa: PLW0108 made further down
+                lambda target: self._watching.neighbours(target),  # noqa: PLW0108 made further down
                 self._alarm.keep,
             )  # fmt: skip
         if self._web is not None:
@@ -352,16 +353,11 @@ class Daemon:
     def _measure_self(self) -> None:
         """Store how we are doing."""
         self._worst_late_ns = self._cadence.lag.worst_ns
-        fields = own_figures(
-            self._cadence,
-            self._watching,
-            self._health,
-            self._pipeline,
-            self._store,
-            self._receiving.keeper,
-            self._receiving.telling,
-        )
         host, now_ns = {"host": socket.gethostname()}, self._clock.utc_ns()
+        fields = own_figures(
+            self._cadence, self._watching, self._health, self._pipeline, self._store, self._receiving.keeper,
+            self._receiving.telling, now_ns,
+        )  # fmt: skip
         points = [Point(series("haidang", host), now_ns, fields)]
         points += [
             Point(series("haidang_probe", {**host, "probe": toll.probe}), now_ns, toll_figures(toll))

@@ -112,7 +112,10 @@ def sheet(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was found of a meeting's rooms before it, as it was mailed to the organiser."""
+    """Show what was found of a meeting's rooms before it.
+
+    As it was mailed to the organiser.
+    """
     configuration = read_config(config)
     language = _language(configuration, language)
     try:

@@ -152,17 +152,20 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
 def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:
     """Say in a line or two how everything is."""
     lines = []
-    seen = found["daemon"]["last_sign_of_life"]
+    seen = _ns(found["daemon"]["last_sign_of_life"])
     if found["daemon"]["running"]:
-        if seen and time.time_ns() - _ns(seen) > SILENT_NS:
-            when = show.local(_ns(seen), configuration.timezone)
+        if seen and time.time_ns() - seen > SILENT_NS:
+            when = show.local(seen, configuration.timezone)
             lines.append(f"The daemon runs but has written nothing since {when}: haidang doctor, and its log, say why.")
     else:
-        when = show.local(_ns(seen), configuration.timezone) if seen else "never"
+        when = show.local(seen, configuration.timezone) if seen else "never"
         lines.append(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
     counts = [f"{count} {state}" for state, count in found["summary"].items() if count]
     unknown = sum(check["state"] == "unknown" for target in found["targets"] for check in target["checks"])
-    lines.append((", ".join(counts) or "no targets") + (f"; {unknown} checks unknown" if unknown else ""))
+    lines.append(
+        (", ".join(counts) or "no targets")
+        + (f"; {unknown} check{'s' if unknown > 1 else ''} unknown" if unknown else "")
+    )
     if found["incidents"]:
         numbers = [f"#{number}" for number in found["incidents"]]
         more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""

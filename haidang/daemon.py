@@ -31,6 +31,7 @@ from haidang.almanac import Almanac
 from haidang.clock import Clock
 from haidang.conferences import attending
 from haidang.conferences.attending import Attending
+from haidang.conferences.keeping import Keeping
 from haidang.control import ControlServer
 from haidang.desk import Desk
 from haidang.evidence import Sources
@@ -144,6 +145,7 @@ class Daemon:
             keep_every("self", SELF_S, self._measure_self),
             keep_every("selfwatch", EVERY_S, self._look_at_self),
             keep_every("standing", STANDING_S, self._standing.look),
+            keep("calendars", self._calendars.run),
             keep_every("meetings", attending.EVERY_S, self._attending.look),
         ]
         if self._web is not None:
@@ -171,8 +173,9 @@ class Daemon:
         self._heartbeat.settings = configuration.alerting.heartbeat
         self._store = self._parts.store(store_settings(configuration), clock)
         self._standing = StandingMetrics(configuration, clock, self._store.add, socket.gethostname())
+        self._calendars = Keeping(configuration, database, clock, lambda: self._attending.replan())  # noqa: PLW0108 made further down
         self._maintaining = Maintaining(
-            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake, self._calendars.meetings
         )  # fmt: skip
         self._desk = Desk(
             configuration, database, clock, self._incidents, self._sender.wake,
@@ -209,7 +212,7 @@ class Daemon:
         )  # fmt: skip
         self._attending = Attending(
             configuration, database, clock, self._alarm.outbox, self._sender.wake, self._watching.icmp,
-            follow=self._parts.trace is not None, hold=self._hold,
+            keeping=self._calendars, store=self._store, follow=self._parts.trace is not None, hold=self._hold,
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -287,6 +290,7 @@ class Daemon:
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
         self._almanac.use(fresh)
+        self._calendars.use(fresh)
         self._attending.use(fresh)
         self._receiving.use(fresh)
         if self._web is not None:

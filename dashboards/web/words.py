@@ -14,6 +14,7 @@ from alerting.catalogue import Catalogue
 from alerting.world import Words as Names
 from alerting.world import in_language
 from haidang.catalogue import LANGUAGES, Sentences
+from haidang.reasons import told
 
 __all__ = ["LANGUAGES", "Words", "words"]
 
@@ -88,7 +89,8 @@ class Words(Sentences):
         state, _, rest = text.partition(": ")
         if state in self.data["states"]:
             return f"{self.known('states', state)}: {self.reason(rest)}" if rest else self.known("states", state)
-        return "; ".join(map(_reason, text.split("; ")))
+        found = "; ".join(map(_reason, text.split("; ")))
+        return found if found != text else told(text, self.language)
 
     def ms(self, value: float) -> str:
         """Write milliseconds: ``0,84 ms``."""

@@ -78,6 +78,7 @@ def outage(site: Site, browser: httpx2.Client) -> Iterator[Site]:
         found: list[dict[str, Any]] = browser.get("/api/v1/incidents?open=true").json()["items"]
         return found
 
+    until(lambda: ask(site.config, "status")["summary"]["unknown"] == 0, 30, "a state of every target")
     site.server.on = False
     try:
         [incident] = until(opened, 20, "an incident")

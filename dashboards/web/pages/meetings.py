@@ -15,7 +15,6 @@ from haidang.conferences import sheets
 from haidang.conferences.meetings import Sitting, held
 from haidang.conferences.sheets import Room, Sheet, called, in_words
 from haidang.conferences.verdict import Verdict
-from haidang.conferences.words import say
 from haidang.model import State
 
 AHEAD_NS = 31 * 24 * HOUR_NS
@@ -129,11 +128,11 @@ def _record(
 ) -> Record:  # fmt: skip
     if sheet is None:
         return Record(name, start_ns, end_ns, rooms, None, "", [])
-    found = [_found(seat, one) for one in sheet.ordered() if not room or one.room == room]
+    found = [_found(seat, sheet, one) for one in sheet.ordered() if not room or one.room == room]
     return Record(name, start_ns, end_ns, rooms, sheet.made_ns, sheet.summary(seat.words.language), found)
 
 
-def _found(seat: Seat, one: Room) -> Found:
+def _found(seat: Seat, sheet: Sheet, one: Room) -> Found:
     words = seat.words
 
     def number(key: str, digits: int) -> str:
@@ -143,6 +142,6 @@ def _found(seat: Seat, one: Room) -> Found:
     loss = number("loss_percent", 1)
     return Found(
         one.room, called(seat.house.configuration, one.room, words.language), SIGNS[one.verdict],
-        say(words.language, f"verdicts.{one.verdict}"), "; ".join(in_words(one, words.language)), number("mos", 2),
+        sheet.word(one.verdict, words.language), "; ".join(in_words(one, words.language)), number("mos", 2),
         f"{loss}%" if loss else "",
     )  # fmt: skip

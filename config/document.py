@@ -30,8 +30,10 @@ from config.tree import List, Mapping, Mark, Refused, Value
 
 DEEPEST = 16
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_SECOND_COLON = "a second ':' on this line: put the value in quotes, or begin a new line"
+_TOO_DEEP = "this key stands deeper than the one above it, which has a value already: begin both in the same column"
 _WORDS = {
-    "mapping values are not allowed here": "a second ':' on this line: put the value in quotes, or begin a new line",
+    "mapping values are not allowed here": _SECOND_COLON,
     "could not find expected ':'": "a ':' is missing after this key",
 }
 
@@ -215,6 +217,8 @@ def _translated(error: YAMLError, text: str) -> Unreadable:
         return Unreadable("a tab is used as indentation: YAML wants spaces", at)
     problem = str(error.problem)
     message = _WORDS.get(problem) or "not YAML: " + ", ".join(filter(None, (error.context, problem)))
+    if message == _SECOND_COLON and ":" not in re.split(r"['\"]", lines[line][: mark.column])[0]:
+        message = _TOO_DEEP  # to the parser the lines above and this one are one value
     if error.context_mark is not None and error.context_mark.line != mark.line:
         message += f" (it began in line {error.context_mark.line + 1})"
     return Unreadable(message, at)

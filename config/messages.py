@@ -56,7 +56,8 @@ def explain(
         listed = "" if hint or len(known) > 12 else f": {', '.join(known)} are known here"
         return mark, path, f"unknown key {quoted(key)}{listed}", hint
     if kind == "missing":
-        return mark, path, f"the key {place[-1]} is missing", ""
+        cure = ": write haidang: 1 at the top of the main file" if whole == ["haidang"] else ""
+        return mark, path, f"the key {place[-1]} is missing{cure}", ""
     if isinstance(cause, Refusal):
         return mark, path, str(cause), cause.hint
     if kind == "literal_error":

@@ -50,7 +50,8 @@ def parse(text: str, columns: frozenset[str]) -> tuple[List, list[Problem]]:
                 problems.append((Mark(line, len(header) + 1), f"targets[{len(rows)}]", message))
             rows.add(_row(header, cells, line, columns), Mark(line, 1))
     except csv.Error as error:
-        raise Unreadable(f"not CSV: {error}", Mark(max(1, min(lines.line_num, text.count("\n") + 1)), 1)) from error
+        at = Mark(max(1, min(lines.line_num, text.count("\n") + 1)), 1)
+        raise Unreadable(f"not CSV: {_WORDS.get(str(error), error)}", at) from error
     if not header:
         raise Unreadable("the file is empty: its first row must name the fields, e.g. id,name,address", Mark(1, 1))
     if "id" not in header:
@@ -65,6 +66,8 @@ def _delimiter(text: str) -> str:
 
 def _header_problems(header: list[str], columns: frozenset[str], line: int) -> list[Problem]:
     problems = []
+    if columns.isdisjoint(header):
+        return [(Mark(line, 1), "id", NOT_FIELDS)]  # said once, not for every column
     for number, name in enumerate(header, 1):
         if name not in columns:
             problems.append((Mark(line, number), name, UNKNOWN_COLUMN))
@@ -78,6 +81,13 @@ def _header_problems(header: list[str], columns: frozenset[str], line: int) -> l
 
 
 UNKNOWN_COLUMN = "there is no such field of a target"
+NOT_FIELDS = (
+    "the table has no column id: its first row must name the fields of a target, e.g. id,name,address; "
+    "a table with headings for people, in Vietnamese or English, is taken over with: haidang import FILE"
+)
+_WORDS = {
+    "unexpected end of data": 'a quotation mark (") was opened and not closed; one within a cell is written twice'
+}
 
 
 def _row(header: list[str], cells: list[str], line: int, columns: frozenset[str]) -> Mapping:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from haidang import __version__, logs
+from haidang.commands.group import Group
 
 COMMANDS = {
     "run": "service:run",
@@ -72,6 +72,8 @@ class _Commands(UserDict[str, Any]):
 def _made(name: str, thing: typer.Typer | Callable[..., object]) -> object:
     """Make a command of a function, or of a group of them."""
     if isinstance(thing, typer.Typer):
+        if not (isinstance(thing.info.cls, type) and issubclass(thing.info.cls, Group)):
+            thing.info.cls = Group
         group = typer.main.get_group(thing)
         group.name = name
         return group
@@ -80,7 +82,7 @@ def _made(name: str, thing: typer.Typer | Callable[..., object]) -> object:
     return typer.main.get_command(alone)
 
 
-class _Later(TyperGroup):
+class _Later(Group):
     def __init__(self, **attrs: Any) -> None:  # noqa: ANN401 whatever a group of commands takes
         super().__init__(**attrs)
         self.commands = _Commands(COMMANDS)

@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import socket
+import sqlite3
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -99,6 +100,9 @@ class ControlServer:
             return {"ok": True, **verb(request)}
         except (ValueError, TypeError, RecursionError) as error:
             return {"ok": False, "error": str(error)}
+        except sqlite3.OperationalError as error:
+            logger.error("a request could not be written", error=str(error))  # noqa: TRY400 all is said
+            return {"ok": False, "error": f"nothing was changed: {error}; haidang doctor says what to do"}
         except Exception:  # noqa: BLE001 a request that nobody foresaw must not end the connection without a word
             logger.exception("a request could not be done", request=line[:200].decode("utf-8", "replace"))
             return {"ok": False, "error": "the daemon could not do that; its log says why"}

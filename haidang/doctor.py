@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import shutil
 import socket
 import sqlite3
@@ -103,7 +104,7 @@ def data_directory(path: Path) -> Iterator[Finding]:
         )
         return
     if not os.access(there, os.W_OK | os.X_OK):
-        user = os.environ.get("USER") or str(os.geteuid())
+        user = _user()
         yield Finding(
             "data directory", Health.BAD, f"{path}: {user} may not write there",
             f"sudo install -d -o {user} -m 0750 {path}  (or set data_dir)",
@@ -116,6 +117,14 @@ def data_directory(path: Path) -> Iterator[Finding]:
         yield Finding("data directory", health, text, "make room, shorten storage.retention, or set data_dir elsewhere")
     else:
         yield Finding("data directory", Health.OK, text)
+
+
+def _user() -> str:
+    """Name the user whose rights count, not the one who typed sudo; by number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def secrets(configuration: Configuration) -> Iterator[Finding]:
@@ -133,6 +142,17 @@ def secrets(configuration: Configuration) -> Iterator[Finding]:
             yield Finding("secret", Health.WARNING, f"{name}: {weakness}", cure)
         else:
             yield Finding("secret", Health.OK, name)
+
+
+def people(configuration: Configuration) -> Iterator[Finding]:
+    """Look whether anybody is told when something fails."""
+    alerting = configuration.alerting
+    if alerting.to or alerting.routes or any(one.notify for one in configuration.inventory.targets.values()):
+        return
+    yield Finding(
+        "people", Health.WARNING, "nobody is told when something fails",
+        "name somebody under contacts and in alerting.to, and a way, e.g. alerting.mail (docs/configuration.md)",
+    )  # fmt: skip
 
 
 def receivers(listening: Listening) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -80,7 +80,8 @@ class Database:
         if version > len(scripts):
             raise DatabaseTooNew(
                 f"{self.path}: has schema {version}, this haidang knows up to {len(scripts)}; "
-                "install the version that wrote it, or restore the backup made before the upgrade"
+                "install the version that wrote it, or restore the backup made before the upgrade "
+                f"({self.path.name}.schema-N, N up to {len(scripts)})"
             )
         if 0 < version < len(scripts):
             self._keep_copy(version)
@@ -174,6 +175,29 @@ def _read_only(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def unread(path: Path, error: sqlite3.Error) -> str:
+    """Say why a file that `open_reader` opened could not be read: of another version's form, or what SQLite says.
+
+    Parameters:
+        path: named like its schema, as all of ours are.
+        error: what reading it ended with.
+    """
+    known = len(migrations(path.stem))
+    try:
+        with closing(open_reader(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except (DatabaseError, sqlite3.Error):
+        version = known
+    if version < known:
+        return (
+            f"{path}: has schema {version}, an older version's; this haidang's daemon brings it to {known} "
+            "when it starts, and keeps a copy"
+        )
+    if version > known:
+        return f"{path}: has schema {version}, a later version's; this haidang knows up to {known}"
+    return f"{path}: cannot be read ({error})"
 
 
 def migrations(schema: str) -> list[str]:

@@ -15,6 +15,10 @@ fail() {
   exit 1
 }
 
+if [ "${1:-}" = "--help" ] || [ "${1:-}" = "-h" ]; then
+  sed -n '2,5s/^# //p' "$0"
+  exit 0
+fi
 [ "$(id -u)" = 0 ] || fail "needs root: sudo $0"
 running() { [ -d /run/systemd/system ]; }
 
@@ -27,9 +31,13 @@ if [ "${1:-}" = "--remove" ]; then
   echo "To remove these as well: rm -rf /etc/haidang /var/lib/haidang && userdel haidang"
   exit 0
 fi
-[ $# = 0 ] || fail "unknown option $1; there is only --remove"
+[ $# = 0 ] || fail "unknown option $1; there are --remove and --help"
 
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "needs Python 3.11 or newer; set PYTHON=python3.11"
+home=$("$PYTHON" -c 'import sys; print(sys.base_prefix)')
+case $home in /root/* | /home/*)
+  fail "$PYTHON is the Python in $home, which the service may not look into; set PYTHON=/usr/bin/python3" ;;
+esac
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || fail "Python's venv module is missing: apt-get install python3-venv"
 
 # A new environment beside the old one: a failed install leaves the running version as it is.

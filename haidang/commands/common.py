@@ -26,7 +26,11 @@ WIDEST = 240
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", metavar="FILE", help="Configuration; else ./haidang.yaml or /etc/haidang/haidang.yaml."
+        "--config",
+        "-c",
+        metavar="FILE",
+        readable=False,
+        help="Configuration; else ./haidang.yaml or /etc/haidang/haidang.yaml.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -44,8 +48,11 @@ def find_config(given: Path | None) -> Path:
     if given is not None:
         return given
     for place in PLACES:
-        if place.exists():
-            return place
+        try:
+            if place.exists():
+                return place
+        except PermissionError:  # the service's own folder is nobody else's to look into
+            fail(f"{place}: permission denied; say sudo -u haidang before the command, or give --config FILE")
     fail(f"no configuration: neither {PLACES[0]} here nor {PLACES[1]}; make one with: haidang init DIR")
 
 

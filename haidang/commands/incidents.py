@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
-from typer.core import TyperGroup
 
 from haidang import show
 from haidang.commands.common import (
@@ -22,6 +21,7 @@ from haidang.commands.common import (
     print_table,
     read_config,
 )
+from haidang.commands.group import Group
 from haidang.commands.reading import ledger
 from haidang.commands.requests import moment, request, span_ns, user
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # typer brings its own copy of click
     from typer._click.core import Command, Context
 
 
-class _ByNumber(TyperGroup):
+class _ByNumber(Group):
     """``incidents 12`` and ``incidents #12`` are ``incidents show 12``."""
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:

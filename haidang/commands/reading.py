@@ -33,12 +33,14 @@ from haidang.commands.common import (
 from haidang.commands.requests import request
 from haidang.life import DataDirectory
 from haidang.settings import store_settings
-from storage.database import DatabaseError, open_reader
+from storage.database import DatabaseError, open_reader, unread
 from storage.ledger import LedgerReader
 from storage.metrics import StoreError, offline_status
 
 MOST_NUMBERS = 8
 """Open incidents that the summary names."""
+SILENT_NS = 30 * 10**9
+"""A running daemon that has written no sign of life for so long cannot: it writes one each few seconds."""
 _WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How the metric store is doing.")
@@ -54,7 +56,7 @@ def ledger(configuration: Configuration) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except sqlite3.Error as error:
-        fail(f"{configuration.data_dir / 'haidang.db'}: cannot be read ({error})")
+        fail(unread(configuration.data_dir / "haidang.db", error))
     finally:
         connection.close()
 
@@ -150,13 +152,20 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
 def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:
     """Say in a line or two how everything is."""
     lines = []
-    if not found["daemon"]["running"]:
-        seen = found["daemon"]["last_sign_of_life"]
-        when = show.local(_ns(seen), configuration.timezone) if seen else "never"
+    seen = _ns(found["daemon"]["last_sign_of_life"])
+    if found["daemon"]["running"]:
+        if seen and time.time_ns() - seen > SILENT_NS:
+            when = show.local(seen, configuration.timezone)
+            lines.append(f"The daemon runs but has written nothing since {when}: haidang doctor, and its log, say why.")
+    else:
+        when = show.local(seen, configuration.timezone) if seen else "never"
         lines.append(f"The daemon is not running (last sign of life: {when}). What follows is the last known state.")
     counts = [f"{count} {state}" for state, count in found["summary"].items() if count]
     unknown = sum(check["state"] == "unknown" for target in found["targets"] for check in target["checks"])
-    lines.append((", ".join(counts) or "no targets") + (f"; {unknown} checks unknown" if unknown else ""))
+    lines.append(
+        (", ".join(counts) or "no targets")
+        + (f"; {unknown} check{'s' if unknown > 1 else ''} unknown" if unknown else "")
+    )
     if found["incidents"]:
         numbers = [f"#{number}" for number in found["incidents"]]
         more = f" and {len(numbers) - MOST_NUMBERS} more" if len(numbers) > MOST_NUMBERS else ""

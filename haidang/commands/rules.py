@@ -123,7 +123,9 @@ def _read(file: Path) -> Histories:
     try:
         content = YAML(typ="safe").load(file.read_text("utf-8"))
         return Histories.model_validate(content)
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except OSError as error:
+        fail(f"{file}: {(error.strerror or str(error)).lower()}")
+    except (UnicodeDecodeError, YAMLError) as error:
         fail(f"{file}: cannot be read: {' '.join(str(error).split())}")
     except ValidationError as invalid:
         fail(

@@ -15,7 +15,17 @@ from haidang import logs
 from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, read_config
 from haidang.daemon import Daemon
-from haidang.doctor import Finding, Health, data_directory, machine, reachable, reachable_url, receivers, secrets
+from haidang.doctor import (
+    Finding,
+    Health,
+    data_directory,
+    machine,
+    people,
+    reachable,
+    reachable_url,
+    receivers,
+    secrets,
+)
 from haidang.life import AlreadyRunning
 from haidang.receiving import listening
 from storage.database import DatabaseError
@@ -68,6 +78,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         findings.append(Finding("configuration", Health.OK, str(path)))
         findings += data_directory(configuration.data_dir)
         findings += secrets(configuration)
+        findings += people(configuration)
         for server in configuration.alerting.mail.servers if configuration.alerting.mail else ():
             findings.append(
                 reachable("mail server", server.host, server.port, "check host, port and firewall; mail waits")

@@ -23,7 +23,7 @@ from config import Configuration
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, read_config
 from haidang.commands.reading import holder, status_table, summary_lines, worst_first
-from storage.database import DatabaseError, open_reader
+from storage.database import DatabaseError, open_reader, unread
 
 EVERY_S = 2.0
 RESIZED_S = 0.25
@@ -124,7 +124,7 @@ def top(
     except DatabaseError as error:
         fail(str(error))
     except sqlite3.Error as error:
-        fail(f"{configuration.data_dir / 'haidang.db'}: cannot be read ({error})")
+        fail(unread(configuration.data_dir / "haidang.db", error))
 
 
 def _once(configuration: Configuration, found: dict[str, Any]) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+import config
+from haidang.commands.common import find_config
+from haidang.commands.reading import summary_lines
+from haidang.doctor import Health, people
+from haidang.show import utc
 from tests.support.daemon import COMMAND, Daemon, typed, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
@@ -150,6 +159,31 @@ def test_before_the_first_run_the_reading_commands_say_so(tmp_path: Path) -> Non
         assert "has the daemon run with this configuration" in done.stderr
 
 
+def test_a_ledger_of_another_version_is_told_as_one_not_as_a_missing_column(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data" / "haidang.db")) as sql:
+        for version, needed in ((1, "this haidang's daemon brings it to"), (999, "has schema 999, a later version's")):
+            sql.execute(f"PRAGMA user_version={version}")
+            done = haidang("status", "--config", str(path))
+            assert done.returncode == 2
+            assert needed in done.stderr
+
+
+def test_who_may_not_look_into_the_services_folder_is_told_who_may(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(typer.Exit) as ended:
+        find_config(None)
+    assert ended.value.exit_code == 2
+    assert "permission denied; say sudo -u haidang before the command" in capsys.readouterr().err
+
+
 def test_what_is_on_record_can_be_read_while_the_daemon_runs(space: Namespace, tmp_path: Path) -> None:
     path = tmp_path / "haidang.yaml"
     path.write_text(GOOD, encoding="utf-8")
@@ -195,6 +229,27 @@ def test_doctor_names_what_is_missing_with_the_line_that_cures_it(space: Namespa
     assert found["mail server"]["health"] == "bad"
     assert "connection refused" in found["mail server"]["text"]
     assert found["mail server"]["cure"]
+    assert "people" not in found
+
+
+def test_doctor_warns_where_nobody_is_told_of_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    [found] = people(config.load(path))
+    assert (found.health, found.text) == (Health.WARNING, "nobody is told when something fails")
+    path.write_text(GOOD + "contacts: [{id: an, email: an@example.org}]\n", encoding="utf-8")
+    assert len(list(people(config.load(path)))) == 1  # a contact alone is told nothing
+
+
+def test_status_says_when_a_running_daemon_has_stopped_writing(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    daemon = {"running": True, "last_sign_of_life": "2026-11-30T08:00:00.000Z"}
+    found = {"daemon": daemon, "summary": {"up": 1}, "targets": [], "incidents": []}
+    first, *_ = summary_lines(config.load(path), found)
+    assert "has written nothing since 30/11/2026 15:00:00" in first
+    daemon["last_sign_of_life"] = utc(time.time_ns())
+    assert summary_lines(config.load(path), found) == ["1 up"]
 
 
 def test_store_status_says_why_points_wait(space: Namespace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from haidang.control import LONGEST_LINE, MOST_CLIENTS, NAME, ControlError, Cont
 def _double(request: Mapping[str, Any]) -> Mapping[str, Any]:
     if request.get("number") == 13:
         raise ValueError("not that number")
+    if request.get("number") == 14:
+        raise sqlite3.OperationalError("database or disk is full")
     return {"twice": request["number"] * 2}
 
 
@@ -54,6 +57,7 @@ async def test_a_request_is_answered_and_only_the_owner_may_open_the_socket(
     ("do", "words", "needed"),
     [
         ("double", {"number": 13}, "not that number"),
+        ("double", {"number": 14}, "nothing was changed: database or disk is full; haidang doctor says what to do"),
         ("double", {"number": "x" * 10}, None),
         ("double", {}, "its log says why"),
         ("nonsense", {}, "do must be one of double"),

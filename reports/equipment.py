@@ -18,6 +18,8 @@ _POWER = ("ups_charge", "ups_runtime", "ups_load", "ups_on_battery", "battery")
 _DISKS = ("disk", "raid", "storage")
 _ROOM = "environment"
 """The role of targets that measure a room; a switch's inside is no climate."""
+_STATE = "state"
+"""The unit of a number that stands for a word: it has no mean; whether the device is content with it is told."""
 _CERTIFICATES = ("x509_cert", "http_response", "net_response")
 """Measurements that may say when a certificate ends."""
 _PING = ("percent_packet_loss", "percentile50_ms", "jitter_ms")
@@ -36,10 +38,13 @@ class Equipment:
 
 @dataclass(slots=True)
 class _Sums:
-    """Mean, extremes and hours of one curve, a day at a time."""
+    """Mean, extremes and hours of one curve, a day at a time.
+
+    Every hour weighs the same: a target that is looked at each second while it fails would be at its worst most of the
+    time otherwise.
+    """
 
     total: float = 0.0
-    count: int = 0
     low: float = float("inf")
     high: float = float("-inf")
     hours: int = 0
@@ -48,17 +53,20 @@ class _Sums:
     last_ns: int = 0
 
     def take(self, curve: Curve, outside: Callable[[float], bool] = lambda _: False) -> None:
-        self.total += sum(mean * many for mean, many in zip(curve.mean, curve.count, strict=True))
-        self.count += sum(curve.count)
+        self.total += sum(curve.mean)
         self.low, self.high = min(self.low, *curve.low), max(self.high, *curve.high)
         self.hours += len(curve.mean)
         self.outside += sum(outside(mean) for mean in curve.mean)
         self.last, self.last_ns = curve.high[-1], curve.times_ns[-1]
 
+    @property
+    def mean(self) -> float:
+        return round(self.total / self.hours, 3)
+
     def add(self, other: _Sums) -> None:
         """Take in another curve of the same thing; of its last value nothing."""
         self.total += other.total
-        self.count += other.count
+        self.hours += other.hours
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
 
@@ -121,13 +129,15 @@ def _rows(
         target = targets.get(known.get("target", ""))
         value, status = curves.get((tags, "value")), curves.get((tags, "status_code"))
         either = value or status
+        if known.get("unit") == _STATE:
+            value = None
         if target is None or either is None:
             continue
         yield ReadingRow(
             group=group, kind=kind, id=target.id, target=_label(configuration, target.id),
             sensor=known.get("sensor", ""), unit=known.get("unit", ""),
             lowest=round(value.low, 3) if value else None,
-            mean=round(value.total / value.count, 3) if value else None,
+            mean=value.mean if value else None,
             highest=round(value.high, 3) if value else None,
             band_low=band.low if band else None, band_high=band.high if band else None,
             outside_percent=round(100 * value.outside / value.hours, 3) if value and band else None,
@@ -174,7 +184,7 @@ async def quality(
         by.setdefault(dict(tags).get("target", ""), {}).setdefault(name, _Sums()).add(sums)
     heard: dict[str, list[float]] = {}
     for (tags, _), sums in (await _sums(store, "quality", ("mos",), {}, start_ns, end_ns, None)).items():
-        heard.setdefault(dict(tags).get("target", ""), []).append(round(sums.total / sums.count, 3))
+        heard.setdefault(dict(tags).get("target", ""), []).append(sums.mean)
     return {
         target: _quality(by.get(target, {}), min(heard.get(target, ()), default=None))
         for target in sorted(by.keys() | heard.keys()) if target in configuration.inventory.targets
@@ -190,7 +200,7 @@ def _quality(mine: Mapping[str, _Sums], mos: float | None) -> QualityRow:
 
 
 def _mean(sums: Mapping[str, _Sums], name: str) -> float | None:
-    return round(sums[name].total / sums[name].count, 3) if name in sums and sums[name].count else None
+    return sums[name].mean if name in sums else None
 
 
 def _band(climate: Climate, kind: str) -> Band | None:

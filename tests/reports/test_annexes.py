@@ -76,6 +76,26 @@ def test_a_battery_that_complains_is_shown_with_how_long(tmp_path: Path) -> None
     assert (row.group, row.lowest, row.highest, row.bad_percent, row.outside_percent) == ("power", 40, 100, 25, None)
 
 
+def test_every_hour_weighs_the_same_however_often_it_was_looked_at(tmp_path: Path) -> None:
+    store = InMemoryStore()
+    for second in range(60):
+        series = Series("ping", (("target", "a"),))
+        store.add([Point(series, PERIOD.start_ns + second * S, {"percent_packet_loss": 100.0})])
+    for hour in (1, 2, 3):
+        put(store, "ping", {"target": "a", "site": "moved"}, hour, percent_packet_loss=0.0)
+    row = read(configured(tmp_path), store).quality["a"]
+    assert (row.loss_percent, row.worst_loss_percent) == (25, 100)
+
+
+def test_a_number_that_stands_for_a_word_has_no_mean(tmp_path: Path) -> None:
+    store = InMemoryStore()
+    tags = {"target": "b", "sensor": "Ắc quy", "kind": "battery", "unit": "state"}
+    for hour, value in enumerate((2, 3)):
+        put(store, "sensor", tags, hour, value=value, status_code=value - 2)
+    [row] = read(configured(tmp_path), store).readings
+    assert (row.lowest, row.mean, row.highest, row.bad_percent) == (None, None, None, 50)
+
+
 def test_certificates_end_when_they_were_last_seen_to(tmp_path: Path) -> None:
     store = InMemoryStore()
     for hour, left in ((0, 100), (700, 10 * 86_400)):

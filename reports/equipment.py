@@ -57,17 +57,12 @@ class _Sums:
         self.low, self.high = min(self.low, *curve.low), max(self.high, *curve.high)
         self.hours += len(curve.mean)
         self.outside += sum(outside(mean) for mean in curve.mean)
-        self.last, self.last_ns = curve.high[-1], curve.times_ns[-1]
+        if curve.times_ns[-1] > self.last_ns:
+            self.last, self.last_ns = curve.high[-1], curve.times_ns[-1]
 
     @property
     def mean(self) -> float:
         return round(self.total / self.hours, 3)
-
-    def add(self, other: _Sums) -> None:
-        """Take in another curve of the same thing; of its last value nothing."""
-        self.total += other.total
-        self.hours += other.hours
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
 
 async def readings(configuration: Configuration, store: MetricStore, start_ns: int, end_ns: int) -> list[ReadingRow]:
@@ -80,41 +75,43 @@ async def readings(configuration: Configuration, store: MetricStore, start_ns: i
     climate = configuration.reports.climate
     for group, kinds in (("power", _POWER), ("climate", ("temperature", "humidity")), ("disks", _DISKS)):
         for kind in kinds:
+            band = _band(climate, kind)
             tags = {"kind": kind, **({"role": _ROOM} if group == "climate" else {})}
             curves = await _sums(
-                store, "sensor", ("value", "status_code"), tags, start_ns, end_ns, _band(climate, kind)
+                store, "sensor", ("value", "status_code"), ("target", "sensor", "unit"), start_ns, end_ns, tags, band
             )
-            found += _rows(configuration, group, kind, curves, start_ns, end_ns, _band(climate, kind))
-    curves = await _sums(store, "disk", ("used_percent",), {}, start_ns, end_ns, None)
-    renamed = {
-        (tuple({**dict(tags), "sensor": dict(tags).get("path", ""), "unit": "%"}.items()), "value"): sums
-        for (tags, _), sums in curves.items()
-    }
+            found += _rows(configuration, group, kind, curves, start_ns, end_ns, band)
+    curves = await _sums(store, "disk", ("used_percent",), ("target", "path"), start_ns, end_ns)
+    renamed = {((*names, "%"), "value"): sums for (names, _), sums in curves.items()}
     found += _rows(configuration, "disks", "storage", renamed, start_ns, end_ns, None)
     return found
 
 
-Found = dict[tuple[tuple[tuple[str, str], ...], str], _Sums]
-"""By the tags of a series and the name of a field."""
+Names = tuple[str, ...]
+Found = dict[tuple[Names, str], _Sums]
+"""By the values of some tags of a series, and the name of a field."""
 
 
 async def _sums(
-    store: MetricStore, measurement: str, fields: tuple[str, ...], tags: Mapping[str, str], start_ns: int, end_ns: int,
-    band: Band | None,
+    store: MetricStore, measurement: str, fields: Names, by: Names, start_ns: int, end_ns: int,
+    tags: Mapping[str, str] | None = None, band: Band | None = None,
 ) -> Found:  # fmt: skip
+    """Sum up every series of a measurement, those together that differ in no tag of ``by``.
+
+    A target whose site or role became another one in the month has two of them.
+    """
     found: Found = {}
     for begin in range(start_ns, end_ns, _DAY_NS):
-        query = Query(measurement, begin, min(begin + _DAY_NS, end_ns), fields, tags, step_s=_HOUR_S)
+        query = Query(measurement, begin, min(begin + _DAY_NS, end_ns), fields, tags or {}, step_s=_HOUR_S)
         for curve in await store.read(query):
             if not curve.times_ns:
                 continue
-            limits = band if curve.field == "value" else None
-            sums = found.setdefault((curve.series.tags, curve.field), _Sums())
+            known = dict(curve.series.tags)
+            sums = found.setdefault((tuple(known.get(tag, "") for tag in by), curve.field), _Sums())
             if curve.field == "status_code":  # 0 is well, 3 is not known
                 sums.take(curve, lambda mean: mean > 0)
-            elif limits is not None:
-                low, high = limits.low, limits.high
-                sums.take(curve, lambda mean, low=low, high=high: not low <= mean <= high)  # type: ignore[misc]
+            elif band is not None and curve.field == "value":
+                sums.take(curve, lambda mean: not band.low <= mean <= band.high)
             else:
                 sums.take(curve)
     return found
@@ -124,18 +121,17 @@ def _rows(
     configuration: Configuration, group: str, kind: str, curves: Found, start_ns: int, end_ns: int, band: Band | None
 ) -> Iterable[ReadingRow]:
     targets, hours = configuration.inventory.targets, max(1, (end_ns - start_ns) // (_HOUR_S * 10**9))
-    for tags in sorted({tags for tags, _ in curves}):
-        known = dict(tags)
-        target = targets.get(known.get("target", ""))
-        value, status = curves.get((tags, "value")), curves.get((tags, "status_code"))
+    for names in sorted({names for names, _ in curves}):
+        target, (_, sensor, unit) = targets.get(names[0]), names
+        value, status = curves.get((names, "value")), curves.get((names, "status_code"))
         either = value or status
-        if known.get("unit") == _STATE:
+        if unit == _STATE:
             value = None
         if target is None or either is None:
             continue
         yield ReadingRow(
             group=group, kind=kind, id=target.id, target=_label(configuration, target.id),
-            sensor=known.get("sensor", ""), unit=known.get("unit", ""),
+            sensor=sensor, unit=unit,
             lowest=round(value.low, 3) if value else None,
             mean=value.mean if value else None,
             highest=round(value.high, 3) if value else None,
@@ -154,11 +150,11 @@ async def certificates(
     Raises:
         StoreError: the store cannot answer.
     """
-    last: dict[tuple[str, str], _Sums] = {}
+    last: dict[Names, _Sums] = {}
     for measurement in _CERTIFICATES:
-        for (tags, _), sums in (await _sums(store, measurement, ("expiry",), {}, start_ns, end_ns, None)).items():
-            known = dict(tags)
-            key = (known.get("target", ""), known.get("probe", measurement))
+        seen = await _sums(store, measurement, ("expiry",), ("target", "probe"), start_ns, end_ns)
+        for ((target, probe), _), sums in seen.items():
+            key = (target, probe or measurement)
             if key not in last or sums.last_ns > last[key].last_ns:
                 last[key] = sums
     return [
@@ -179,12 +175,13 @@ async def quality(
         StoreError: the store cannot answer.
     """
     by: dict[str, dict[str, _Sums]] = {}
-    for (tags, name), sums in (await _sums(store, "ping", _PING, {}, start_ns, end_ns, None)).items():
-        # A target whose site or role became another one in the month has two series.
-        by.setdefault(dict(tags).get("target", ""), {}).setdefault(name, _Sums()).add(sums)
+    for ((target,), name), sums in (await _sums(store, "ping", _PING, ("target",), start_ns, end_ns)).items():
+        by.setdefault(target, {})[name] = sums
     heard: dict[str, list[float]] = {}
-    for (tags, _), sums in (await _sums(store, "quality", ("mos",), {}, start_ns, end_ns, None)).items():
-        heard.setdefault(dict(tags).get("target", ""), []).append(sums.mean)
+    for ((target, _), _), sums in (
+        await _sums(store, "quality", ("mos",), ("target", "dscp"), start_ns, end_ns)
+    ).items():
+        heard.setdefault(target, []).append(sums.mean)
     return {
         target: _quality(by.get(target, {}), min(heard.get(target, ()), default=None))
         for target in sorted(by.keys() | heard.keys()) if target in configuration.inventory.targets

@@ -72,7 +72,9 @@ def _rows(before: Sequence[Row], fresh: Sequence[Row]) -> tuple[tuple[Row, ...],
     """Take rows over that are gone, or were made of more."""
     now = {_key(row): row for row in fresh}
     lost = {_key(row): row for row in before if _key(row) not in now or _known(now[_key(row)]) < _known(row)}
-    return tuple(row for _, row in sorted({**now, **lost}.items())), len(lost)
+    place = {_key(row): number for number, row in enumerate(before)}
+    merged = sorted({**now, **lost}.items(), key=lambda one: place.get(one[0], len(place)))
+    return tuple(row for _, row in merged), len(lost)
 
 
 def _ways(before: Mapping[tuple[str, ...], Way], fresh: Mapping[tuple[str, ...], Way]) -> tuple[tuple[Way, ...], int]:

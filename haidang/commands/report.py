@@ -64,6 +64,8 @@ def report(
         fail("--approve and --reason belong together: a revision says who approved it, and why")
     if kind and (keep or approve):
         fail("only the whole report is kept and revised: leave --system, --carrier and --site out")
+    if out is not None and out.exists() and not out.is_dir():
+        fail(f"--out {out}: is a file, not a folder")
     signer = _signer(configuration) if "pdf" in wanted else None  # before the long work: a wrong password is said now
     month = month or reporting.month_before(time.time_ns(), configuration.timezone)
     fresh = fresh_report(configuration, month, kind, name, quiet=as_json)

@@ -128,3 +128,15 @@ def test_the_commands_say_in_one_line_that_measurements_are_gone(
     assert line in done.stderr.split("\n")
     assert "promised[wan].numbers.down_s: 3600.0 -> 4200.0" in done.stderr
     assert written(read(made.read_bytes(), "made")) == made.read_bytes()
+
+
+def test_several_sensors_of_a_device_are_told_apart_and_stay_in_their_order(tmp_path: Path) -> None:
+    configuration = ledger(tmp_path)
+    battery = reading().model_copy(update={"group": "power", "kind": "ups_charge", "sensor": "Ắc quy"})
+    rows = (battery, reading(), reading().model_copy(update={"sensor": "Tủ máy"}))
+    before = reported(configuration, equipment=replace(MEASURED, readings=rows))
+    fresh = reported(configuration, equipment=replace(MEASURED, readings=rows))
+    assert beside(before, fresh) == (fresh, 0, ())
+    warmer = replace(MEASURED, readings=(*rows[:2], rows[2].model_copy(update={"mean": 23.0})))
+    [change] = beside(before, reported(configuration, equipment=warmer)).changed
+    assert change.where == "readings[climate temperature a Tủ máy].mean"

@@ -183,7 +183,7 @@ class _Pages:
         for key in ("at", "until"):
             if key in gaps:
                 gaps[key] = words.time(datetime.fromisoformat(gaps[key]))
-        for key in ("percent", "before", "after"):
+        for key in ("percent", "low", "high", "before", "after"):
             if key in gaps:
                 gaps[key] = words.percent(float(gaps[key])) if gaps[key] else "–"
         return words.say(f"notes.{note.key}", **gaps, **{key: words.name(one) for key, one in note.labels.items()})

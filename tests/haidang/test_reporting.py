@@ -121,7 +121,7 @@ def test_a_kept_report_stays_until_somebody_approves_a_revision(config: Path, tm
         (("--month", "2999-01"), "has not begun"),
         (("--format", "docx"), "there are pdf, html, xlsx, csv, json"),
         (("--language", "fr"), "there are vi and en"),
-        (("--month", "2026-10", "--carrier", "FPT"), "no carrier FPT: there are viettel, vnpt"),
+        (("--month", "2026-10", "--carrier", "FPT"), "no carrier FPT: there are VNPT, Viettel"),
         (("--site", "north", "--system", "wan"), "name one of"),
         (("--approve", "An"), "belong together"),
         (("--month", "2026-10", "--site", "north", "--keep"), "only the whole report is kept"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -187,10 +188,17 @@ def _say_changed(before: Report, found: Sequence[Change]) -> None:
 
 def _write(folder: Path, files: dict[str, bytes]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_bytes(text)
     stem = min(files).partition(".")[0].removesuffix("-vi").removesuffix("-en")
-    (folder / f"{stem}.sha256").write_bytes(sums(files))
+    for name, text in {**files, f"{stem}.sha256": sums(files)}.items():
+        aside = folder / f".{name}.part"  # a disk that is full leaves the file of before, or none
+        try:
+            aside.write_bytes(text)
+            aside.replace(folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            error.filename = str(folder / name)
+            raise
     return [str(folder / name) for name in files]
 
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from reports.model import Change, Label, Report
+from reports.model import Change, Report
+from reports.parts import Label
 from reports.words import Words
 
 _WHERE = re.compile(r"(?P<part>\w+)(?:\[(?P<name>.*?)\])?(?:\.(?P<rest>.*))?")

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from config import Configuration
 from config.schema.reports import Band, Climate
-from reports.model import CertificateRow, Label, LoadRow, QualityRow, ReadingRow, at
+from reports.equipment_rows import CertificateRow, LoadRow, QualityRow, ReadingRow
+from reports.parts import Label, at
 from storage.metrics import Curve, MetricStore, Query
 
 _DAY_NS, _HOUR_S = 86_400 * 10**9, 3600

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from reports.model import CertificateRow, Change, ConnectionRow, LoadRow, QualityRow, ReadingRow, Report, RoomRow
+from reports.equipment_rows import CertificateRow, ConnectionRow, LoadRow, QualityRow, ReadingRow, RoomRow
+from reports.model import Change, Report
 from reports.notes import INCIDENTS
 from reports.seal import LATER, differences
 

@@ -14,7 +14,8 @@ from availability.spans import merged
 from availability.timeline import of_check
 from config import Inventory, Target
 from haidang.model import CheckId
-from reports.model import IncidentRow, Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
+from reports.model import IncidentRow, Note, OutageRow, Promised, SiteRow, TargetRow
+from reports.parts import Label, at
 from storage.snapshots import Snapshot
 
 INCIDENTS_START, INCIDENTS_END, INCIDENTS_STILL = "incidents_start", "incidents_end", "incidents_still"

@@ -16,9 +16,10 @@ from haidang import cli
 from haidang.commands import month as commands
 from reports.archive import revised
 from reports.equipment import Equipment
+from reports.equipment_rows import CertificateRow, LoadRow, QualityRow, ReadingRow
 from reports.measured import beside
-from reports.model import CertificateRow, LoadRow, QualityRow, ReadingRow, Report
-from reports.model import at as moment
+from reports.model import Report
+from reports.parts import at as moment
 from reports.seal import digest, read, written
 from tests.haidang.test_reporting import correct
 from tests.reports.ledgers import S, at, october, reported

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ class Catalogue(Sentences):
     def __init__(self, language: str, zone: ZoneInfo) -> None:
         super().__init__("alerting", language)
         self._zone = zone
+        self._phrases = [(re.compile(one["of"]), one["say"]) for one in self.data["phrases"]]
 
     def level(self, level: str) -> str:
         """Return an administrative level as people call it; one that the language has no word for as it is."""
@@ -47,6 +49,12 @@ class Catalogue(Sentences):
             if words is None or any(word in reason.lower() for word in words):
                 return [str(hint).format(**gaps) for hint in block["say"] if _fillable(str(hint), gaps)][:4]
         return []
+
+    def phrase(self, text: str) -> str:
+        """Put what probes and evidence say, which is English, into the language as far as its phrases are known."""
+        for phrase in self._phrases:
+            text = phrase[0].sub(phrase[1], text)
+        return text
 
     def time(self, at_ns: int) -> str:
         """Write a moment in full: ``23/11/2026 03:12:05``."""
@@ -79,6 +87,10 @@ class Catalogue(Sentences):
             for place, (unit, count) in enumerate(parts[:2])
             if count or place == 0
         )
+
+    def count(self, number: int) -> str:
+        """Write a number with its thousands marked: ``63.000``, ``63,000``."""
+        return f"{number:,}".replace(",", "." if self.say("decimal_mark") == "," else ",")
 
     def percent(self, value: float, digits: int = 3) -> str:
         """Write a percentage, cut and not rounded: 99.9996 never becomes 100."""

@@ -177,7 +177,8 @@ class Drills:
                 words = _catalogue(recipient.language, settings.zone)
                 gaps = {
                     "product": words.say("product"), "number": row.number, "contact": row.contact, "duty": row.duty,
-                    "channel": row.channel, "day": row.day, "until": words.clock(row.due_ns)["hour"],
+                    "channel": row.channel, "day": words.clock(row.began_ns)["day"],
+                    "until": words.clock(row.due_ns)["hour"],
                     "state": words.say(f"states.{row.state}"),
                 }  # fmt: skip
                 payload = {

@@ -37,7 +37,8 @@ from alerting import handling, journal, records
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
 from alerting.records import STORM, Incident, Owner
-from alerting.rounds import Rounds, grow
+from alerting.rounds import Rounds
+from alerting.storms import grow
 from alerting.text import clean
 from alerting.world import Step, World
 from haidang.clock import Clock
@@ -103,8 +104,16 @@ class Incidents:
             self._rounds.make(sql, self._policy, now_ns, self.quiet)
         return True
 
-    def forget(self, checks: Iterable[CheckId]) -> None:
-        """Close the open incidents of checks that are no longer watched, and say so to those who were told."""
+    def forget(
+        self, checks: Iterable[CheckId], step: Step = Step.CLOSED, why: str = "no longer in the configuration"
+    ) -> None:  # fmt: skip
+        """Close the open incidents of checks of which nobody will know any more, and say so to those who were told.
+
+        Parameters:
+            checks: which.
+            step: what people are told.
+            why: stands in the timeline.
+        """
         now_ns = self._clock.utc_ns()
         with self._database.transaction() as sql:
             for check in checks:
@@ -113,8 +122,8 @@ class Incidents:
                     continue
                 closed = replace(incident, resolved_ns=now_ns)
                 journal.end(sql, closed)
-                journal.note(sql, closed, now_ns, "closed", "no longer in the configuration")
-                self._tell_end(sql, closed, Step.CLOSED, now_ns)
+                journal.note(sql, closed, now_ns, "closed", why)
+                self._tell_end(sql, closed, step, now_ns)
 
     def acknowledge(self, number: int, who: str, until_ns: int | None = None, note: str = "") -> Incident:
         """Take an incident on: "still down" and escalation rest until then. A merged one is that which it went on in.

@@ -26,8 +26,13 @@ _BEGINS = frozenset(
     {Step.OPENED, Step.FLAPPING, Step.STEADY, Step.REOPENED, Step.GROWN, Step.STILL, Step.SPLIT, Step.ESCALATED}
 )
 """Steps after which somebody has to do something."""
-ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.FLAPPED})
+ENDS = frozenset({Step.RESOLVED, Step.CLOSED, Step.UNMEASURED, Step.FLAPPED})
 """Steps after which there is nothing to acknowledge."""
+
+
+def shown_of(incident: Incident) -> int:
+    """Return how many of what is affected are named: a storm is nothing but that."""
+    return _LINES_SHOWN if incident.check == STORM else NAMES_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,9 @@ class Letter:
 
     subject: str
     title: str
+    gist: str
     since: str
+    first: str
     link_title: str
     link: str
     facts: tuple[tuple[str, str], ...]
@@ -128,17 +135,20 @@ def compose(words: Catalogue, situation: Situation) -> Letter:
         "end": words.time(ended_ns),
         "duration": words.duration((ended_ns - incident.since_ns) / 1e9),
     }
+    hints = _hints(words, incident) if step in _BEGINS else ()
     return Letter(
         subject=words.say(f"subject.{step}", **gaps),
         title=words.say(f"title.{step}", **gaps),
+        gist=_gist(words, situation),
         since=_since(words, situation, gaps),
+        first=words.say("first", hint=hints[0]) if hints else "",
         link_title=words.say("acknowledge") if situation.link else "",
         link=situation.link,
         facts=_facts(words, situation),
         month_title=words.say("month.title", month=words.month(situation.now_ns)),
         month=_month(words, situation),
         next_title=words.say("next"),
-        hints=_hints(words, incident) if step in _BEGINS else (),
+        hints=hints,
         footer=words.say("footer", **gaps),
     )
 
@@ -148,6 +158,18 @@ def _name(words: Catalogue, situation: Situation) -> str:
     if incident.check == STORM:
         return words.say("storm", count=max(situation.count, len(situation.affected)))
     return clean(in_language(incident.subject.name, words.language) or incident.check.target, 80)
+
+
+def _gist(words: Catalogue, situation: Situation) -> str:
+    """Say where and how bad in one line: what a telephone shows of a message without being touched."""
+    subject = situation.incident.subject
+    site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
+    where = words.say("site_with_level", site=site, level=words.level(level)) if site and level else site
+    if situation.incident.check == STORM:
+        where = next((clean(one, 80) for one in situation.incident.facts.get(f"common:{words.language}", ())), "")
+    bad = _severity(words, situation) if situation.step in _BEGINS else ""
+    gist = " · ".join(part for part in (where, bad) if part)
+    return gist[:1].upper() + gist[1:]
 
 
 def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -> str:
@@ -160,22 +182,20 @@ def _since(words: Catalogue, situation: Situation, gaps: Mapping[str, object]) -
 def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...]:
     incident = situation.incident
     subject = incident.subject
-    site, level = (clean(in_language(name, words.language), 80) for name in (subject.site, subject.level))
     reason = words.of_probe(incident.check.probe, "sentence")
-    if incident.reason:
-        reason = words.say("reason_with_detail", sentence=reason, detail=clean(incident.reason, 200))
+    if incident.reason and incident.check != STORM:  # how many they are stands in the title
+        reason = words.say("reason_with_detail", sentence=reason, detail=words.phrase(clean(incident.reason, 200)))
     facts = {
-        "severity": _severity(words, situation) if situation.step in _BEGINS else "",
         "address": clean(subject.address, 100),
-        "site": words.say("site_with_level", site=site, level=words.level(level)) if site and level else site,
         "system": clean(in_language(subject.system, words.language), 80),
         "circuit": _line(words, incident),
         "reason": reason,
         "affected": _affected(words, situation),
         "owner": words.say(f"owner.{incident.owner}") if incident.owner is not Owner.UNKNOWN else "",
         "acknowledged": clean(incident.acknowledged_by, 80) if incident.acknowledged(situation.now_ns) else "",
+        "common": _lines(words, incident.facts.get(f"common:{words.language}", ())),
         "open": _lines(words, incident.facts.get(f"open:{words.language}", ())),
-        "evidence": _lines(words, incident.facts.get("evidence", ())),
+        "evidence": _lines(words, [words.phrase(line) for line in incident.facts.get("evidence", ())]),
         "notes": clean(subject.notes, 500) if situation.step in _BEGINS else "",
     }
     return tuple((words.say(f"facts.{key}"), value) for key, value in facts.items() if value)
@@ -188,7 +208,7 @@ def _severity(words: Catalogue, situation: Situation) -> str:
     if impact is None:
         return ""
     gaps = {"targets": impact.targets, "sites": impact.sites, "people": impact.people}
-    said = [words.say(f"impact.{key}", n=value) for key, value in gaps.items() if value]
+    said = [words.say(f"impact.{key}", n=words.count(value)) for key, value in gaps.items() if value]
     level = words.say(f"severity.{incident.severity}")
     return words.say("severity_with_impact", severity=level, impact=", ".join(said)) if said else level
 
@@ -211,14 +231,20 @@ def _affected(words: Catalogue, situation: Situation) -> str:
     count = max(situation.count, len(names))
     if not names:
         return words.say("affected.none") if situation.step in _BEGINS else ""
-    shown = names[:NAMES_SHOWN]
+    storm = situation.incident.check == STORM
+    shown = names[: shown_of(situation.incident)]
     rest = count - len(shown)
     listed = ", ".join(clean(name, 60) for name in shown)
+    if storm:
+        listed = f"{listed}; {words.say('and_more', rest=rest)}" if rest > 0 else listed
+        return words.say("affected.all", count=count, names=listed)
     return words.say("affected.more" if rest > 0 else "affected.some", count=count, names=listed, rest=rest)
 
 
 def _month(words: Catalogue, situation: Situation) -> tuple[str, ...]:
     figures = situation.figures
+    if situation.incident.check.target == STORM.target:
+        return ()  # nothing was promised of it
     if figures is None:
         return (words.say("month.not_counted"),)
     lines: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from alerting import records
 from alerting.audience import audience
 from alerting.catalogue import LANGUAGES, Catalogue
 from alerting.escalation import Escalations, Waiting
-from alerting.messages import ENDS, NAMES_SHOWN, Rendered, Situation, Writer, digest
+from alerting.messages import ENDS, Rendered, Situation, Writer, digest, shown_of
 from alerting.outbox import Outbox
 from alerting.records import Incident
 from alerting.routing import Plan, Rung, next_at
@@ -112,6 +113,7 @@ class Notifier:
     def climb(self, incident: Incident, plan: Plan, rungs: Sequence[Rung], step: Step, now_ns: int) -> None:
         """Tell those whose turn has come of an incident that was opened before."""
         members = records.members(self._outbox.connection, incident.number)
+        incident = replace(incident, facts=records.facts(self._outbox.connection, incident.number))
         people = self._climbed(incident, step, now_ns, [(plan, rungs)])
         if plan == EVERYBODY:
             self._tell_all(incident, step, now_ns, members, people)
@@ -232,7 +234,7 @@ class Notifier:
                 incident, step, now_ns,
                 affected=[
                     in_language(self._world.subject(check).name, language) or str(check)
-                    for check in others[:NAMES_SHOWN]
+                    for check in others[: shown_of(incident)]
                 ],
                 figures=self._world.month(incident.check, now_ns), count=len(others), link=link,
             )  # fmt: skip

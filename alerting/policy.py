@@ -20,6 +20,8 @@ class Policy:
     Parameters:
         hold_s: a first message waits so long for what else fails, so that one message can tell of all of it.
         storm_from, storm_window_s: so many incidents begun within so long are told as one that grows.
+        slow_storm_from, slow_storm_window_s: the same of a storm that comes slowly: so many that have something in
+            common, within so long, see `alerting.storms`.
         together_s: failures that began within so long of each other began together.
         reopen_s: what fails again within so long of its end is the same incident.
         settle_s: what lasts so long after the incident it was merged into is over is told of by itself.
@@ -34,6 +36,8 @@ class Policy:
     hold_s: float = 2.0
     storm_from: int = 3
     storm_window_s: float = 60.0
+    slow_storm_from: int = 4
+    slow_storm_window_s: float = 1800.0
     together_s: float = 60.0
     reopen_s: float = 600.0
     settle_s: float = 300.0

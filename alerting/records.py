@@ -236,6 +236,14 @@ def children(sql: sqlite3.Connection, number: int, *, still: bool = False) -> li
     return [_incident(row) for row in rows]
 
 
+def open_checks(sql: sqlite3.Connection, target: str) -> list[CheckId]:
+    """Return the checks of a target that have an open incident."""
+    rows = sql.execute(
+        "SELECT target, probe FROM incident WHERE target = ? AND resolved_ns IS NULL ORDER BY id", (target,)
+    )
+    return [CheckId(*row) for row in rows]
+
+
 def newest(sql: sqlite3.Connection, check: CheckId) -> Incident | None:
     """Return the newest incident of a check, open or not."""
     row = sql.execute(

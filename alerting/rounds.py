@@ -2,7 +2,7 @@
 
 Every second the watchman makes his round::
 
-    due, and new         three or more within a minute: merged into one incident, the storm, which grows
+    due, and new         many at once: merged into one incident, the storm, which grows (`alerting.storms`)
                          else told
     due, and grown       told when it is worse than was told; a storm tells its growth now and then
     due, nothing new     "still down", with all else that is open; not to those who acknowledged it
@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import structlog
 
-from alerting import journal, records
+from alerting import journal, records, storms
 from alerting.catalogue import LANGUAGES
 from alerting.notifier import Notifier
 from alerting.policy import NS, Policy
@@ -56,13 +56,13 @@ class Rounds:
         if records.due(sql, now_ns, _AHEAD_NS, 1):
             return True
         storm = records.open_incident(sql, STORM)
-        return (storm is not None and _over(sql, storm)) or bool(_left_over(sql, policy, now_ns))
+        return (storm is not None and storms.over(sql, storm)) or bool(_left_over(sql, policy, now_ns))
 
     def make(self, sql: sqlite3.Connection, policy: Policy, now_ns: int, quiet: Callable[[CheckId], bool]) -> None:
         """Make one round, inside a transaction."""
         due = records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE)
         if any(one.pending in _NEW for one in due):
-            self._gather_storm(sql, policy, now_ns)
+            storms.gather(sql, self._world, policy, now_ns)
             due = records.due(sql, now_ns, _AHEAD_NS, _AT_ONCE)
         reminders = []
         for incident in due:
@@ -78,34 +78,18 @@ class Rounds:
         if reminders:
             self._remind(sql, policy, reminders, now_ns)
         storm = records.open_incident(sql, STORM)
-        if storm is not None and _over(sql, storm):
+        if storm is not None and storms.over(sql, storm):
             self._end_storm(sql, storm, now_ns)
         for incident in _left_over(sql, policy, now_ns):
             sql.execute("UPDATE incident SET merged_into = NULL WHERE id = ?", (incident.number,))
             journal.note(sql, incident, now_ns, "split", f"#{incident.merged_into} is over, this lasts")
             journal.due(sql, incident, Step.SPLIT, now_ns)
 
-    def _gather_storm(self, sql: sqlite3.Connection, policy: Policy, now_ns: int) -> None:
-        """Merge what fails in masses into one incident; what is told already goes on in it as well."""
-        window_ns = round(policy.storm_window_s * NS)
-        count, since_ns = journal.fresh(sql, now_ns - window_ns)
-        storm = records.open_incident(sql, STORM)
-        growing = storm is not None and now_ns - _joined_ns(sql, storm) <= window_ns
-        if not count or (count < policy.storm_from and not growing):
-            return
-        if storm is None:
-            reason = f"{count} incidents within {policy.storm_window_s:.0f} s"
-            storm = journal.create(sql, STORM, self._world.subject(STORM), reason, since_ns, now_ns, now_ns)
-        else:
-            grow(sql, policy, storm, now_ns)
-        journal.merge_fresh(sql, storm, now_ns - window_ns, now_ns)
-        logger.info("incidents gathered into a storm", incident=storm.number, incidents=count)
-
     def _tell(self, sql: sqlite3.Connection, policy: Policy, incident: Incident, step: Step, now_ns: int) -> None:
         """Judge how bad it is now, and tell the step; growth that is no worse is not told."""
-        known = incident.severity
+        known = incident
         incident, members = self._judged(sql, policy, incident, now_ns)
-        if step is Step.GROWN and incident.check != STORM and incident.severity.rank <= known.rank:
+        if step is Step.GROWN and incident.severity.rank <= known.severity.rank and not _more(sql, known, incident):
             told_ns = incident.told_ns or now_ns
             journal.due(sql, incident, None, policy.remind_at(told_ns, now_ns, incident.severity))
             return
@@ -137,8 +121,9 @@ class Rounds:
         self, sql: sqlite3.Connection, policy: Policy, incident: Incident, now_ns: int
     ) -> tuple[Incident, list[CheckId]]:  # fmt: skip
         """Judge how bad an incident is, with the budget; return it so, with its members and what is known of it."""
-        members = records.members(sql, incident.number)
-        impact = self._world.impact([*members] if incident.check == STORM else [incident.check, *members])
+        storm = incident.check == STORM
+        members = storms.lasting(sql, incident) if storm else records.members(sql, incident.number)
+        impact = self._world.impact([*members] if storm else [incident.check, *members])
         try:
             figures = self._world.month(incident.check, now_ns)
         except Exception:  # noqa: BLE001 a figure that cannot be had must not keep the page back
@@ -150,8 +135,9 @@ class Rounds:
         level = policy.judge(incident.check, impact, members)
         journal.judged(sql, incident, level, impact)
         facts = records.facts(sql, incident.number)
-        if incident.check == STORM:
-            facts |= _listed(records.children(sql, incident.number, still=True))
+        if storm:
+            still = records.children(sql, incident.number, still=True)
+            facts |= storms.in_common(self._world, (one.check for one in still))
         return replace(incident, severity=level, impact=impact, facts=facts), members
 
     def _remind(self, sql: sqlite3.Connection, policy: Policy, reminders: Sequence[Incident], now_ns: int) -> None:
@@ -185,12 +171,12 @@ class Rounds:
         self._notifier.ended(ended, Step.RESOLVED, now_ns, records.members(sql, storm.number))
 
 
-def grow(sql: sqlite3.Connection, policy: Policy, storm: Incident, now_ns: int) -> None:
-    """Plan the next message that a storm has grown: soon after the first one, then seldom."""
-    if storm.pending or storm.told_ns is None:
-        return
-    pause_s = policy.grow_s[0] if storm.said_ns == storm.told_ns else policy.grow_s[1]
-    journal.due(sql, storm, Step.GROWN, max(now_ns, (storm.said_ns or storm.told_ns) + round(pause_s * NS)))
+def _more(sql: sqlite3.Connection, known: Incident, found: Incident) -> bool:
+    """Tell whether there is more to say of a storm than was told; of what hangs on its members nothing is news."""
+    if found.check != STORM:
+        return False
+    grown = known.impact is None or found.impact is None or found.impact.targets > known.impact.targets
+    return grown or storms.news(sql, known)
 
 
 def _listed(incidents: Sequence[Incident]) -> dict[str, Collection[str]]:
@@ -202,19 +188,6 @@ def _listed(incidents: Sequence[Incident]) -> dict[str, Collection[str]]:
         for language in LANGUAGES
         if incidents
     }
-
-
-def _joined_ns(sql: sqlite3.Connection, storm: Incident) -> int:
-    """Return when the last incident was merged into a storm; what is hidden behind its members does not count."""
-    (joined_ns,) = sql.execute("SELECT max(opened_ns) FROM incident WHERE merged_into = ?", (storm.number,)).fetchone()
-    return int(joined_ns or storm.opened_ns)
-
-
-def _over(sql: sqlite3.Connection, storm: Incident) -> bool:
-    row = sql.execute(
-        "SELECT 1 FROM incident WHERE merged_into = ? AND resolved_ns IS NULL LIMIT 1", (storm.number,)
-    ).fetchone()
-    return row is None and storm.told_ns is not None
 
 
 def _left_over(sql: sqlite3.Connection, policy: Policy, now_ns: int) -> list[Incident]:

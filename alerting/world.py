@@ -46,6 +46,8 @@ class Step(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     """The check is no longer watched; whether it came back is not known."""
+    UNMEASURED = "unmeasured"
+    """What a rule found is not measured any more; whether it still holds is not known."""
     DIGEST = "digest"
     """A list of what was not urgent."""
     DRILL = "drill"
@@ -111,6 +113,22 @@ class Recipient:
     ways: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Something that several things have in common, by which they may fail together: a carrier, a region, a system.
+
+    Parameters:
+        kind, id: what it is.
+        size: how many targets have it.
+        name: what people call it.
+    """
+
+    kind: str
+    id: str
+    size: int = field(compare=False)
+    name: Words = field(compare=False)
+
+
 class World(Protocol):
     """Asked while a transition is being written: answers at once, from memory or the ledger, and never raises."""
 
@@ -128,6 +146,10 @@ class World(Protocol):
 
     def above(self, check: CheckId) -> Sequence[CheckId]:
         """Return the checks any one of which leads to this one: its ways."""
+        ...
+
+    def common(self, check: CheckId) -> Collection[Ground]:
+        """Return what a check has in common with others; nothing for what is no target's."""
         ...
 
     def impact(self, checks: Collection[CheckId]) -> Impact:

@@ -43,7 +43,7 @@ def covers(inventory: Inventory, kind: str, name: str, target: Target) -> bool:
         case "target":
             return target.id == name
         case "site":
-            return name in _sites_above(inventory, target.site)
+            return name in sites_above(inventory, target.site)
         case "circuit":
             return target.circuit == name
         case "carrier":
@@ -51,6 +51,22 @@ def covers(inventory: Inventory, kind: str, name: str, target: Target) -> bool:
             return circuit is not None and (circuit.carrier or "").casefold() == name.casefold()
         case _:
             return target.system == name
+
+
+def includes(inventory: Inventory, kind: str, name: str, what: str) -> bool:
+    """Tell whether something includes a target, or what was promised of ``KIND:NAME``: itself, or of a site below it.
+
+    Parameters:
+        inventory, kind, name: see `covers`.
+        what: a target's id, or ``system:wan``, ``carrier:VNPT``, ….
+    """
+    target = inventory.targets.get(what)
+    if target is not None:
+        return covers(inventory, kind, name, target)
+    about, _, thing = what.partition(":")
+    if kind == about == "site":
+        return name in sites_above(inventory, thing)
+    return (kind, name.casefold()) == (about, thing.casefold())
 
 
 def excluded(works: Iterable[Maintenance], start_ns: int, end_ns: int, kinds: Iterable[str]) -> Spans:
@@ -77,7 +93,8 @@ def is_retroactive(work: Maintenance, start_ns: int) -> bool:
     return start_ns < work.created_ns
 
 
-def _sites_above(inventory: Inventory, site: str | None) -> list[str]:
+def sites_above(inventory: Inventory, site: str | None) -> list[str]:
+    """Return a site with all those above it."""
     found: list[str] = []
     while site is not None and site not in found:
         found.append(site)

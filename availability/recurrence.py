@@ -1,20 +1,23 @@
 """Rules of repetition (RFC 5545 §3.3.10, RRULE), of the kind that maintenance needs, on the clock on the wall.
 
-What would have to be searched for ever is refused: rules finer than a day, COUNT, and what has several times a day.
+What would have to be searched for ever is refused: rules finer than a day, and what has several times a day.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
-_KEYS = frozenset({"FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "BYWEEKNO", "WKST"})
+_KEYS = frozenset(
+    {"FREQ", "INTERVAL", "UNTIL", "COUNT", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "BYWEEKNO", "WKST"}
+)
 _PART = re.compile(r"[A-Z]{3,10}=[A-Z0-9,+-]{1,100}")
-_UNTIL = {8: "%Y%m%d", 15: "%Y%m%dT%H%M%S"}
+_UNTIL = {8: "%Y%m%d", 15: "%Y%m%dT%H%M%S", 16: "%Y%m%dT%H%M%SZ"}
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -24,7 +27,7 @@ def check(rule: str) -> None:
     Raises:
         ValueError: it is none that can be used; says which can.
     """
-    _starts(rule, datetime(2000, 1, 1), datetime(2000, 1, 1), datetime(2000, 2, 1))  # noqa: DTZ001 on the wall
+    _starts(rule, datetime(2000, 1, 1), datetime(2000, 1, 1), datetime(2000, 2, 1), UTC)  # noqa: DTZ001 on the wall
 
 
 def starts(rule: str, first_ns: int, after_ns: int, before_ns: int, zone: ZoneInfo) -> list[int]:
@@ -41,23 +44,28 @@ def starts(rule: str, first_ns: int, after_ns: int, before_ns: int, zone: ZoneIn
     """
     first = _wall(first_ns, zone)
     begin = max(first, _wall(max(0, after_ns), zone) - timedelta(days=1))
-    found = _starts(rule, first, begin, _wall(max(0, before_ns), zone) + timedelta(days=1))
+    found = _starts(rule, first, begin, _wall(max(0, before_ns), zone) + timedelta(days=1), zone)
     times = (round(one.replace(tzinfo=zone).timestamp()) * 10**9 for one in found)
     return [at_ns for at_ns in times if after_ns <= at_ns < before_ns]
 
 
-def _starts(rule: str, first: datetime, begin: datetime, end: datetime) -> list[datetime]:
+def _starts(rule: str, first: datetime, begin: datetime, end: datetime, zone: tzinfo) -> list[datetime]:
     parts = _parts(rule)
     until = parts.get("UNTIL", "")
     try:
         if until:
             last = datetime.strptime(until, _UNTIL.get(len(until), ""))  # noqa: DTZ007 the clock on the wall
+            if until.endswith("Z"):  # as it has to be where the first one has a time zone (RFC 5545 §3.3.10)
+                last = last.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
             # A day alone means that whole day.
             last = last.replace(hour=23, minute=59, second=59) if len(until) == 8 else last
             end = min(end, last)
-        text = ";".join(f"{key}={value}" for key, value in parts.items() if key != "UNTIL")
+        text = ";".join(f"{key}={value}" for key, value in parts.items() if key not in ("UNTIL", "COUNT"))
         # Without an end, a rule that never comes true would be searched up to the year 9999.
-        return rrulestr(text, dtstart=first).replace(until=end).between(begin, end, inc=True)  # type: ignore[no-any-return]
+        found = rrulestr(text, dtstart=first).replace(until=end)
+        if "COUNT" in parts:
+            return [at for at in islice(found, int(parts["COUNT"])) if at >= begin]
+        return found.between(begin, end, inc=True)  # type: ignore[no-any-return]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError) as error:
         raise ValueError(f'"{rule}" cannot be used as a rule: {error}; for example FREQ=MONTHLY;BYDAY=2SA') from error
 
@@ -75,6 +83,10 @@ def _parts(rule: str) -> Mapping[str, str]:
         raise ValueError(f'"{rule}" needs FREQ=DAILY, WEEKLY, MONTHLY or YEARLY')
     if not re.fullmatch(r"[1-9][0-9]{0,3}", parts.get("INTERVAL", "1")):
         raise ValueError(f"INTERVAL={parts['INTERVAL']}: 1 to 9999 is allowed")
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", parts.get("COUNT", "1")):
+        raise ValueError(f"COUNT={parts['COUNT']}: a rule comes 1 to 9999 times")
+    if {"COUNT", "UNTIL"} <= parts.keys():
+        raise ValueError(f'"{rule}" has both COUNT and UNTIL: a rule ends by one of them')
     return parts
 
 

@@ -1,14 +1,16 @@
 """Configuration: the schema, loading and checking it, the inventory of what is watched."""
 
+from config.by_hand import given_service, load_steps
 from config.errors import ConfigError, ConfigurationInvalid
 from config.inventory import Configuration, Difference, Inventory, Target
 from config.loader import Written, check, load, read_written
 from config.schema.document import json_schema
+from config.schema.services import SERVICES
 from config.secrets import Secret, SecretUnavailable
 from config.starter import StarterRefused, write_starter
-from config.steps_file import load_steps
 
 __all__ = [
+    "SERVICES",
     "ConfigError",
     "Configuration",
     "ConfigurationInvalid",
@@ -20,6 +22,7 @@ __all__ = [
     "Target",
     "Written",
     "check",
+    "given_service",
     "json_schema",
     "load",
     "load_steps",

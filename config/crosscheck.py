@@ -287,6 +287,11 @@ def pages(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Confi
     for place, name in references(source.root, ("web", "status_page")):
         if name not in systems:
             yield source.error(place, f"there is no system {quoted(name)}", hints.nearest(name, systems))
+    section, alerting = source.root.get("web"), source.root.get("alerting")
+    has_url = isinstance(alerting, Tree) and alerting.get("url") is not None
+    if isinstance(section, Tree) and section.get("oidc") is not None and not has_url:
+        message = "the provider has to send people back: add alerting.url, the address that they reach the pages by"
+        yield source.error(["web", "oidc"], message)
 
 
 def receivers(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:

@@ -181,6 +181,8 @@ class Configuration:
             found[f"alerting.webhooks {webhook.id} secret"] = webhook.secret
         for service in self.alerting.services:
             found[f"alerting.services {service.id} url"] = service.url
+        if self.web.oidc is not None:
+            found["web.oidc.client_secret"] = self.web.oidc.client_secret
         if self.reports.sign is not None:
             found["reports.sign.password"] = self.reports.sign.password
         accesses = [target.credential for target in self.inventory.targets.values()]

@@ -98,6 +98,10 @@ class Alarm:
         self._escalations.clock_stepped(before_ns, after_ns)
         self.sender.wake()
 
+    def keep(self, kind: str, author: str, data: Mapping[str, Any]) -> None:
+        """Put an entry into the audit log."""
+        self._audit.add(self._clock.utc_ns(), kind, author, data)
+
     def verbs(self, others: Mapping[str, Verb], undone: Callable[[], None]) -> dict[str, Verb]:
         """Return what can be asked for, each kept in the audit log.
 

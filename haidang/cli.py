@@ -52,6 +52,7 @@ COMMANDS = {
     "notify": "alarms:notify",
     "audit": "alarms:audit",
     "lab": "lab:app",
+    "mcp": "mcp:mcp",
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""
 

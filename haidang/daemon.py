@@ -186,6 +186,7 @@ class Daemon:
                 configuration, clock, self._store, self._vitals,
                 lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
                 lambda *told: self._receiving.telling.hand_in(*told),  # noqa: PLW0108 made further down
+                self._alarm.keep,
             )  # fmt: skip
         if self._web is not None:
             verbs = {**verbs, **self._web.verbs()}
@@ -321,6 +322,7 @@ class Daemon:
             self._alarm.clock_stepped(before_ns, after_ns)
         except sqlite3.Error as error:
             logger.error("the step could not be written into the ledger", error=str(error))  # noqa: TRY400 all is said
+        self._desk.clock_stepped(before_ns, after_ns)
         self._almanac.clock_stepped()
         if self._web is not None:
             self._web.load(LedgerReader(self._database.connection).running())

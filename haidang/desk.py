@@ -56,6 +56,11 @@ class Desk:
         self._ruling.tick()
         self._gathering.tick()
 
+    def clock_stepped(self, before_ns: int, after_ns: int) -> None:
+        """Take in that the wall clock was moved."""
+        self._ruling.clock_stepped(before_ns, after_ns)
+        self._selfwatch.clock_stepped(after_ns - before_ns)
+
     def look(self, figures: Figures) -> None:
         """Judge how we are ourselves; call it every few seconds."""
         self._selfwatch.look(figures)

@@ -269,8 +269,12 @@ def _seen(sql: sqlite3.Connection, incident: records.Incident, wall: WallClock) 
         checks += records.members(sql, incident.number)
     else:
         checks += [child.check for child in records.children(sql, incident.number)]
+    opened_ns = incident.opened_ns
+    if incident.check == records.STORM:  # its first ones were told before it was one
+        heard = [child.opened_ns for child in records.children(sql, incident.number) if child.told_ns is not None]
+        opened_ns = min([opened_ns, *heard])
     return Seen(
         incident.number, tuple(map(_named, checks)), wall.true_ns(incident.started_ns),
-        wall.true_ns(incident.opened_ns),
+        wall.true_ns(opened_ns),
         None if incident.ended_ns is None else wall.true_ns(incident.ended_ns), max(sent.values(), default=0),
     )  # fmt: skip

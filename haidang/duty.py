@@ -8,12 +8,12 @@ from typing import Any
 import structlog
 
 from alerting.oncall.roster import Roster, hours_of, roster
-from alerting.oncall.rota import on_duty
+from alerting.oncall.rota import on_duty, shifts
 from alerting.records import Incident
 from alerting.routing import Clockwork, Facts, Plan, Route, Rung, chosen
 from alerting.severity import Severity
 from alerting.world import Recipient
-from availability.maintenance import covers
+from availability.maintenance import covers, includes
 from config import Configuration
 from config.schema.channels import MAIL
 from config.schema.oncall import dates
@@ -22,6 +22,7 @@ from haidang.clock import Clock
 from haidang.control import Verb
 from haidang.maintaining import one_line, time_in
 from haidang.model import CheckId
+from haidang.show import utc
 from storage.accounts import KINDS
 from storage.database import Database
 from storage.duty import DutyBook, OverrideRow, SilenceRow, overrides, silences
@@ -32,6 +33,8 @@ MOST = 1_000
 """Stand-ins, and silences, that are not over."""
 LONGEST_NS = 366 * 86_400 * 10**9
 LONGEST_SILENCE_NS = 30 * 86_400 * 10**9
+AHEAD_NS = 60 * 86_400 * 10**9
+"""How far ahead the end of a shift is looked for."""
 
 
 class Duty:
@@ -159,17 +162,38 @@ def facts(configuration: Configuration, incident: Incident, members: Sequence[Ch
 def silent_until_ns(
     configuration: Configuration, rows: Iterable[SilenceRow], names: Iterable[str], at_ns: int
 ) -> int | None:  # fmt: skip
-    """Return until when targets are silent: while every one of them is; ``None`` when one is not."""
+    """Return until when targets, and what was promised, are silent: while each is; ``None`` when one is not."""
     active = [one for one in rows if one.start_ns <= at_ns < one.end_ns and one.cancelled_ns is None]
     inventory = configuration.inventory
     if not active:
         return None
     ends = [
-        max((one.end_ns for one in active if covers(inventory, one.kind, one.name, target)), default=None)
-        for target in (inventory.targets[name] for name in names if name in inventory.targets)
-    ]  # fmt: skip
+        max((one.end_ns for one in active if includes(inventory, one.kind, one.name, name)), default=None)
+        for name in names
+        if name in inventory.targets or ":" in name
+    ]
     known = [end_ns for end_ns in ends if end_ns is not None]
     return min(known) if known and len(known) == len(ends) else None
+
+
+def on_call(
+    configuration: Configuration, everything: Roster, at_ns: int, rota: str | None = None
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Tell for programs who is on duty at a time, and until when.
+
+    Parameters:
+        everything: the rotas with the stand-ins on record.
+        rota: only this one, which there is.
+    """
+    found = []
+    for one in everything.rotas.values() if rota is None else (everything.rotas[rota],):
+        person, by = on_duty(one, everything.overrides, at_ns)
+        ahead = shifts(one, everything.overrides, at_ns, at_ns + AHEAD_NS)
+        until_ns = next((shift.end_ns for shift in ahead if shift.end_ns < at_ns + AHEAD_NS), None)
+        contact = configuration.inventory.contacts.get(person or "")
+        name = contact.label(configuration.language) if contact else person
+        found.append({"rota": one.id, "person": person, "name": name, "by": by or None, "until": utc(until_ns)})
+    return found
 
 
 def routes(configuration: Configuration) -> tuple[Route, ...]:

@@ -19,7 +19,8 @@ def policy(configuration: Configuration) -> Policy:
     """Say how incidents are handled by a configuration."""
     said, levels = configuration.alerting.incidents, configuration.alerting.severity
     return Policy(
-        hold_s=said.hold_s, storm_from=said.storm, storm_window_s=said.storm_window_s, together_s=said.together_s,
+        hold_s=said.hold_s, storm_from=said.storm, storm_window_s=said.storm_window_s,
+        slow_storm_from=said.slow_storm, slow_storm_window_s=said.slow_storm_window_s, together_s=said.together_s,
         reopen_s=said.reopen_s, settle_s=said.settle_s, remind_s=said.remind_s, remind_from=_hour(said.remind_from),
         remind_to=_hour(said.remind_to), zone=configuration.timezone,
         severities=tuple(

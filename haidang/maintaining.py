@@ -14,7 +14,7 @@ import structlog
 
 from alerting.incidents import Incidents
 from availability import recurrence
-from availability.maintenance import LONGEST_S, covers, occurrences
+from availability.maintenance import LONGEST_S, covers, includes, occurrences
 from availability.timeline import DOWN
 from config import Configuration
 from haidang.clock import Clock
@@ -60,7 +60,7 @@ class Maintaining:
         self._ledger = ledger
         self._incidents = incidents
         self._told = told
-        incidents.quiet = lambda check: check.target in self._quiet
+        incidents.quiet = lambda check: check.target in self._quiet or self._rests(check.target)
         self._accounts = Accounts(database)
         self._reader = AccountsReader(database.connection)
         self._works: list[Maintenance] = self._reader.maintenance()
@@ -90,6 +90,14 @@ class Maintaining:
     def quiet(self) -> frozenset[str]:
         """The targets that are in maintenance now."""
         return self._quiet
+
+    def _rests(self, what: str) -> bool:
+        """Tell whether a promise (``system:wan``) is about something that is being worked on."""
+        if ":" not in what:
+            return False
+        inventory = self._configuration.inventory
+        works = self._under_way(self._clock.utc_ns())
+        return any(includes(inventory, work.kind, work.name, what) for work in works)
 
     def tick(self) -> None:
         """Notice what began and what is over; call it every second."""

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 
+from alerting import records
 from alerting.incidents import Incidents
-from alerting.rules import STATE, Change, Rule, RuleEngine, StateEngine
+from alerting.rules import GONE_UNKNOWN_NS, STATE, Change, Rule, RuleEngine, StateEngine
+from alerting.world import Step
 from availability.promises import promises
 from collectors.points import series
 from config import Configuration
@@ -122,7 +124,7 @@ class Ruling:
         self._firing: dict[CheckId, set[Series]] = defaultdict(set)
         self._waiting: list[Change] = []
         self._before = {check for check in incidents.open_checks() if is_rule(check)}
-        self._engine = RuleEngine(self._fired_before)
+        self._engine = RuleEngine(self._fired_before, self._blind)
         self._states = StateEngine(self._fired_before)
         self._began_ns = clock.utc_ns()
         self._seeded = False
@@ -184,6 +186,28 @@ class Ruling:
         self._waiting += self._engine.tick(now_ns) + self._states.tick(now_ns)
         if self._waiting:
             self._write()
+        if now_ns - self._began_ns >= GONE_UNKNOWN_NS and self._before:
+            self._give_up(now_ns)
+
+    def clock_stepped(self, before_ns: int, after_ns: int) -> None:
+        """Move every time with the wall clock."""
+        by_ns = after_ns - before_ns
+        self._engine.clock_stepped(by_ns)
+        self._states.clock_stepped(by_ns)
+        self._began_ns += by_ns
+
+    def _give_up(self, now_ns: int) -> None:
+        """Close what fired before this run and has not been measured since."""
+        gone = [one for one in self._before & self._incidents.open_checks() if one not in self._firing]
+        self._before.clear()
+        if gone:
+            self._incidents.forget(gone, Step.UNMEASURED, f"not measured for {span((now_ns - self._began_ns) / 1e9)}")
+            self._told()
+
+    def _blind(self, series: Series) -> bool:
+        """Tell whether the target of a series fails, so that it is no wonder that nothing is measured."""
+        target = self._configuration.inventory.targets.get(dict(series.tags).get("target", ""))
+        return target is not None and records.covering(self._database.connection, target.primary) is not None
 
     def _fired_before(self, rule: Rule, series: Series) -> bool:
         check = check_of(rule, series)
@@ -227,12 +251,31 @@ class Ruling:
             if firing:
                 return
             del self._firing[check]
+        if change.lost:
+            self._incidents.forget([check], Step.UNMEASURED, words(change, self._clock.utc_ns()))
+            logger.info("rule", check=str(check), firing=False, value=None)
+            return
         state, was = (State.DOWN, State.UP) if change.firing else (State.UP, State.DOWN)
         now_ns = self._clock.utc_ns()
         self._incidents.on_transition(
             Transition(check, state, was, min(change.at_ns, now_ns), now_ns, words(change, now_ns), change.cause)
         )
         logger.info("rule", check=str(check), firing=change.firing, value=change.value)
+
+
+def told(rule: Rule) -> str:
+    """Say in words when a rule fires and when that is over."""
+    lasting = f" for {span(rule.for_s)}" if rule.for_s else ""
+    quiet = f" for {span(rule.clear_for_s)}" if rule.clear_for_s else ""
+    if rule.measurement == STATE:
+        return f"fires when a check is {rule.field}{lasting}; over when it is not{quiet}"
+    what = f"{rule.measurement} {rule.field}"
+    if rule.absent_s is not None:
+        return f"fires when {what} does not come for {span(rule.absent_s)}; over when it comes"
+    side, back = ("above", "at most") if rule.above is not None else ("below", "at least")
+    bound = rule.above if rule.above is not None else rule.below
+    clear = bound if rule.clear is None else rule.clear
+    return f"fires when {what} is {side} {bound:.10g}{lasting}; over when it is {back} {clear:.10g}{quiet}"
 
 
 def words(change: Change, now_ns: int) -> str:
@@ -245,12 +288,14 @@ def words(change: Change, now_ns: int) -> str:
         return _budget_words(rule.field, change.value)
     label = (check_of(rule, change.series) or CheckId("", "")).probe.partition(":")[2].partition(":")[2]
     what = f"{label} {rule.field}".strip()
+    if change.lost:
+        return f"{what}: no value any more for {lasting}; whether it is over is not known"
     if change.value is None:
         return f"{what}: nothing came for {lasting}"
     if not change.firing:
-        return f"{what} is {change.value:g}"
-    beyond = f"above {rule.above:g}" if rule.above is not None else f"below {rule.below:g}"
-    return f"{what} is {change.value:g}, {beyond} for {lasting}"
+        return f"{what} is {change.value:.10g}"
+    beyond = f"above {rule.above:.10g}" if rule.above is not None else f"below {rule.below:.10g}"
+    return f"{what} is {change.value:.10g}, {beyond} for {lasting}"
 
 
 def _budget_words(field: str, value: float) -> str:

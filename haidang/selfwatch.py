@@ -93,6 +93,10 @@ class SelfWatch:
         if self._waiting:
             self._write(now_ns)
 
+    def clock_stepped(self, by_ns: int) -> None:
+        """Move every time with the wall clock."""
+        self._engine.clock_stepped(by_ns)
+
     def _space(self) -> str:
         try:
             total, _, free = self._disk(self._database.path.parent)

@@ -125,9 +125,8 @@ def incidents(
     return [_incident(configuration, sql, one, now_ns) for one in found]
 
 
-def _incident(
-    configuration: Configuration, sql: sqlite3.Connection, incident: records.Incident, now_ns: int
-) -> dict[str, Any]:  # fmt: skip
+def brief(configuration: Configuration, incident: records.Incident, now_ns: int) -> dict[str, Any]:
+    """Tell of an incident what is in its own row."""
     end_ns = incident.ended_ns or incident.resolved_ns or now_ns
     until_ns = incident.acknowledged_until_ns
     return {
@@ -139,13 +138,20 @@ def _incident(
         "reason": incident.reason, "since": utc(incident.since_ns), "first": utc(incident.started_ns),
         "confirmed": utc(incident.opened_ns), "until": utc(incident.ended_ns),
         "resolved": utc(incident.resolved_ns), "duration_s": round((end_ns - incident.since_ns) / 1e9, 3),
-        "merged_into": incident.merged_into,
-        "merged": [child.number for child in records.children(sql, incident.number)],
-        "acknowledged_by": incident.acknowledged_by or None,
+        "merged_into": incident.merged_into, "acknowledged_by": incident.acknowledged_by or None,
         "acknowledged_until": None if until_ns in (None, records.FOREVER_NS) else utc(until_ns),
         "acknowledged": incident.acknowledged(now_ns),
         "owner": incident.owner.value, "owner_by": incident.owner_by or None,
         "next_message": utc(incident.again_ns),
+    }  # fmt: skip
+
+
+def _incident(
+    configuration: Configuration, sql: sqlite3.Connection, incident: records.Incident, now_ns: int
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        **brief(configuration, incident, now_ns),
+        "merged": [child.number for child in records.children(sql, incident.number)],
         "hidden": [str(check) for check in records.members(sql, incident.number)],
         "evidence": [
             {"kind": kind, "at": utc(at_ns), "lines": lines}

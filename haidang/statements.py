@@ -12,6 +12,7 @@ from availability.objectives import Figures
 from availability.periods import Period, last_days, month_named, quarter_named, year_named
 from availability.promises import Promise, promises
 from config import Configuration
+from haidang.foretelling import Foretold
 from haidang.show import utc
 from storage.ledger import LedgerReader
 
@@ -113,6 +114,65 @@ def availability(
         "complete": now_ns >= period.end_ns, "formula": FORMULA, "targets": targets, "systems": systems,
         "objectives": kept,
     }  # fmt: skip
+
+
+def standing(
+    configuration: Configuration, sql: sqlite3.Connection, asked: Asked, now_ns: int, *, running: bool,
+    kind: str, name: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Tell how available one thing was in a period, with the promises about it that are kept over such a period.
+
+    Parameters:
+        asked: the period.
+        running: see `books`.
+        kind, name: a target, site, circuit, carrier or system, as maintenance names it.
+    """
+    opened = books(configuration, sql, now_ns, running=running)
+    period = asked.period
+    own = configuration.inventory.systems.get(name) if kind == "system" else None
+    percent = own.objective or 0 if own and asked.kind == "month" else 0
+    kept = [
+        _kept(configuration, promise, opened.of_promise(promise, period), period)
+        for promise in promises(configuration)
+        if (promise.kind, promise.name.casefold(), promise.period) == (kind, name.casefold(), asked.kind)
+    ]
+    return {
+        "kind": kind, "name": name, "period": period.name, "from": utc(period.start_ns),
+        "until": utc(min(period.end_ns, max(now_ns, period.start_ns))), "complete": now_ns >= period.end_ns,
+        "formula": FORMULA, **_account(opened.of_promise(Promise("", kind, name, percent), period)),
+        "objectives": kept,
+    }  # fmt: skip
+
+
+def foretold(configuration: Configuration, one: Foretold) -> dict[str, Any]:
+    """Write a promise's outlook for programs."""
+    return {
+        "name": promised(configuration, one),
+        "objective": one.promise.id, "about": f"{one.promise.kind} {one.promise.name}", "period": one.period.name,
+        "miss": one.miss, "pooled_outages": one.pooled,
+        "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
+        "lost_at": utc(one.lost_at_ns),
+        **{
+            name: [
+                {
+                    "window": burn.pair.name, "rate": round(burn.long_rate, 2), "short_rate": round(burn.short_rate, 2),
+                    "allowed": burn.pair.rate, "pages": burn.pair.pages,
+                }
+                for burn in rates
+            ]
+            for name, rates in (("burning", one.burning), ("burning_loss", one.lossy))
+        },
+        **told(one.figures),
+    }  # fmt: skip
+
+
+def promised(configuration: Configuration, one: Foretold) -> str:
+    """Name what was promised."""
+    inventory, promise = configuration.inventory, one.promise
+    if promise.kind == "target" and promise.id not in inventory.objectives:
+        return inventory.targets[one.target].label(configuration.language)
+    named = inventory.objectives.get(promise.id) or inventory.systems.get(promise.id)
+    return named.label(configuration.language) if named else promise.id
 
 
 def told(figures: Figures) -> dict[str, Any]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from alerting import records
 from alerting.escalation import timers
 from alerting.records import Delivery, Incident
 from alerting.routing import PAUSED, Clockwork, Route, misfit
+from alerting.rules import STATE
 from alerting.severity import severity
 from alerting.world import in_language
 from availability.maintenance import covers, occurrences
+from availability.promises import promises
 from config import Configuration, Target
 from config.schema.oncall import dates
 from haidang import handling
 from haidang.duty import concerned, facts, routes, silent_until_ns
-from haidang.model import Interval, State
+from haidang.model import Interval, Series, State
+from haidang.ruling import BUDGET, is_rule, line_of, rules, told
 from haidang.show import local
 from haidang.world import ConfiguredWorld
 from storage.accounts import AccountsReader
@@ -61,17 +64,59 @@ class Why:
         """
         target = self._configuration.inventory.targets[name]
         running = {one.check: one for one in LedgerReader(self._sql).running() if one.check.target == name}
-        return [line for check in running.values() for line in self._check(target, check)] or [
-            ("state", f"{name}: no measurement yet")
+        lines = [line for check in running.values() for line in self._check(target, check)]
+        return [*(lines or [("state", f"{name}: no measurement yet")]), *self._found(name)]
+
+    def promised(self, name: str) -> list[Line]:
+        """Explain who is told of a promise, e.g. ``system:wan``; nothing when nothing was promised of that.
+
+        What is promised is watched by rules over budgets only.
+        """
+        known = [one for one in promises(self._configuration) if f"{one.kind}:{one.name}" == name]
+        if not known:
+            return []
+        about = [("promise", f"{name}: {one.percent:g} % each {one.period} ({one.id})") for one in known]
+        about += self._watched(
+            {"kind": one.kind, "name": one.name, "objective": one.id} for one in known
+        )  # fmt: skip
+        found = self._found(name)
+        return [*about, *(found or [("told", "no incident is open about it")])]
+
+    def _watched(self, lines: Iterable[Mapping[str, str]]) -> list[Line]:
+        """Say which rules over budgets watch some promises."""
+        watched = {Series(BUDGET, tuple(sorted(tags.items()))) for tags in lines}
+        found = [
+            ("rule", f"{rule.id}: {told(rule)}")
+            for rule in rules(self._configuration)
+            if rule.measurement == BUDGET and any(rule.covers(line) for line in watched)
         ]
+        return found or [("rule", "no rule over budgets is about it: nobody is told before it is missed")]
+
+    def _found(self, name: str) -> list[Line]:
+        """Explain what rules found of a target or a promise."""
+        return [
+            line
+            for check in records.open_checks(self._sql, name)
+            if is_rule(check) and (one := records.open_incident(self._sql, check)) is not None
+            for line in self._incident(one)
+        ]
+
+    def _lasting(self, one: Interval) -> Iterator[Line]:
+        """Say what rules over states make of a state, and when."""
+        line = line_of(self._configuration, one.check)
+        for rule in rules(self._configuration):
+            if line is not None and rule.measurement == STATE and rule.field == one.state and rule.covers(line):
+                yield "rule", f"{rule.id}: {told(rule)}"
 
     def _check(self, target: Target, one: Interval) -> Iterator[Line]:
         reason = f" ({one.reason})" if one.reason else ""
         yield "state", f"{one.check} is {one.state} since {self._at(one.start_ns)}{reason}"
         find = records.open_incident if one.state in _QUIET else records.covering
         covering = find(self._sql, one.check)
+        lasting = [*self._lasting(one)]
+        yield from lasting
         if one.state in _QUIET and covering is None:
-            yield "told", _QUIET[one.state]
+            yield "told", "nobody before the rule's time is over" if lasting else _QUIET[one.state]
             return
         if one.state is State.UNREACHABLE and one.cause is not None:
             yield "cause", f"it is hidden behind {one.cause}: people hear of that, with this among what is affected"
@@ -92,19 +137,30 @@ class Why:
             if above is not None and above.number != one.number:
                 yield from self._incident(above)
             return
+        if is_rule(one.check):
+            yield from self._by_rule(one)
         yield from self._how_bad(one)
-        told = records.deliveries(self._sql, one.number)
-        for message in told:
+        messages = records.deliveries(self._sql, one.number)
+        for message in messages:
             yield "told", self._message(message)
-        if not told:
+        if not messages:
             yield "told", self._untold(one)
         yield from self._held(one)
         yield from self._ways(one)
 
+    def _by_rule(self, one: Incident) -> Iterator[Line]:
+        """Say what the rule is that found it, and what was found."""
+        name = one.check.probe.split(":")[1]
+        rule = next((rule for rule in rules(self._configuration) if rule.id == name), None)
+        yield "rule", f"{name}: {told(rule) if rule else 'no longer in the configuration'}"
+        yield "found", one.reason
+
     def _how_bad(self, one: Incident) -> Iterator[Line]:
         if one.impact is None:
             return
-        _, figure = severity(one.impact, handling.policy(self._configuration).severities)
+        level, figure = severity(one.impact, handling.policy(self._configuration).severities)
+        if one.severity.rank > level.rank and is_rule(one.check):
+            figure = f"rule {one.check.probe.split(':')[1]}"
         yield "severity", f"{one.severity}" + (f", because of {figure.replace('_', ' ')}" if figure else "")
 
     def _message(self, one: Delivery) -> str:

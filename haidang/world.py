@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from alerting.records import STORM
 from alerting.severity import Impact
-from alerting.world import Recipient, Subject, Words
+from alerting.world import Ground, Recipient, Subject, Words
 from availability.books import Books
 from availability.objectives import Figures
 from availability.periods import month_at
@@ -47,12 +48,15 @@ class ConfiguredWorld:
         self._site = {name: target.site for name, target in targets.items() if target.site}
         self._system = {name: target.system for name, target in targets.items() if target.system}
         self._of_site, self._of_system = Counter(self._site.values()), Counter(self._system.values())
+        self._grounds = self._lay_grounds()
 
     def subject(self, check: CheckId) -> Subject:
         """See `alerting.world.World.subject`."""
         inventory = self._configuration.inventory
         target = inventory.targets.get(check.target)
         if target is None:
+            if check == STORM:
+                return Subject(name={"vi": "nhiều sự cố", "en": "many failures"})
             if check.target == OWN_ROUTE.target:
                 return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
             kind, _, promised = check.target.partition(":")
@@ -128,6 +132,34 @@ class ConfiguredWorld:
         if target is None or target.primary != check:
             return ()
         return [targets[name].primary for name in target.parents if name in targets]
+
+    def common(self, check: CheckId) -> Collection[Ground]:
+        """See `alerting.world.World.common`. A site that everything is below is nothing in common."""
+        return self._grounds.get(check.target, ())
+
+    def _lay_grounds(self) -> dict[str, tuple[Ground, ...]]:
+        inventory = self._configuration.inventory
+        parents = {site.id: site.parent for site in inventory.sites.values()}
+        roots = {parent for parent in parents.values() if parent and not parents.get(parent)}
+        found: dict[str, list[tuple[str, str]]] = {}
+        for name, target in inventory.targets.items():
+            circuit = inventory.circuits.get(target.circuit or "")
+            keys = [("carrier", circuit.carrier)] if circuit and circuit.carrier else []
+            keys += [("system", target.system)] if target.system else []
+            site = target.site
+            while site and site not in roots and ("site", site) not in keys:
+                keys.append(("site", site))
+                site = parents.get(site)
+            found[name] = keys
+        sizes = Counter(key for keys in found.values() for key in keys)
+        named = {"site": inventory.sites, "system": inventory.systems}
+        grounds = {
+            (kind, id_): Ground(
+                kind, id_, size, _words(named[kind].get(id_) if kind in named else None) or {"vi": id_, "en": id_}
+            )
+            for (kind, id_), size in sizes.items()
+        }  # fmt: skip
+        return {name: tuple(grounds[key] for key in keys) for name, keys in found.items()}
 
     def impact(self, checks: Collection[CheckId]) -> Impact:
         """See `alerting.world.World.impact`. A site is cut when nothing of it can be reached."""

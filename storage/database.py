@@ -84,12 +84,12 @@ class Database:
             )
         if 0 < version < len(scripts):
             self._keep_copy(version)
-        for number in range(version, len(scripts)):
-            with self.transaction():
-                for statement in statements(scripts[number]):
+        if version < len(scripts):
+            with self.transaction():  # whole or not at all
+                for statement in (one for script in scripts[version:] for one in statements(script)):
                     self.connection.execute(statement)
-                self.connection.execute(f"PRAGMA user_version={number + 1}")
-            logger.debug("database migrated", file=str(self.path), schema=number + 1)
+                self.connection.execute(f"PRAGMA user_version={len(scripts)}")
+            logger.debug("database migrated", file=str(self.path), before=version, schema=len(scripts))
 
     def _keep_copy(self, version: int) -> None:
         """Copy the file aside before an upgrade changes it, so that the way back is a rename."""

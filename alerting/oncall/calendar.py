@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
@@ -89,26 +90,28 @@ def read(data: bytes, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to
     if len(data) > LARGEST:
         raise ValueError(f"the calendar is larger than {LARGEST} bytes")
     try:
-        events = list(Calendar.from_ical(data).walk("VEVENT"))
+        events: list[_Event] = list(Calendar.from_ical(data).walk("VEVENT"))
     except Exception as error:  # noqa: BLE001 the library raises whatever it trips over in a foreign file
         raise ValueError(f"this is no iCalendar file that can be read: {clean(str(error), 200)}") from error
     if len(events) > MOST_EVENTS:
         raise ValueError(f"the calendar has {len(events)} events, at most {MOST_EVENTS} are read")
-    return [one for event in events for one in _read(event, people, zone, from_ns, to_ns)]
+    replaced: dict[str, set[int]] = {}
+    for event in events:
+        if "recurrence-id" in event:
+            with suppress(ValueError, TypeError, AttributeError, OverflowError):
+                replaced.setdefault(str(event.get("uid", "")), set()).add(_moment(event["recurrence-id"].dt, zone))
+    return [one for event in events for one in _read(event, people, zone, from_ns, to_ns, replaced)]
 
 
-def _read(event: _Event, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to_ns: int) -> list[Read]:
+def _read(
+    event: _Event, people: Sequence[Person], zone: ZoneInfo, from_ns: int, to_ns: int, replaced: Mapping[str, set[int]]
+) -> list[Read]:  # fmt: skip
     summary = clean(str(event.get("summary", "")), 100)
     try:
         if str(event.get("status", "")).upper() == "CANCELLED":
             return []
         start_ns, end_ns, own = _span(event, zone)
-        times = [start_ns]
-        if "rrule" in event:
-            rule = event["rrule"].to_ical().decode()
-            times = recurrence.starts(rule, start_ns, from_ns - (end_ns - start_ns), to_ns, own)[:MOST_TIMES]
-        if "rdate" in event or "exdate" in event or "recurrence-id" in event:
-            return [Read(summary, fault="single dates added to or taken from a series (RDATE, EXDATE) are not read")]
+        times = _times(event, start_ns, own, zone, (from_ns - (end_ns - start_ns), to_ns), replaced)
         wanted = [(at_ns, at_ns + end_ns - start_ns) for at_ns in times]
         wanted = [(begin_ns, until_ns) for begin_ns, until_ns in wanted if until_ns > from_ns and begin_ns < to_ns]
         if not wanted:
@@ -132,7 +135,34 @@ def _span(event: _Event, zone: ZoneInfo) -> tuple[int, int, ZoneInfo]:
     if end_ns <= start_ns:
         raise ValueError("the event does not end after it begins")
     own = getattr(start, "tzinfo", None)
+    if own is UTC:
+        own = ZoneInfo("UTC")
     return start_ns, end_ns, own if isinstance(own, ZoneInfo) else zone
+
+
+def _times(
+    event: _Event, start_ns: int, own: ZoneInfo, zone: ZoneInfo, within: tuple[int, int],
+    replaced: Mapping[str, set[int]],
+) -> list[int]:  # fmt: skip
+    """Return when an event begins: once, or as a series does, without the dates that other events replace."""
+    if "recurrence-id" in event:
+        if "RANGE" in event["recurrence-id"].params:
+            raise ValueError("a change of this and all later ones (RANGE=THISANDFUTURE) is not read")
+        return [start_ns]
+    times = [start_ns]
+    if "rrule" in event:
+        times = recurrence.starts(event["rrule"].to_ical().decode(), start_ns, *within, own)[:MOST_TIMES]
+    gone = {*_dates(event, "exdate", zone), *replaced.get(str(event.get("uid", "")), ())}
+    return [at_ns for at_ns in sorted({*times, *_dates(event, "rdate", zone)}) if at_ns not in gone]
+
+
+def _dates(event: _Event, name: str, zone: ZoneInfo) -> list[int]:
+    """Return the single times that are added to a series (RDATE) or taken from it (EXDATE)."""
+    found = event.get(name, [])
+    times = [one.dt for part in (found if isinstance(found, list) else [found]) for one in part.dts]
+    if any(isinstance(at, tuple) for at in times):
+        raise ValueError("single times with a length of their own (RDATE;VALUE=PERIOD) are not read")
+    return [_moment(at, zone) for at in times]
 
 
 def _moment(at: date, zone: ZoneInfo) -> int:

@@ -68,16 +68,26 @@ class Rule:
         return self.below is None or value >= (self.below if self.clear is None else self.clear)
 
 
+GONE_NS = 900 * NS
+"""What fires is given up after so long without a value, or five times its usual pause when that is longer."""
+GONE_UNKNOWN_NS = 26 * 3600 * NS
+"""The same of a series of which nobody knows how often it comes: some are measured once a day."""
+
+_BLIND_NS = 60 * NS
+"""While its target fails it is looked so often whether that is over."""
+
+
 class Watch:
     """What is remembered of one series under one rule. Times are UTC nanoseconds; 0 means never."""
 
-    __slots__ = ("bad_ns", "firing", "good_ns", "last_ns", "pause_ns", "rule", "series")
+    __slots__ = ("bad_ns", "blind", "blind_ns", "firing", "good_ns", "last_ns", "pause_ns", "rule", "series")
 
     def __init__(self, rule: Rule, series: Series) -> None:
         self.rule = rule
         self.series = series
         self.firing = False
-        self.bad_ns = self.good_ns = self.last_ns = self.pause_ns = 0
+        self.bad_ns = self.good_ns = self.last_ns = self.pause_ns = self.blind_ns = 0
+        self.blind = False
 
     def step(self, value: float, at_ns: int) -> int | None:
         """Take a value in; return the true start of what begins or ends with it, ``None`` when nothing does."""
@@ -101,6 +111,26 @@ class Watch:
             return None
         self.good_ns = self.good_ns or at_ns
         return self.good_ns if at_ns - self.good_ns >= rule.clear_for_s * NS else None
+
+    def gone(self, now_ns: int) -> bool:
+        """Tell whether the values of what fires have stopped for so long that nobody knows whether it still holds."""
+        if not self.firing or self.rule.absent_s is not None or not self.last_ns:
+            return False
+        usual_ns = max(GONE_NS, 5 * self.pause_ns) if self.pause_ns else GONE_UNKNOWN_NS
+        least_ns = _BLIND_NS if self.blind else max(usual_ns, round(self.rule.clear_for_s * NS))
+        return now_ns - max(self.last_ns, self.blind_ns) >= least_ns
+
+    def excused(self, now_ns: int, *, blind: bool) -> bool:
+        """Tell whether that is no wonder: its target fails, or was back only just now and has time to be measured."""
+        excused = blind or self.blind
+        self.blind, self.blind_ns = blind, now_ns
+        return excused
+
+    def clock_stepped(self, by_ns: int) -> None:
+        """Move its times with the wall clock."""
+        for name in ("bad_ns", "blind_ns", "good_ns", "last_ns"):
+            if getattr(self, name):
+                setattr(self, name, getattr(self, name) + by_ns)
 
     def turn(self) -> None:
         """Take what `step` said as a fact."""

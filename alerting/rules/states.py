@@ -87,6 +87,11 @@ class StateEngine:
             if holds:
                 one.cause = cause
 
+    def clock_stepped(self, by_ns: int) -> None:
+        """Move every time with the wall clock: how long a state lasts is a length of time."""
+        for one in self._standing.values():
+            one.since_ns += by_ns
+
     def tick(self, now_ns: int) -> list[Change]:
         """Let time pass: return what begins or ends. Call it every second."""
         changes: list[Change] = []

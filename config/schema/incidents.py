@@ -18,6 +18,12 @@ class Incidents(Section):
     )
     storm: Annotated[int, whole(2, 1000)] = Field(3, description="so many begun within storm_window are told as one")
     storm_window_s: Annotated[float, seconds(1, 3600)] = Field(60.0, alias="storm_window", description="see storm")
+    slow_storm: Annotated[int, whole(2, 1000)] = Field(
+        4, description="so many of one region, carrier or system (and 2 % of it), begun within slow_storm_window"
+    )
+    slow_storm_window_s: Annotated[float, seconds(1, 86_400)] = Field(
+        1800.0, alias="slow_storm_window", description="see slow_storm"
+    )
     together_s: Annotated[float, seconds(0, 3600)] = Field(
         60.0, alias="together", description="failures of one cause begin within so long of each other"
     )

@@ -58,7 +58,7 @@ class Tls(Service):
     server_name: HostName | None = Field(None, description="whom the certificate must be for; default: the address")
     verify: Boolean = Field(True, description="whether the certificate must be the right one")
     trust: Annotated[str, line(1000)] | None = Field(
-        None, description="PEM file of the authorities to trust, relative to the main file; default: this machine's"
+        None, description="PEM file of the authorities to trust; default: this machine's"
     )
     certificate: Annotated[str, line(1000)] | None = Field(None, description="PEM file of a certificate to show")
     key: Annotated[str, line(1000)] | None = Field(None, description="PEM file of its key, where it is another file")

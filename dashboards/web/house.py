@@ -11,6 +11,8 @@ from config import Configuration
 from dashboards.web.access.backoff import Backoff
 from dashboards.web.access.book import AccessBook
 from dashboards.web.access.factors import Factors
+from dashboards.web.access.identities import Identities
+from dashboards.web.access.oidc import Provider
 from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.gate import Gate
@@ -88,7 +90,7 @@ class House:
         configuration: the one in force.
         clock: the time.
         board, desk, store: what they show.
-        book, factors, tokens, passwords, backoff: who may see it.
+        book, factors, tokens, identities, passwords, backoff: who may see it.
         hub, gate: the browsers that look.
         vitals: how the daemon is.
         do: changes something; `verbs` are those there are.
@@ -104,6 +106,7 @@ class House:
     book: AccessBook
     factors: Factors
     tokens: Tokens
+    identities: Identities
     passwords: Passwords
     backoff: Backoff
     hub: Hub
@@ -113,6 +116,8 @@ class House:
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
     tell: Tell
+    provider: Provider | None = None
+    """Of OpenID, once somebody has signed in there, by the configuration that was in force then."""
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""

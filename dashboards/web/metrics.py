@@ -97,6 +97,7 @@ class _Collector(Collector):
             ("haidang_store_points_written", "Points the store has.", store.written),
             ("haidang_store_points_rejected", "Points the store would not have.", store.rejected),
             ("haidang_store_points_refused", "Points that found no room.", store.refused),
+            ("haidang_web_sign_in_failed", "Tries to sign in that were looked at and not right.", house.backoff.wrong),
             ("haidang_web_sign_in_held_back", "Tries to sign in that were turned away unseen.", house.backoff.refused),
             ("process_cpu_seconds", "Processor time.", vitals.cpu_s),
         )

@@ -136,10 +136,11 @@ class Seat:
 
     def render(self, template: str, **values: object) -> str:
         """Write a page."""
-        return TEMPLATES.get_template(template).render(
-            w=self.words, now=self.now_ns, user=self.user, path=self.request.url.path, theme=self.theme,
-            query=self.request.url.query, form=self.session.form if self.session else "", **values,
-        )  # fmt: skip
+        usual = {
+            "w": self.words, "now": self.now_ns, "user": self.user, "path": self.request.url.path, "theme": self.theme,
+            "query": self.request.url.query, "form": self.session.form if self.session else "",
+        }  # fmt: skip
+        return TEMPLATES.get_template(template).render({**usual, **values})
 
     def part(self, body: bytes) -> Response:
         """Answer with a part of a page, or with *not modified* when the browser has it already (RFC 9110, 13.1.2)."""

@@ -15,8 +15,9 @@ import structlog
 
 from config import Configuration
 from dashboards.web.access.backoff import Backoff
-from dashboards.web.access.book import AccessBook
+from dashboards.web.access.book import AccessBook, Keep
 from dashboards.web.access.factors import Factors
+from dashboards.web.access.identities import Identities
 from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
@@ -58,11 +59,12 @@ class Web:
         do: does what a verb of the control socket does; ``verbs`` are those there are.
         quiet: targets in maintenance now.
         tell: takes what other programs hand in.
+        keep: puts what concerns access into the audit log.
     """
 
     def __init__(
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
+        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, keep: Keep,
     ) -> None:  # fmt: skip
         sys.setswitchinterval(SWITCH_S)
         self._clock = clock
@@ -73,9 +75,9 @@ class Web:
         """Where the pages are served, as a link begins; empty while they are not."""
         self._house = House(
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
-            AccessBook(self._database, clock), Factors(self._database, clock), Tokens(self._database, clock),
-            Passwords(), Backoff(clock), Hub(self._says), Gate(asyncio.get_running_loop()),
-            vitals, do, frozenset(verbs), quiet, tell,
+            AccessBook(self._database, clock, keep), Factors(self._database, clock), Tokens(self._database, clock),
+            Identities(self._database, clock), Passwords(), Backoff(clock), Hub(self._says),
+            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet, tell,
         )  # fmt: skip
         self._said = ""
         self._noticed = self._reckoned = -1
@@ -104,7 +106,7 @@ class Web:
         """Return what can be asked for over the control socket."""
         return {
             "user.link": self._link, "user.remove": self._remove, "user.list": self._list, "user.token": self._token,
-            "user.tokens": self._tokens, "user.totp_off": self._totp_off,
+            "user.tokens": self._tokens, "user.totp_off": self._totp_off, "user.adopt": self._adopt,
         }  # fmt: skip
 
     async def run(self) -> None:
@@ -198,7 +200,7 @@ class Web:
             raise ValueError("give the user's name; one that is not there yet is added")
         chosen = role or known.get(name) or ("viewer" if known else "admin")
         token = self._house.book.invite(name, chosen)
-        self._house.book.note("control", "", "made a link", f"{name} {chosen}")
+        self._house.book.attest("control", "", "made a link", f"{name} {chosen}")
         start = self.address or "http://ADDRESS"
         return {"link": f"{start}/welcome/{token}", "role": chosen, "served": bool(self.address)}
 
@@ -208,29 +210,37 @@ class Web:
             self._house.tokens.drop(name)
         else:
             self._house.book.remove(name)
-        self._house.book.note("control", "", "removed", name)
+        self._house.book.attest("control", "", "removed", name)
         return {}
 
     def _list(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
-        factors = self._house.factors.users()
+        factors, vouched = self._house.factors.users(), self._house.identities.users()
         return {
             "users": [
-                {"name": user.name, "role": user.role, "totp": user.name in factors}
+                {"name": user.name, "role": user.role, "totp": user.name in factors, "oidc": user.name in vouched}
                 for user in self._house.book.users()
             ]
         }
 
+    def _adopt(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = str(request.get("name") or "")
+        if self._house.configuration.web.oidc is None:
+            raise ValueError("there is no provider: the configuration has no web.oidc")
+        self._house.identities.adopt(name)
+        self._house.book.attest("control", "", "left to the provider", name)
+        return {}
+
     def _totp_off(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name = str(request.get("name") or "")
         self._house.factors.off(name)
-        self._house.book.note("control", "", "took the second factor off", name)
+        self._house.book.attest("control", "", "took the second factor off", name)
         return {}
 
     def _token(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name, scopes, days = str(request.get("name") or ""), request.get("scopes"), request.get("days")
         wanted = [str(scope) for scope in scopes] if isinstance(scopes, list) else ["read"]
         token = self._house.tokens.add(name, wanted, days if isinstance(days, int) else None)
-        self._house.book.note("control", "", "made a token", f"{name} {' '.join(wanted)}")
+        self._house.book.attest("control", "", "made a token", f"{name} {' '.join(wanted)}")
         return {"token": token}
 
     def _tokens(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -247,11 +257,11 @@ class Web:
 
 def open_web(
     configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell,
+    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, keep: Keep,
 ) -> Web | None:  # fmt: skip
     """Make the pages; ``None``, and a line in the log, when their own file cannot be used: monitoring goes on."""
     try:
-        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell)
+        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell, keep)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         logger.error("no pages", reason=str(error))  # noqa: TRY400 all is said
         return None

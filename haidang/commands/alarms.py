@@ -176,10 +176,27 @@ def entries(
     print_table(
         ("no.", "at", "what", "who", "how"),
         (
-            (one.number, show.local(one.at_ns, configuration.timezone), one.kind, one.author, one.data[:200])
+            (
+                one.number, show.local(one.at_ns, configuration.timezone), one.kind, one.author,
+                _words(one.data, configuration),
+            )
             for one in found
         ), right=[0],
     )  # fmt: skip
+
+
+def _words(text: str, configuration: Configuration) -> str:
+    """Write an entry's data for people; what was answered follows from what was asked and stands in the JSON."""
+    data = _data(text)
+    if not isinstance(data, dict):
+        return text[:200]
+    said = {
+        key: show.local(value, configuration.timezone) if key.endswith("_ns") and isinstance(value, int) else value
+        for key, value in data.items()
+        if key != "answer"
+    }
+    words = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in said.values())
+    return ", ".join(f"{key.removesuffix('_ns')}: {word}" for key, word in zip(said, words, strict=True))[:200]
 
 
 def _data(text: str) -> object:

@@ -17,7 +17,7 @@ from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
 from haidang.conferences import sheets
 from haidang.conferences.meetings import Sitting, sittings
-from haidang.conferences.sheets import Room, Sheet, called, in_words
+from haidang.conferences.sheets import Room, Sheet
 from haidang.conferences.trying import Tried, try_rooms
 from haidang.conferences.verdict import Verdict
 from haidang.conferences.words import say
@@ -51,6 +51,13 @@ def list_(
             ]
         )  # fmt: skip
         return
+    if not found:
+        known = len(configuration.conferences.meetings)
+        typer.echo(
+            f"no meeting within {days} days (of {known} configured)" if known
+            else "no meetings are configured: add them under conferences.meetings (docs/conferences.md)"
+        )  # fmt: skip
+        return
     zone = configuration.timezone
     rows = [
         (one.meeting.id, one.meeting.label(configuration.language), show.local(one.start_ns, zone),
@@ -82,7 +89,7 @@ def try_(
     rooms = tuple(Room(one.room, one.verdict, one.reasons, one.line.fields) for one in found)
     made = Sheet(meeting, now_ns, now_ns, "readiness", 0, now_ns, rooms)
     if as_json:
-        print_json(_found(configuration, made, language))
+        print_json(sheets.found(configuration, made, language))
     else:
         _table(configuration, made, language)
     raise typer.Exit(0 if all(one.verdict is Verdict.GO for one in found) else 1)
@@ -117,7 +124,7 @@ def sheet(
     if not found and meeting not in known:
         fail(f"there is no meeting {meeting}; meetings: {', '.join(known) or 'none'}")
     if as_json:
-        print_json([_document(configuration, one, language) for one in found])
+        print_json([sheets.document(configuration, one, language) for one in found])
         return
     if not found:
         typer.echo(f"no sheet of {meeting} yet")
@@ -136,28 +143,8 @@ def _language(configuration: Configuration, given: str | None) -> str:
     return given or configuration.language
 
 
-def _document(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
-    return {
-        "meeting": sheet.meeting, "start": show.utc(sheet.start_ns), "end": show.utc(sheet.end_ns), "kind": sheet.kind,
-        "before_s": sheet.before_s, "made": show.utc(sheet.made_ns), **_found(configuration, sheet, language),
-    }  # fmt: skip
-
-
-def _found(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
-    return {
-        "summary": sheet.summary(language), "counts": {one.value: n for one, n in sheet.counts().items()},
-        "rooms": [
-            {
-                "room": one.room, "name": called(configuration, one.room, language), "verdict": one.verdict.value,
-                "reasons": in_words(one, language), "fields": dict(one.figures),
-            }
-            for one in sheet.ordered()
-        ],
-    }  # fmt: skip
-
-
 def _table(configuration: Configuration, sheet: Sheet, language: str) -> None:
-    rows: list[dict[str, Any]] = _found(configuration, sheet, language)["rooms"]
+    rows: list[dict[str, Any]] = sheets.found(configuration, sheet, language)["rooms"]
     print_table(
         ("room", "name", "verdict", "MOS", "loss %", "why"),
         [

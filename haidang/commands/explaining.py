@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from collectors.plan import plan
 from config import ConfigurationInvalid
 from config.errors import Hints
 from config.loader import load_with_places
 from config.origins import Origin, origins
 from config.role_files import kinds, roles
-from config.schema.values import Section, say_seconds
+from config.schema.values import say_seconds
 from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, print_table
+from haidang.explained import checks, explained, plain
 
 
 def explain(
@@ -35,30 +35,9 @@ def explain(
         fail(f"there is no target {target!r}" + (f" (did you mean {near!r}?)" if near else ""))
     role = roles().get(one.role)
     system = inventory.systems.get(one.system or "")
-    checks = [check for check in plan(loaded.configuration) if check.check.target == target]
     found = origins(loaded, target)
     if as_json:
-        print_json({
-            "target": target, "role": one.role, "why": role.why.language(language) if role else None,
-            "system": one.system, "objective_percent": system.objective if system else None,
-            "formula": system.formula if system else None, "alive": one.primary.probe,
-            "checks": [
-                {
-                    "probe": check.check.probe, "cadence_s": check.cadence_s, "suspect_cadence_s": check.fast_s,
-                    "hidden_behind": [str(parent) for parent in (*check.parents, *check.needs)],
-                } for check in checks
-            ],
-            "rules": {
-                name: {key: value for key, value in rule.model_dump(mode="json").items() if value not in (None, [], ())}
-                for name, rule in one.rules.items()
-            },
-            "settings": [
-                {
-                    "key": origin.key, "value": _plain(origin.value), "level": origin.level,
-                    "name": origin.name or None, "place": origin.place or None,
-                } for origin in found
-            ],
-        })  # fmt: skip
+        print_json(explained(loaded, target, found))
         return
     typer.echo(f"{target}: {one.label(language)}")
     known = f"role {one.role}" if role else f"role {one.role} (none of the shipped ones: pinged, and what is written)"
@@ -74,7 +53,7 @@ def explain(
             (
                 check.check.probe, say_seconds(check.cadence_s), say_seconds(round(check.fast_s, 3)),
                 ", ".join(str(parent) for parent in (*check.parents, *check.needs)),
-            ) for check in checks
+            ) for check in checks(loaded, target)
         ],
     )  # fmt: skip
     shown = [origin for origin in found if everything or origin.level != "default"]
@@ -86,7 +65,7 @@ def explain(
 
 
 def _text(origin: Origin) -> str:
-    value = _plain(origin.value)
+    value = plain(origin.value)
     timed = origin.key.rpartition(".")[2] in _TIMES and isinstance(value, float | int)
     return say_seconds(float(value)) if timed else _written(value)
 
@@ -106,13 +85,3 @@ _TIMES = frozenset({
     "cadence", "timeout", "budget", "span", "fast_cadence", "clear_span", "settle", "delay", "flap_window", "brief",
     "interval", "jitter_buffer", "for", "clear_for", "absent", "max_offset",
 })  # fmt: skip
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401 whatever a setting can be, as JSON
-    if isinstance(value, Section):
-        return {key: one for key, one in value.model_dump(mode="json").items() if one not in (None, "", [])}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return value if isinstance(value, str | int | float | bool) else str(value)

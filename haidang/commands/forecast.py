@@ -49,7 +49,7 @@ def forecast(
         foretelling = _foretelling(configuration, sql, now_ns, running=running, losses=_losses(configuration))
         found = [*foretelling.promises(system), *foretelling.targets(system)]
     kept = _keep(configuration, found) if running else False
-    rows = [_told(configuration, one) for one in found]
+    rows = [statements.foretold(configuration, one) for one in found]
     if as_json:
         print_json({"at": show.utc(now_ns), "timezone": str(configuration.timezone), "kept": kept, "forecasts": rows})
     else:
@@ -129,35 +129,6 @@ def _keep(configuration: Configuration, found: list[Foretold]) -> bool:
     return True
 
 
-def _name(configuration: Configuration, one: Foretold) -> str:
-    inventory, promise = configuration.inventory, one.promise
-    if promise.kind == "target" and promise.id not in inventory.objectives:
-        return inventory.targets[one.target].label(configuration.language)
-    named = inventory.objectives.get(promise.id) or inventory.systems.get(promise.id)
-    return named.label(configuration.language) if named else promise.id
-
-
-def _told(configuration: Configuration, one: Foretold) -> dict[str, Any]:
-    return {
-        "name": _name(configuration, one),
-        "objective": one.promise.id, "about": f"{one.promise.kind} {one.promise.name}", "period": one.period.name,
-        "miss": one.miss, "pooled_outages": one.pooled,
-        "history": "enough" if one.miss is not None else "too little history", "running_s": one.down_s,
-        "lost_at": show.utc(one.lost_at_ns),
-        **{
-            name: [
-            {
-                "window": burn.pair.name, "rate": round(burn.long_rate, 2), "short_rate": round(burn.short_rate, 2),
-                "allowed": burn.pair.rate, "pages": burn.pair.pages,
-            }
-            for burn in rates
-        ]
-        for name, rates in (("burning", one.burning), ("burning_loss", one.lossy))
-        },
-        **statements.told(one.figures),
-    }  # fmt: skip
-
-
 def _show(configuration: Configuration, found: list[Foretold], *, everything: bool, now_ns: int) -> None:
     zone = configuration.timezone
     shown = [
@@ -179,7 +150,7 @@ def _show(configuration: Configuration, found: list[Foretold], *, everything: bo
         left = "" if left_s is None else show.span(left_s)
         rows.append(
             (
-                _name(configuration, one), one.period.name, left, _chance(one.miss),
+                statements.promised(configuration, one), one.period.name, left, _chance(one.miss),
                 "" if one.down_s is None else show.span(one.down_s), show.since(one.lost_at_ns, zone, now_ns), burning,
             )
         )  # fmt: skip

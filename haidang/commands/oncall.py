@@ -13,13 +13,14 @@ from alerting.drill import rows
 from alerting.oncall import calendar
 from alerting.oncall.calendar import Person
 from alerting.oncall.roster import Roster, roster
-from alerting.oncall.rota import Rota, Shift, gaps, moment, on_duty, on_the_wall, shifts
+from alerting.oncall.rota import Rota, Shift, gaps, moment, on_the_wall, shifts
 from config import Configuration
 from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, print_table, read_config
 from haidang.commands.reading import ledger
 from haidang.commands.requests import Author, For, Reason, To, bounds, request, user
 from haidang.commands.requests import moment as moment_of
+from haidang.duty import on_call
 from storage.database import DatabaseError, open_reader
 from storage.duty import OverrideRow, overrides
 
@@ -44,19 +45,10 @@ def now(
     configuration = read_config(config)
     at_ns = time.time_ns() if at is None else moment_of(at, configuration.timezone)
     everything = _roster(configuration)
-    found = []
-    for one in _wanted(everything, rota):
-        person, by = on_duty(one, everything.overrides, at_ns)
-        ahead = shifts(one, everything.overrides, at_ns, at_ns + 60 * DAY_NS)
-        until_ns = next((shift.end_ns for shift in ahead if shift.end_ns < at_ns + 60 * DAY_NS), None)
-        found.append(
-            {
-                "rota": one.id, "person": person, "name": _name(configuration, person), "by": by or None,
-                "until": show.utc(until_ns) if until_ns else None, "until_ns": until_ns,
-            }
-        )  # fmt: skip
+    _wanted(everything, rota)
+    found = on_call(configuration, everything, at_ns, rota)
     if as_json:
-        print_json([{key: value for key, value in row.items() if key != "until_ns"} for row in found])
+        print_json(found)
     else:
         zone = configuration.timezone
         print_table(
@@ -64,7 +56,7 @@ def now(
             (
                 (
                     row["rota"], row["name"] or "NOBODY",
-                    show.local(row["until_ns"], zone) if isinstance(row["until_ns"], int) else "", row["by"] or "",
+                    show.local(moment_of(row["until"], zone), zone) if row["until"] else "", row["by"] or "",
                 )
                 for row in found
             ),

@@ -36,6 +36,7 @@ START_NS = 1_767_225_600 * NS
 MOST_VALUES = 100_000
 _VALUE = re.compile(r"(_|-?[0-9]+(?:\.[0-9]+)?)(?:x([0-9]{1,6}))?")
 _STATE = re.compile(rf"({'|'.join(State)}|{FLAPPING})(?:x([0-9]{{1,6}}))?")
+_DOES = ("fires", "clears", "lapses")
 _Event = tuple[int, Callable[[], None]]
 """When something comes, UTC nanoseconds, and what gives it to the engines."""
 
@@ -45,7 +46,7 @@ class Expected(Section):
 
     rule: Annotated[str, line(64)] = Field(description="its id")
     at_s: Annotated[float, seconds(0, 366 * 86_400)] = Field(alias="at", description="when it is certain")
-    does: Annotated[str, line(10)] = Field("fires", description="fires or clears")
+    does: Annotated[str, line(10)] = Field("fires", description="fires, clears, or lapses: its value comes no more")
 
 
 class History(Section):
@@ -78,7 +79,7 @@ class Histories(Section):
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """One test; what happens is told as rule, fires or clears, seconds from the start."""
+    """One test; what happens is told as rule, fires, clears or lapses, seconds from the start."""
 
     name: str
     passed: bool
@@ -98,9 +99,12 @@ def run_tests(
     results: list[_Result] = []
     for history in _read(file).tests:
         for one in history.expect:
-            if one.rule not in known or one.does not in ("fires", "clears"):
+            if one.rule not in known or one.does not in _DOES:
                 there = ", ".join(sorted(known)) or "none"
-                fail(f"{file}: {history.name}: no rule {one.rule!r} {one.does}; there are: {there}")
+                fail(
+                    f"{file}: {history.name}: no rule {one.rule!r} {one.does}; there are: {there}; "
+                    f"each {', '.join(_DOES)}"
+                )
         found = _Play(configuration, history, file).run()
         wanted = [(one.rule, one.does, one.at_s) for one in history.expect]
         results.append(_Result(history.name, found == wanted, wanted, found))
@@ -241,7 +245,7 @@ class _Play:
     def _note(self, changes: list[Change]) -> None:
         now_ns = self._now_ns
         self._found += [
-            (one.rule.id, "fires" if one.firing else "clears", round((now_ns - self._start_ns) / NS, 3))
+            (one.rule.id, _DOES[0 if one.firing else 2 if one.lost else 1], round((now_ns - self._start_ns) / NS, 3))
             for one in changes
         ]  # fmt: skip
 

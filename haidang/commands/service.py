@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import typer
 
 from config import ConfigurationInvalid, load
+from config.schema.web import Oidc
+from dashboards.web.access.oidc import OidcError, Provider
 from haidang import logs
 from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, read_config
@@ -72,6 +75,8 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         findings += receivers(listening(configuration))
         if configuration.storage.kind == "influxdb":
             findings.append(reachable_url(configuration.storage.influxdb.url))
+        if configuration.web.oidc is not None:
+            findings.append(_provider(configuration.web.oidc, configuration.path.absolute().parent))
     if as_json:
         print_json([{"name": one.name, "health": one.health, "text": one.text, "cure": one.cure} for one in findings])
     else:
@@ -80,3 +85,16 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             if one.cure and one.health is not Health.OK:
                 typer.echo(f"         cure: {one.cure}")
     raise typer.Exit(1 if any(one.health is Health.BAD for one in findings) else 0)
+
+
+def _provider(settings: Oidc, folder: Path) -> Finding:
+    """Look whether people could sign in at the provider."""
+    name, cure = (
+        "OpenID provider",
+        "check web.oidc.issuer and the way there; passwords of haidang's own users still work",
+    )
+    try:
+        keys = asyncio.run(Provider(settings, SystemClock(), folder).ready())
+    except OidcError as error:
+        return Finding(name, Health.WARNING, str(error), cure)
+    return Finding(name, Health.OK, f"{settings.issuer} describes itself, keys that may sign: {keys}")

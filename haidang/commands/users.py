@@ -42,9 +42,21 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
         print_json(found)
     else:
         print_table(
-            ("name", "role", "second factor"),
-            ((one["name"], one["role"], "code" if one["totp"] else "-") for one in found),
+            ("name", "role", "second factor", "known by"),
+            (
+                (one["name"], one["role"], "code" if one["totp"] else "-", "provider" if one["oidc"] else "password")
+                for one in found
+            ),
         )
+
+
+@app.command()
+def adopt(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
+    """Let whom the OpenID provider calls so be this user from their next sign-in there, within a day.
+
+    For a user who had a password until now, one whose access was taken away, and one whom the provider knows anew.
+    """
+    request(read_config(config), "user.adopt", name=name)
 
 
 @app.command("totp-off")

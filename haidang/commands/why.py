@@ -13,7 +13,9 @@ from haidang.why import Why
 
 
 def why(
-    what: Annotated[str, typer.Argument(metavar="INCIDENT|TARGET", help="12, #12, or a target's id.")],
+    what: Annotated[
+        str, typer.Argument(metavar="INCIDENT|TARGET|PROMISE", help="12, #12, a target's id, or system:wan.")
+    ],
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -24,6 +26,10 @@ def why(
         asked = Why(configuration, sql, time.time_ns())
         if what in configuration.inventory.targets:
             lines = asked.target(what)
+        elif ":" in what:
+            lines = asked.promised(what)
+            if not lines:
+                fail(f"nothing was promised of {what}; haidang availability lists what was")
         elif number.isdigit():
             lines = asked.incident(int(number)) if len(number) < 18 else []
         else:

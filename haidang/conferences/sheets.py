@@ -12,6 +12,7 @@ from config import Configuration
 from haidang.conferences.verdict import Reason, Verdict
 from haidang.conferences.words import say
 from haidang.model import FieldValue
+from haidang.show import utc
 
 Kind = Literal["readiness", "quality"]
 
@@ -72,6 +73,28 @@ def called(configuration: Configuration, room: str, language: str) -> str:
     """Name a room; one that is no longer configured by its id."""
     target = configuration.inventory.targets.get(room)
     return room if target is None else target.label(language)
+
+
+def document(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
+    """Write a sheet for programs."""
+    return {
+        "meeting": sheet.meeting, "start": utc(sheet.start_ns), "end": utc(sheet.end_ns), "kind": sheet.kind,
+        "before_s": sheet.before_s, "made": utc(sheet.made_ns), **found(configuration, sheet, language),
+    }  # fmt: skip
+
+
+def found(configuration: Configuration, sheet: Sheet, language: str) -> dict[str, Any]:
+    """Write what was found of the rooms for programs, the worst first."""
+    return {
+        "summary": sheet.summary(language), "counts": {one.value: n for one, n in sheet.counts().items()},
+        "rooms": [
+            {
+                "room": one.room, "name": called(configuration, one.room, language), "verdict": one.verdict.value,
+                "reasons": in_words(one, language), "fields": dict(one.figures),
+            }
+            for one in sheet.ordered()
+        ],
+    }  # fmt: skip
 
 
 def keep(sql: sqlite3.Connection, sheet: Sheet) -> bool:

@@ -22,7 +22,7 @@ class Sensor:
         value: ``None`` when the device does not know; for a state the number of its enumeration.
         unit: ``%``, ``C``, ``min`` …; ``state`` where the value is a number of an enumeration.
         status: ``ok, warning, critical, unknown``.
-        oid: the object the value came from; ``#2`` behind it: the second number in that object's text.
+        oid: the object the value came from; several sensors share it where one text holds several numbers.
         text: the word for a state.
     """
 
@@ -37,12 +37,19 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row: a sensor, or the reason why there is none or why its value is unknown."""
+    """What became of one row: a sensor, or the reason why there is none or why its value is unknown.
+
+    Parameters:
+        rule, oid: the rule, and the object it looked at.
+        sensor, reason: what came of it.
+        part: which of several numbers in the object's text, counted from 1; else 0.
+    """
 
     rule: Rule
     oid: str
     sensor: Sensor | None
     reason: str = ""
+    part: int = 0
 
 
 def sensors(rules: Iterable[Rule], cells: Table) -> tuple[Sensor, ...]:
@@ -52,11 +59,11 @@ def sensors(rules: Iterable[Rule], cells: Table) -> tuple[Sensor, ...]:
         rules: in order; of two sensors of one kind with the same object the first counts.
         cells: what was read.
     """
-    found: dict[tuple[str, str], Sensor] = {}
+    found: dict[tuple[str, str, int], Sensor] = {}
     for outcome in outcomes(rules, cells, explained=False):
         one = outcome.sensor
         if one is not None and len(found) < MOST_SENSORS:
-            found.setdefault((one.kind, one.oid), one)
+            found.setdefault((one.kind, one.oid, outcome.part), one)
     return tuple(found.values())
 
 
@@ -102,18 +109,21 @@ def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
         if not raws:
             yield Outcome(rule, oid, None, f"pattern: {text[:60]!r} does not match")
     for number, raw in enumerate(raws, 1):
+        part = number if rule.every else 0
+        if rule.every and raw is None:
+            # An empty place of a list: it counts, so that those behind it keep their names.
+            yield Outcome(rule, oid, None, f"pattern: match {number} has no number", part)
+            continue
         if raw is not None and raw in rule.absent:
-            yield Outcome(rule, oid, None, f"absent: {raw:g}")
+            yield Outcome(rule, oid, None, f"absent: {raw:g}", part)
             continue
         value, reason = _value(rule, row, raw)
-        name, place = _name(rule, row), oid
-        if rule.every:
-            name, place = f"{name} {number}", f"{oid}#{number}"
+        name = f"{_name(rule, row)} {number}" if rule.every else _name(rule, row)
         status, said = _status(rule, row, value)
         if rule.status is None and value is None and raw is None and rule.pattern is None:
             yield Outcome(rule, oid, None, f"{text[:60]!r} is not a number")
             continue
-        yield Outcome(rule, oid, Sensor(rule.kind, name, value, rule.unit, status, place, said), reason)
+        yield Outcome(rule, oid, Sensor(rule.kind, name, value, rule.unit, status, oid, said), reason, part)
 
 
 def _said(condition: Condition, row: Row) -> str:

@@ -82,11 +82,14 @@ def _has(rows: Iterable[VarBind], root: bytes) -> bool:
     return any(name[: len(root)] == root for name, _, _ in rows)
 
 
-def _below(rows: Sequence[VarBind], roots: Iterable[bytes]) -> list[Column]:
-    return [
-        Column(root, [(name[len(root) :], tag, value) for name, tag, value in rows if name[: len(root)] == root])
-        for root in roots
-    ]
+def _below(rows: Iterable[VarBind], roots: Iterable[bytes]) -> list[Column]:
+    found: dict[bytes, list[VarBind]] = {root: [] for root in roots}
+    lengths = sorted({len(root) for root in found})
+    for name, tag, value in rows:
+        for length in lengths:
+            if (root := name[:length]) in found:
+                found[root].append((name[length:], tag, value))
+    return [Column(root, columns) for root, columns in found.items()]
 
 
 def _trial(

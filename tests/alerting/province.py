@@ -17,7 +17,7 @@ from alerting.notifier import NoRoutes, Notifier, Router
 from alerting.outbox import Outbox
 from alerting.policy import Policy
 from alerting.severity import Impact
-from alerting.world import Recipient, Subject
+from alerting.world import Ground, Recipient, Subject
 from availability.objectives import Figures
 from haidang.clock import Clock, ManualClock
 from haidang.model import CheckId, State, Transition
@@ -39,6 +39,7 @@ class Province:
     subjects: dict[CheckId, Subject] = field(default_factory=dict)
     below: dict[CheckId, Sequence[CheckId]] = field(default_factory=dict)
     ways: dict[CheckId, Sequence[CheckId]] = field(default_factory=dict)
+    grounds: dict[CheckId, Collection[Ground]] = field(default_factory=dict)
     figures: Figures | None = None
 
     def subject(self, check: CheckId) -> Subject:
@@ -52,6 +53,9 @@ class Province:
 
     def above(self, check: CheckId) -> Sequence[CheckId]:
         return self.ways.get(check, ())
+
+    def common(self, check: CheckId) -> Collection[Ground]:
+        return self.grounds.get(check, ())
 
     def impact(self, checks: Collection[CheckId]) -> Impact:
         lost = {one for check in checks for one in (check, *self.behind(check))}

@@ -15,6 +15,7 @@ from haidang.clock import ManualClock
 from haidang.model import State
 from storage.database import Database
 from tests.alerting.province import AN, BINH, SECOND, SPOKE, START, Desk
+from tests.support.undone import undone
 
 
 @pytest.fixture
@@ -111,20 +112,20 @@ def test_an_outcome_of_a_message_that_is_not_in_flight_changes_nothing(desk: Des
     assert desk.outbox.counts() == {"sent": 1, "waiting": 1}
 
 
-@given(contact=st.text(max_size=80), domain=st.text(max_size=80))
-def test_a_message_id_is_well_formed_whatever_the_names(
-    tmp_path_factory: pytest.TempPathFactory, contact: str, domain: str
-) -> None:
-    database = Database(tmp_path_factory.mktemp("outbox") / "haidang.db", "haidang")
-    try:
-        database.connection.execute("PRAGMA foreign_keys=OFF")
-        outbox = Outbox(database, ManualClock(), domain)
+def test_a_message_id_is_well_formed_whatever_the_names(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+    database.connection.execute("PRAGMA foreign_keys=OFF")
+    word = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+
+    @given(contact=st.text(max_size=80), domain=st.text(max_size=80))
+    def check(contact: str, domain: str) -> None:
         who = Recipient(contact.encode(errors="replace").decode(), "a@example.vn")
-        message_id = outbox.put(7, Step.OPENED, who, {}, 0)
-        word = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
-        assert re.fullmatch(rf"<7-opened-{word}@{word}>", message_id)
-    finally:
-        database.close()
+        with undone(database):
+            message_id = Outbox(database, ManualClock(), domain).put(7, Step.OPENED, who, {}, 0)
+            assert re.fullmatch(rf"<7-opened-{word}@{word}>", message_id)
+
+    check()
+    database.close()
 
 
 def test_the_waits_grow_to_a_quarter_of_an_hour_and_no_further() -> None:

@@ -78,7 +78,7 @@ def test_two_failures_are_two_messages_and_a_third_within_the_minute_gathers_all
     [storm] = records.leading(desk.sql)
     assert (storm.check, storm.number) == (STORM, 4)
     assert records.members(desk.sql, 4) == [station(0), station(1), station(2)]
-    assert "#1 Trạm station-00000; #2 Trạm station-00001; #3 Trạm station-00002" in payload(desk, Step.OPENED)
+    assert "3 đối tượng: Trạm station-00000, Trạm station-00001, Trạm station-00002" in payload(desk, Step.OPENED)
 
 
 def test_three_failures_spread_over_minutes_are_three_messages(desk: Desk) -> None:
@@ -150,9 +150,9 @@ def test_each_recipient_of_a_storm_gets_one_digest_with_what_is_theirs(
     wait(desk, 3)
     assert sorted(contact for _, _, contact in everything(desk)) == ["binh", "keeper"]
     letters = dict(desk.sql.execute("SELECT contact, payload FROM notification").fetchall())
-    assert "10 behind it" in letters["binh"]
-    assert "2 behind it: Station station-00003, Station station-00004" in letters["keeper"]
-    assert "Open incidents: #1 Station station-00000; #2" in letters["binh"], "named in the reader's language"
+    assert "Affected: 10: Station station-00000, Station" in letters["binh"]
+    assert "Affected: 2: Station station-00003, Station station-00004\\n" in letters["keeper"], "theirs only"
+    assert "station-00000" not in letters["keeper"]
 
 
 def test_what_is_wrong_with_ourselves_is_never_lost_in_a_storm(desk: Desk) -> None:

@@ -66,7 +66,8 @@ def test_what_is_called_off_is_cut_there_and_what_never_was_is_gone() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=3", "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
+        "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=3;UNTIL=20260101",
+        "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
         "RRULE:FREQ=DAILY", "FREQ=DAILY\nRDATE:20260101", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon",
         "FREQ=DAILY;UNTIL=99999999", "FREQ=DAILY;FREQ=WEEKLY", "FREQ=DAILY;" + "A" * 600,
     ],
@@ -74,6 +75,21 @@ def test_what_is_called_off_is_cut_there_and_what_never_was_is_gone() -> None:
 def test_a_rule_that_cannot_be_used_is_refused_in_words(rule: str) -> None:
     with pytest.raises(ValueError, match=r"FREQ|rule|INTERVAL"):
         recurrence.check(rule)
+
+
+def test_a_rule_that_counts_counts_from_the_first_one() -> None:
+    thrice = work("2026-01-05T22:00", "2026-01-05T23:00", "FREQ=WEEKLY;BYDAY=MO,TH;COUNT=3")
+    found = occurrences(thrice, 0, at("2030-01-01T00:00"))
+    assert [datetime.fromtimestamp(start / S, BERLIN).day for start, _ in found] == [5, 8, 12]
+    assert occurrences(thrice, at("2026-01-09T00:00"), at("2026-02-01T00:00")) == found[2:]
+
+
+def test_an_end_in_utc_is_that_moment_whatever_the_wall_shows() -> None:
+    ends = work("2026-01-05T00:30", "2026-01-05T01:00", "FREQ=DAILY;UNTIL=20260106T233000Z")
+    found = occurrences(ends, 0, at("2030-01-01T00:00"))
+    assert [datetime.fromtimestamp(start / S, BERLIN).day for start, _ in found] == [5, 6, 7], (
+        "00:30 in Berlin is 23:30"
+    )
 
 
 def test_a_rule_that_never_comes_true_is_not_searched_for_ever() -> None:

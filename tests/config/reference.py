@@ -48,7 +48,7 @@ from config.schema.things import (
     Target,
 )
 from config.schema.values import Section, Text, say_seconds
-from config.schema.web import Tls, Web
+from config.schema.web import Oidc, Tls, Web
 from config.secrets import Secret
 
 SECTIONS: dict[str, type[Section]] = {
@@ -106,6 +106,7 @@ SECTIONS: dict[str, type[Section]] = {
     "alerting.drill": Drill,
     "alerting.heartbeat": Heartbeat,
     "web": Web,
+    "web.oidc": Oidc,
     "web.tls": Tls,
     "reports": Reports,
     "reports.credits[]": Credit,

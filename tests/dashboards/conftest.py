@@ -13,6 +13,8 @@ import pytest
 from reports.archive import sums
 from tests.support.answerer import Answerer
 from tests.support.daemon import Daemon, ask, until
+from tests.support.openid import CLIENT, SECRET, OpenidProvider
+from tests.support.peers import free_port
 
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
 PASSWORD = "một câu dài dễ nhớ"
@@ -27,9 +29,10 @@ class Site:
     config: Path
     daemon: Daemon
     server: Answerer
+    openid: OpenidProvider
 
 
-def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}') -> Path:
+def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}', url: str = "") -> Path:
     path = folder / "haidang.yaml"
     hostile = HOSTILE.replace('"', '\\"')
     path.write_text(
@@ -39,7 +42,10 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
-alerting: {{commands: [{{id: quietly, argv: [/bin/true]}}]}}
+alerting:
+  commands: [{{id: quietly, argv: [/bin/true]}}]
+  incidents: {{reopen: 0s}}
+  {f"url: {url}" if url else ""}
 contacts:
   - {{id: an, name: "{hostile}", ways: [{{channel: quietly, address: x}}]}}
   - {{id: binh, name: Trần Thị Bình, ways: [{{channel: quietly, address: x}}]}}
@@ -82,8 +88,15 @@ def keep_report(data: Path) -> None:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("web")
-    server = Answerer()
-    config = write(folder, server.port)
+    server, openid, port = Answerer(), OpenidProvider(), free_port()
+    (folder / "secret").write_text(SECRET, encoding="utf-8")
+    (folder / "secret").chmod(0o600)
+    oidc = (
+        f"{{issuer: '{openid.issuer}', client_id: {CLIENT}, client_secret: {{file: secret}}, name: Tài khoản tỉnh, "
+        "viewers: [nhìn], operators: [/vận hành], admins: [quản trị], session: 1h}"
+    )
+    web = f'{{listen: "127.0.0.1:{port}", status_page: [wan], oidc: {oidc}}}'
+    config = write(folder, server.port, web, f"http://127.0.0.1:{port}")
     with Daemon(config) as daemon:
         base = daemon.wait_for("pages are served")["address"]
         link = daemon.wait_for(
@@ -95,9 +108,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "the name server is up",
         )
         keep_report(folder / "data")
-        yield Site(base, link, config, daemon, server)
+        yield Site(base, link, config, daemon, server, openid)
         assert daemon.end() == 0
     server.close()
+    openid.close()
 
 
 @pytest.fixture(scope="session")

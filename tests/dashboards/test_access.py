@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from dashboards.web.access.backoff import FREE, LONGEST_S, MOST, Backoff
 from dashboards.web.access.book import IDLE_S, INVITED_S, OLDEST_S, AccessBook, User, check_name
@@ -95,6 +97,24 @@ def test_the_file_holds_no_token_that_somebody_could_use(
     for file in tmp_path.iterdir():
         content = file.read_bytes()
         assert not any(token.encode() in content for token in tokens)
+
+
+def test_what_concerns_access_is_chained_as_well_and_a_ledger_that_is_full_keeps_nobody_out(
+    database: Database, clock: ManualClock
+) -> None:
+    kept: list[tuple[str, str, object]] = []
+    chaining = AccessBook(database, clock, lambda kind, author, data: kept.append((kind, author, data)))
+    chaining.attest("an", "192.0.2.1", "signed in")
+    assert kept == [("access", "an", {"address": "192.0.2.1", "what": "signed in", "about": ""})]
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with capture_logs() as said:
+        AccessBook(database, clock, full).attest("binh", "192.0.2.2", "signed in")
+    assert said[0]["log_level"] == "error"
+    assert said[0]["reason"] == "database or disk is full"
+    assert [one["who"] for one in chaining.audit(10, None)["items"]] == ["binh", "an"]
 
 
 @pytest.mark.parametrize("name", ["", "An", "a b", "x" * 33, "../etc", "<script>", "-an", "ạn"])

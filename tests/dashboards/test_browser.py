@@ -20,7 +20,7 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"
 EVERY = (
     "/", "/incidents?all=1", "/target/loop", "/site/centre", "/circuit/line", "/system/wan", "/calendar", "/forecast",
-    "/maintenance", "/oncall", "/reports", "/search?q=l", "/self", "/nothing",
+    "/maintenance", "/oncall", "/reports", "/search?q=l", "/self", "/login?left=1", "/nothing",
 )  # fmt: skip
 FAULTS = """axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}).then((found) => found.violations
   .filter((one) => ["serious", "critical"].includes(one.impact))

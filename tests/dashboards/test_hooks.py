@@ -82,10 +82,10 @@ def test_an_outage_between_two_rare_probes_is_seen_at_once_when_somebody_tells_o
     ("path", "body", "status", "says"),
     [
         ("/building", b'{"target": "nowhere"}', 404, "there is no target nowhere"),
-        ("/building", b'{"text": "x"}', 400, "?target=ID"),
+        ("/building", b'{"text": "x"}', 404, "?target=ID"),
         ("/building?targt=names", b"{}", 400, "target is"),
         ("/Not%20a%20name", b'{"target": "names"}', 400, "name must be"),
-        ("/building", b'{"target": ["names"]}', 400, "?target=ID"),
+        ("/building", b'{"target": ["names"]}', 404, "?target=ID"),
         ("/building", b'{"target": "names", "text": "' + b"x" * 8200 + b'"}', 413, "8192"),
         ("/building", b"no json", 400, "not JSON"),
     ],

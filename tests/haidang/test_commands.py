@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import COMMAND, Daemon, until
+from tests.support.daemon import COMMAND, Daemon, typed, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
 
@@ -26,7 +26,7 @@ targets:
 def haidang(*words: str, inside: Namespace | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command and wait for it."""
     prefix = inside.command("env", *(f"{key}={value}" for key, value in environment.items())) if inside else []
-    return subprocess.run([*prefix, *COMMAND, *words], capture_output=True, text=True, check=False, timeout=60)
+    return typed(*words, prefix=prefix)
 
 
 def said(done: subprocess.CompletedProcess[str], status: int = 0) -> Any:

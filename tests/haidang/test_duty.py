@@ -50,8 +50,8 @@ alerting:
 class House:
     """Alerting as the daemon builds it, without its loops."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "haidang.yaml").write_text(CONFIG, encoding="utf-8")
+    def __init__(self, folder: Path, text: str = CONFIG) -> None:
+        (folder / "haidang.yaml").write_text(text, encoding="utf-8")
         self.configuration = load(folder / "haidang.yaml")
         self.clock = ManualClock(1_700_000_000 * S)  # Wednesday, 15 November 2023 05:13 in Vietnam: an's week
         self.database = Database(folder / "haidang.db", "haidang")
@@ -145,6 +145,24 @@ def test_a_silence_keeps_quiet_until_it_is_called_off(house: House) -> None:
     assert house.ask("silence.cancel", number=1, reason="done", author="an")["ok"] is True
     house.passes(90)
     assert house.told() == [("an", "sms", "opened")]
+
+
+def test_a_silence_on_a_system_or_on_a_site_above_keeps_its_budgets_quiet_too(house: House) -> None:
+    def finds(what: str) -> None:
+        now = house.clock.utc_ns()
+        check = CheckId(what, "rule:clock")
+        house.alarm.incidents.on_transition(Transition(check, State.DOWN, State.UP, now, now, "nearly lost"))
+        house.passes(120)
+
+    until = house.clock.utc_ns() + 3600 * S
+    for kind, name in (("system", "wan"), ("site", "province")):
+        house.ask("silence.add", kind=kind, name=name, end_ns=until, reason="known", author="an")
+    finds("system:wan")
+    finds("site:north")
+    assert house.told() == []
+    finds("system:other")
+    house.passes(24 * 3600)
+    assert ("chief", "mail", "digest") in house.told(), "what is not silent, and what lasts after the silence"
 
 
 def test_what_has_no_other_route_comes_in_the_morning(house: House) -> None:

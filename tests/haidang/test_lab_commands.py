@@ -9,19 +9,24 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 from lab.network import missing
-from tests.support.daemon import COMMAND, until
+from tests.support.daemon import COMMAND, typed, until
 from tests.support.parts import require
 
 NAME = f"test-{os.getpid()}"
 
 
 def haidang(*words: str, folder: Path, status: int | None = 0) -> str:
-    done = subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, text=True, check=False)
+    if words[1] in ("up", "exec"):  # what makes processes of its own
+        done = subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, text=True, check=False)
+    else:
+        with chdir(folder):
+            done = typed(*words)
     assert status in (None, done.returncode), done.stderr + done.stdout
     return done.stdout + done.stderr
 

@@ -154,6 +154,35 @@ def test_data_that_comes_no_more_is_an_incident(bench: Bench) -> None:
     assert bench.told() == [(1, "opened"), (1, "resolved")]
 
 
+def test_a_value_that_comes_no_more_ends_as_not_measured_and_says_so(bench: Bench) -> None:
+    bench.measure(90, 90, 90)
+    bench.wait(600)
+    assert bench.told() == [(1, "opened"), (2, "opened")], "the rule on silence has seen it"
+    bench.wait(310)
+    assert bench.told()[2:] == [(1, "unmeasured")]
+    (payload,) = bench.database.connection.execute(
+        "SELECT payload FROM notification WHERE step = 'unmeasured'"
+    ).fetchone()
+    assert "KHÔNG CÒN SỐ LIỆU: UPS số 1: UPS quá tải" in json.loads(payload)["text"]
+    assert "không rõ đã hết hay chưa" in json.loads(payload)["text"]
+    [_, ended] = records.incidents(bench.database.connection, resolved=True)
+    assert (ended.open, ended.ended_ns) == (False, None)
+    assert records.events(bench.database.connection, 1)[-1].text.endswith("whether it is over is not known")
+    bench.measure(90, 90, 90)
+    assert [step for _, step in bench.told()[3:]] == ["resolved", "opened"], "silence is over, and it is still bad"
+
+
+def test_what_fired_before_the_restart_and_is_not_measured_since_does_not_stay_for_ever(bench: Bench) -> None:
+    bench.measure(90, 90, 90)
+    bench.start()
+    bench.clock.advance(25 * 3600)
+    bench.ruling.tick()
+    assert bench.told() == [(1, "opened")]
+    bench.clock.advance(2 * 3600)
+    bench.ruling.tick()
+    assert bench.told() == [(1, "opened"), (1, "unmeasured")]
+
+
 def test_a_rule_taken_out_of_the_configuration_closes_what_it_found(bench: Bench) -> None:
     bench.measure(90, 90, 90)
     bench.path.write_text(CONFIG.replace("id: ups-load", "id: another"), encoding="utf-8")
@@ -318,6 +347,7 @@ def test_rules_are_tried_on_what_is_on_record(tmp_path: Path) -> None:
     tests.write_text(
         f"tests: [{{name: last night, from: '{night[0]}', to: '{night[1]}', "
         "expect: [{rule: ups-load, at: 2m}, {rule: silent, at: 14m}, {rule: narrow, at: 15m}, "
+        "{rule: ups-load, at: 19m, does: lapses}, "
         "{rule: narrow, at: 20m, does: clears}]}]",
         encoding="utf-8",
     )

@@ -30,6 +30,9 @@ class Asked(House):
             self.alarm.incidents.on_transition(change)
         self.passes(0)
 
+    def promised(self, name: str) -> list[Line]:
+        return Why(self.configuration, self.database.connection, self.clock.utc_ns()).promised(name)
+
     def why(self, what: str | int) -> list[Line]:
         asked = Why(self.configuration, self.database.connection, self.clock.utc_ns())
         return asked.incident(what) if isinstance(what, int) else asked.target(what)
@@ -95,6 +98,60 @@ def test_maintenance_is_named(house: Asked) -> None:
     house.fails("hub")
     words = "maintenance 1 of target hub until 15/11/2023 06:13:20 (card): nobody is told before it ends"
     assert ("maintenance", words) in house.why("hub")
+
+
+RULES = """\
+  rules:
+    - {id: narrow, name: Redundancy lost, state: degraded, for: 10m, severity: minor}
+    - {id: long, name: Down for long, state: down, for: 30m, severity: major}
+    - {id: full, measurement: disk, field: used_percent, above: 90, clear: 85, for: 5m, severity: major}
+    - {id: clock, name: Month nearly lost, budget: clock, where: [{tag: kind, value: system}], below: 7200}
+"""
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Iterator[Asked]:
+    made = Asked(tmp_path, CONFIG.replace("systems: [{id: wan}", "systems: [{id: wan, objective: 99.9}") + RULES)
+    yield made
+    made.database.close()
+
+
+def test_a_rule_over_states_says_what_it_waits_for(ruled: Asked) -> None:
+    ruled.fails("hub", State.DEGRADED)
+    assert ruled.why("hub")[1:] == [
+        ("rule", "narrow: fires when a check is degraded for 00:10:00; over when it is not"),
+        ("told", "nobody before the rule's time is over"),
+    ]
+    ruled.fails("hub")
+    assert ("rule", "long: fires when a check is down for 00:30:00; over when it is not") in ruled.why("hub")
+
+
+def test_what_a_rule_found_says_the_rule_the_value_and_whose_severity_it_is(ruled: Asked) -> None:
+    now = ruled.clock.utc_ns()
+    check = CheckId("hub", "rule:full:/var")
+    reason = "/var used_percent is 93, above 90 for 00:05:00"
+    ruled.alarm.incidents.on_transition(Transition(check, State.DOWN, State.UP, now, now, reason))
+    said = dict(ruled.why("hub"))
+    assert said["rule"] == "full: fires when disk used_percent is above 90 for 00:05:00; over when it is at most 85"
+    assert said["found"] == reason
+    assert said["severity"] == "major, because of rule full"
+    assert said["told"].startswith("opened: an by sms")
+
+
+def test_a_promise_says_what_watches_it_and_what_was_found(ruled: Asked) -> None:
+    assert ruled.promised("system:wan") == [
+        ("promise", "system:wan: 99.9 % each month (wan)"),
+        ("rule", "clock: fires when budget clock_s is below 7200; over when it is at least 7200"),
+        ("told", "no incident is open about it"),
+    ]
+    now = ruled.clock.utc_ns()
+    ruled.alarm.incidents.on_transition(
+        Transition(CheckId("system:wan", "rule:clock:wan"), State.DOWN, State.UP, now, now, "lost in 01:30:00")
+    )
+    found = ruled.promised("system:wan")
+    assert ("found", "lost in 01:30:00") in found
+    assert ("route", "wan: not taken, it is for sites province; this is at none") in found
+    assert ruled.promised("system:other") == []
 
 
 def test_the_command_answers_for_numbers_and_names_and_refuses_what_is_neither(house: Asked, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,27 @@ def test_the_month_counts_the_primary_check_and_the_outage_that_runs(
     nothing = world.month(CheckId("a", "icmp"), NOV_20)
     assert nothing is not None
     assert nothing.availability_percent is None
+
+
+def test_what_targets_have_in_common_is_the_carrier_the_system_and_the_region_but_not_everything(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "haidang.yaml").write_text(
+        "haidang: 1\n"
+        "systems: [{id: wan}]\n"
+        "sites: [{id: tinh, level: province}, {id: luc-ngan, level: district, parent: tinh},\n"
+        "        {id: xa-1, level: commune, parent: luc-ngan}, {id: xa-2, level: commune, parent: luc-ngan}]\n"
+        "circuits: [{id: line-1, carrier: Viettel, system: wan, a: tinh, b: xa-1, mbps: 10}]\n"
+        "targets:\n"
+        "  - {id: r1, address: 192.0.2.1, site: xa-1, system: wan, circuit: line-1}\n"
+        "  - {id: r2, address: 192.0.2.2, site: xa-2, system: wan}\n",
+        encoding="utf-8",
+    )
+    world = ConfiguredWorld(load(tmp_path / "haidang.yaml"), LedgerReader(sqlite3.connect(":memory:")))
+    one, two = (
+        {(ground.kind, ground.id, ground.size) for ground in world.common(CheckId(name, "icmp"))}
+        for name in ("r1", "r2")
+    )
+    assert one == {("carrier", "Viettel", 1), ("system", "wan", 2), ("site", "xa-1", 1), ("site", "luc-ngan", 2)}
+    assert two == {("system", "wan", 2), ("site", "xa-2", 1), ("site", "luc-ngan", 2)}
+    assert world.common(CheckId("nobody", "icmp")) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from haidang.model import CheckId, State, Transition
 from storage.accounts import AccountsReader
 from storage.database import Database
 from storage.ledger import Ledger, LedgerReader
+from tests.support.undone import undone
 
 S = 1_000_000_000
 HOUR = 3600
@@ -23,12 +24,18 @@ FIRST = 1_000_000
 OUTAGE = (State.DOWN, State.UNREACHABLE)
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(tmp_path / "haidang.db", "haidang")
+    yield made
+    made.close()
+
+
 class Watched:
     """One check, its ledger, the daemon's clock, and what was truly lived through."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(folder / "haidang.db", "haidang")
-        self.database.connection.execute("PRAGMA synchronous=OFF")
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.ledger = Ledger(self.database)
         self.wall = FIRST
         self.lived = 0
@@ -105,9 +112,13 @@ happenings = st.one_of(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(happenings, max_size=25))
 def test_no_outage_is_lost_or_doubled_by_steps_of_the_clock(
-    tmp_path_factory: pytest.TempPathFactory, happened: list[tuple[str, State | int]]
+    database: Database, happened: list[tuple[str, State | int]]
 ) -> None:
-    one = Watched(tmp_path_factory.mktemp("steps"))
+    with undone(database):
+        _no_outage_is_lost(Watched(database), happened)
+
+
+def _no_outage_is_lost(one: Watched, happened: list[tuple[str, State | int]]) -> None:
     for kind, value in happened:
         if kind == "become":
             assert isinstance(value, State)
@@ -129,7 +140,6 @@ def test_no_outage_is_lost_or_doubled_by_steps_of_the_clock(
     since = AccountsReader(one.database.connection).watched_ns(A)
     assert since is not None
     assert since // S <= story[0][1] or moved == 0
-    one.database.close()
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -138,9 +148,13 @@ def test_no_outage_is_lost_or_doubled_by_steps_of_the_clock(
     st.integers(1, 20 * HOUR), st.data(),
 )  # fmt: skip
 def test_a_jump_that_is_undone_within_a_day_leaves_no_trace(
-    tmp_path_factory: pytest.TempPathFactory, lives: list[tuple[State, int]], jump: int, data: st.DataObject
+    database: Database, lives: list[tuple[State, int]], jump: int, data: st.DataObject
 ) -> None:
-    one = Watched(tmp_path_factory.mktemp("undone"))
+    with undone(database):
+        _a_jump_leaves_no_trace(Watched(database), lives, jump, data)
+
+
+def _a_jump_leaves_no_trace(one: Watched, lives: list[tuple[State, int]], jump: int, data: st.DataObject) -> None:
     forth = data.draw(st.integers(0, len(lives) - 1))
     back = data.draw(st.integers(forth, len(lives) - 1))
     for number, (state, seconds) in enumerate(lives):
@@ -153,11 +167,10 @@ def test_a_jump_that_is_undone_within_a_day_leaves_no_trace(
     ends = itertools.accumulate((length for _, length in one.lengths()), initial=FIRST)
     true = [(state, start, start + length) for (state, length), start in zip(one.lengths(), ends, strict=False)]
     assert merged(one.story()) == merged(true)
-    one.database.close()
 
 
-def test_an_outage_in_the_time_that_was_set_back_keeps_its_place_and_length(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_an_outage_in_the_time_that_was_set_back_keeps_its_place_and_length(database: Database) -> None:
+    one = Watched(database)
     one.live(180)
     one.step(2 * HOUR)
     one.live(180)
@@ -170,11 +183,10 @@ def test_an_outage_in_the_time_that_was_set_back_keeps_its_place_and_length(tmp_
         (State.UP, FIRST, FIRST + 180), (State.UP, FIRST + 180, FIRST + 360),
         (State.DOWN, FIRST + 360, FIRST + 660), (State.UP, FIRST + 660, FIRST + 1200),
     ]  # fmt: skip
-    one.database.close()
 
 
-def test_a_step_back_out_of_the_blue_shortens_what_was_well_and_no_outage(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_a_step_back_out_of_the_blue_shortens_what_was_well_and_no_outage(database: Database) -> None:
+    one = Watched(database)
     one.live(10_000)
     one.become(State.DOWN)
     one.live(300)
@@ -184,22 +196,20 @@ def test_a_step_back_out_of_the_blue_shortens_what_was_well_and_no_outage(tmp_pa
     assert [(state, end - start) for state, start, end in one.story()] == [
         (State.UP, 2800), (State.DOWN, 300), (State.UP, 1700),
     ]  # fmt: skip
-    one.database.close()
 
 
-def test_a_failure_that_is_confirmed_only_after_a_step_back_keeps_its_beginning(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_a_failure_that_is_confirmed_only_after_a_step_back_keeps_its_beginning(database: Database) -> None:
+    one = Watched(database)
     one.live(3 * HOUR + 60)
     one.step(-3 * HOUR)
     one.live(10)
     one.become(State.DOWN, since=50)
     one.live(100)
     assert one.story()[-1] == (State.DOWN, one.wall - 150, one.wall)
-    one.database.close()
 
 
-def test_part_of_a_jump_that_is_undone_leaves_the_rest_unknown(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_part_of_a_jump_that_is_undone_leaves_the_rest_unknown(database: Database) -> None:
+    one = Watched(database)
     one.live(1000)
     one.step(7200)
     one.live(500)
@@ -207,11 +217,10 @@ def test_part_of_a_jump_that_is_undone_leaves_the_rest_unknown(tmp_path: Path) -
     assert [(state, end - start) for state, start, end in one.story()] == [
         (State.UP, 1000), (State.UNKNOWN, 3600), (State.UP, 500),
     ]  # fmt: skip
-    one.database.close()
 
 
-def test_a_jump_of_long_ago_is_not_what_a_small_step_undoes(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_a_jump_of_long_ago_is_not_what_a_small_step_undoes(database: Database) -> None:
+    one = Watched(database)
     one.live(1000)
     one.step(7200)
     one.live(2 * DAY)
@@ -219,11 +228,10 @@ def test_a_jump_of_long_ago_is_not_what_a_small_step_undoes(tmp_path: Path) -> N
     assert [(state, end - start) for state, start, end in one.story()] == [
         (State.UP, 1000), (State.UNKNOWN, 7200), (State.UP, 2 * DAY - 1),
     ]  # fmt: skip
-    one.database.close()
 
 
-def test_a_clock_that_was_set_back_while_nobody_watched_does_not_stop_the_record(tmp_path: Path) -> None:
-    one = Watched(tmp_path)
+def test_a_clock_that_was_set_back_while_nobody_watched_does_not_stop_the_record(database: Database) -> None:
+    one = Watched(database)
     one.live(HOUR)
     one.step(2 * HOUR)
     one.live(100)
@@ -239,4 +247,3 @@ def test_a_clock_that_was_set_back_while_nobody_watched_does_not_stop_the_record
     assert [(state, end - start) for state, start, end in one.story() if end > start] == [
         (State.UP, HOUR), (State.UP, 100), (State.DOWN, 300), (State.UNKNOWN, 60), (State.UP, 60),
     ]  # fmt: skip
-    one.database.close()

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from haidang.model import CheckId, State, Transition
@@ -23,6 +23,7 @@ from storage.database import (
     statements,
 )
 from storage.ledger import Ledger, LedgerReader
+from tests.support.undone import undone
 
 S = 1_000_000_000
 A = CheckId("a", "icmp")
@@ -167,41 +168,43 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(steps, max_size=25))
-def test_whatever_happens_no_interval_is_negative_or_overlaps_another(
-    tmp_path_factory: pytest.TempPathFactory, happenings: list[tuple[str, object, object]]
-) -> None:
-    database = Database(tmp_path_factory.mktemp("ledger") / "haidang.db", "haidang")
-    database.connection.execute("PRAGMA synchronous=OFF")
-    ledger = Ledger(database)
-    now = 1_000_000  # the daemon lives after 1970
-    ledger.begin(now * S, "1")
-    for kind, first, second in happenings:
-        now += 7
-        if kind == "change":
-            assert isinstance(first, State)
-            assert isinstance(second, int)
-            ledger.record(change(A, first, now - second, confirmed=now))
-        elif kind == "restart":
-            assert isinstance(first, int)
-            if second:
-                ledger.end(now * S)
-            now += first
+def test_whatever_happens_no_interval_is_negative_or_overlaps_another(tmp_path: Path) -> None:
+    database = Database(tmp_path / "haidang.db", "haidang")
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(steps, max_size=25))
+    def check(happenings: list[tuple[str, object, object]]) -> None:
+        with undone(database):
             ledger = Ledger(database)
+            now = 1_000_000  # the daemon lives after 1970
             ledger.begin(now * S, "1")
-        elif kind == "step":
-            assert isinstance(first, int)
-            ledger.clock_stepped(now * S, (now + first) * S)
-            now += first
-        elif kind == "retire":
-            ledger.retire([A], now * S)
-        else:
-            ledger.beat(now * S)
-    told = story(database, A)
-    assert all(end is None or end >= start for _, start, end in told)
-    assert all(left[2] is not None and left[2] <= right[1] for left, right in itertools.pairwise(told))
-    assert sum(end is None for _, _, end in told) <= 1
+            for kind, first, second in happenings:
+                now += 7
+                if kind == "change":
+                    assert isinstance(first, State)
+                    assert isinstance(second, int)
+                    ledger.record(change(A, first, now - second, confirmed=now))
+                elif kind == "restart":
+                    assert isinstance(first, int)
+                    if second:
+                        ledger.end(now * S)
+                    now += first
+                    ledger = Ledger(database)
+                    ledger.begin(now * S, "1")
+                elif kind == "step":
+                    assert isinstance(first, int)
+                    ledger.clock_stepped(now * S, (now + first) * S)
+                    now += first
+                elif kind == "retire":
+                    ledger.retire([A], now * S)
+                else:
+                    ledger.beat(now * S)
+            told = story(database, A)
+            assert all(end is None or end >= start for _, start, end in told)
+            assert all(left[2] is not None and left[2] <= right[1] for left, right in itertools.pairwise(told))
+            assert sum(end is None for _, _, end in told) <= 1
+
+    check()
     database.close()
 
 

@@ -25,6 +25,8 @@ class Backoff:
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self.refused = 0
         """Tries that were turned away without a look at the password."""
+        self.wrong = 0
+        """Tries that were looked at and led to nothing: passwords, codes, what came back from a provider."""
 
     def wait_s(self, *keys: str) -> float:
         """Return how long the next try has to wait; 0 when it may be made.

@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import structlog
+
 from haidang.clock import Clock
 from haidang.show import utc
-from storage.database import Database
+from storage.database import Database, DatabaseError
+
+logger = structlog.get_logger(__name__)
 
 Role = Literal["viewer", "operator", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
@@ -61,18 +67,28 @@ class Invitation:
     role: Role
 
 
+Keep = Callable[[str, str, Mapping[str, Any]], object]
+"""Takes an entry of the audit log: kind, author, the rest."""
+
+
+def _kept_nowhere(_kind: str, _author: str, _data: Mapping[str, Any]) -> None:
+    """For a book without a daemon."""
+
+
 class AccessBook:
     """Reads and writes the book. Small enough to be asked on the loop: each answer is one row of an index.
 
     Parameters:
         database: ``web.db``.
         clock: the time.
+        keep: puts what concerns access into the daemon's chained log as well.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, keep: Keep = _kept_nowhere) -> None:
         self._database = database
         self._sql = database.connection
         self._clock = clock
+        self._keep = keep
 
     def empty(self) -> bool:
         """Tell whether nobody can sign in yet."""
@@ -110,14 +126,19 @@ class AccessBook:
         with self._database.transaction() as sql:
             for table in ("session", "challenge", "totp", "recovery"):  # whoever gets the name later starts anew
                 sql.execute(f"DELETE FROM {table} WHERE user = ?", (name,))
-            done = sql.execute(
-                "UPDATE user SET removed_ns = ? WHERE name = ? AND removed_ns IS NULL", (self._clock.utc_ns(), name)
-            )
+            now_ns = self._clock.utc_ns()
+            sql.execute("DELETE FROM adoption WHERE user = ?", (name,))
+            sql.execute("UPDATE identity SET removed_ns = ? WHERE user = ? AND removed_ns IS NULL", (now_ns, name))
+            done = sql.execute("UPDATE user SET removed_ns = ? WHERE name = ? AND removed_ns IS NULL", (now_ns, name))
             if not done.rowcount:
                 raise ValueError(f"there is no user {name}")
 
-    def open(self, name: str) -> str:
-        """Begin a session of a user and return its token, which is told to the browser and kept nowhere."""
+    def open(self, name: str, lasts_s: float | None = None) -> str:
+        """Begin a session of a user and return its token, which is told to the browser and kept nowhere.
+
+        Parameters:
+            lasts_s: ends it after so many seconds, used or not; ``None``: by the usual bounds only.
+        """
         token, now_ns = secrets.token_urlsafe(32), self._clock.utc_ns()
         with self._database.transaction() as sql:
             sql.execute(
@@ -130,23 +151,31 @@ class AccessBook:
                 (MOST_SESSIONS - 1,),
             )
             sql.execute(
-                "INSERT INTO session VALUES (?, ?, ?, ?, ?)",
-                (digest(token), name, secrets.token_urlsafe(24), now_ns, now_ns),
+                "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    digest(token),
+                    name,
+                    secrets.token_urlsafe(24),
+                    now_ns,
+                    now_ns,
+                    None if lasts_s is None else now_ns + round(lasts_s * 1e9),
+                ),
             )
         return token
 
     def session(self, token: str) -> Session | None:
         """Return a session by its token while it is good."""
         row = self._sql.execute(
-            "SELECT name, role, form, session.created_ns, seen_ns FROM session JOIN user ON user.name = session.user "
-            "WHERE token = ? AND removed_ns IS NULL",
+            "SELECT name, role, form, session.created_ns, seen_ns, until_ns "
+            "FROM session JOIN user ON user.name = session.user WHERE token = ? AND removed_ns IS NULL",
             (digest(token),),
         ).fetchone()
         if row is None:
             return None
-        name, role, form, created_ns, seen_ns = row
+        name, role, form, created_ns, seen_ns, until_ns = row
         now_ns = self._clock.utc_ns()
-        if now_ns - seen_ns > IDLE_S * 10**9 or now_ns - created_ns > OLDEST_S * 10**9:
+        over = until_ns is not None and now_ns > until_ns
+        if over or now_ns - seen_ns > IDLE_S * 10**9 or now_ns - created_ns > OLDEST_S * 10**9:
             self.close(token)
             return None
         if abs(now_ns - seen_ns) > SEEN_S * 10**9:
@@ -222,6 +251,14 @@ class AccessBook:
         ]
         (total,) = self._sql.execute("SELECT count(*) FROM audit").fetchone()
         return {"items": items, "next": str(items[-1]["number"]) if len(rows) > limit else None, "total": total}
+
+    def attest(self, who: str, address: str, what: str, about: str = "") -> None:
+        """Write down what concerns access itself, in the chained log too; a full disk there keeps nobody out."""
+        self.note(who, address, what, about)
+        try:
+            self._keep("access", who[:64], {"address": address[:64], "what": what, "about": about[:500]})
+        except (DatabaseError, sqlite3.Error) as error:
+            logger.error("the audit log did not take who signed in", who=who[:64], what=what, reason=str(error))  # noqa: TRY400 all is said
 
     def note(self, who: str, address: str, what: str, about: str = "") -> None:
         """Write down who did what."""

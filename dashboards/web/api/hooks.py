@@ -54,7 +54,7 @@ class Hooks:
         sent = await read_object(request)
         target = TARGET.read(request.query_params.get("target")) or sent.get("target")
         if not isinstance(target, str):
-            raise Problem(400, "No target", 'say of which target it is: "target": "ID" in the body, or ?target=ID')
+            raise Problem(404, "No target", 'say of which target it is: "target": "ID" in the body, or ?target=ID')
         if target not in self._house.board.inventory.targets:
             raise Problem(404, "Not found", f"there is no target {printable(target, 64)}")
         severity = sent.get("severity")

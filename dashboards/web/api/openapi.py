@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboards.web.api.actions import OF_NUMBER, Action
-from dashboards.web.api.endpoint import ID, Endpoint, Parameter
+from dashboards.web.api.endpoint import Endpoint, Parameter
 from dashboards.web.api.hooks import NAME, TARGET
 from haidang.model import State
 
@@ -115,12 +115,18 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
+EVENT = {
+    "type": "object",
+    "description": "each event by the names of its fields; data is JSON: version moves with each change, at is the "
+    "time of day in the monitor's zone",
+    "properties": {"event": {"type": "string", "enum": ["changed", "beat"]}, "data": TEXT, "retry": WHOLE},
+}
 STREAM = {
     "summary": "Server-sent events: changed when there is something new to fetch, beat every 5 s",
     "operationId": "events",
     "parameters": [],
     "responses": {
-        "200": {"description": "the stream", "content": {"text/event-stream": {"schema": TEXT}}},
+        "200": {"description": "the stream", "content": {"text/event-stream": {"schema": EVENT}}},
         "401": {
             "description": "no token, and nobody signed in",
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -166,12 +172,17 @@ def _hook() -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     why = {
         "400": "the body or a parameter is not right", "401": "no token", "403": "the token lacks the scope hook",
-        "404": "there is no such target", "413": "more than 8 KiB", "415": "not JSON", "429": "too often",
+        "404": "there is no such target, or none is named", "413": "more than 8 KiB", "415": "not JSON",
+        "429": "too often",
     }  # fmt: skip
     body = {
         "type": "object",
-        "properties": {"target": ID, "severity": {"type": "string"}, "text": TEXT},
-        "description": "severity: critical, warning or info, else warning; without text all of the body is kept",
+        "description": "whatever the program sends; what is there of these fields and right is understood",
+        "properties": {
+            "target": {"description": "the target's id, else it is in the address"},
+            "severity": {"description": "critical, warning or info, else it counts as warning"},
+            "text": {"description": "what is kept of it; without, all of the body is kept as text"},
+        },
     }
     taken = _object(target=TEXT, name=TEXT)
     return {

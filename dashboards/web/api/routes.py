@@ -136,12 +136,25 @@ def routes(house: House) -> list[BaseRoute]:
     async def events(request: Request) -> Response:
         return await stream(house.hub, lambda: reader(request, house) is not None)
 
+    by_path: dict[str, dict[str, Answer]] = {}
+    for endpoint in ENDPOINTS:
+        by_path.setdefault(endpoint.path, {})["GET"] = _handler(house, endpoint)
+    for action in ACTIONS:
+        by_path.setdefault(action.path, {})["POST"] = _doer(house, action)
+    by_path["/hooks/{name}"] = {"POST": _hooked(house)}
+    by_path["/events"] = {"GET": _said(house, "viewer", events)}
     found: list[BaseRoute] = [Route("/openapi.json", openapi)]
-    found += [Route(one.path, _handler(house, one), methods=["GET"]) for one in ENDPOINTS]
-    found += [Route(one.path, _doer(house, one), methods=["POST"]) for one in ACTIONS]
-    found.append(Route("/hooks/{name}", _hooked(house), methods=["POST"]))
-    found.append(Route("/events", _said(house, "viewer", events), methods=["GET"]))
+    found += [_route(path, by_method) for path, by_method in by_path.items()]
     return [*found, Route("/{rest:path}", nothing)]
+
+
+def _route(path: str, by_method: dict[str, Answer]) -> Route:
+    """Make one route of all that a path takes, so that what it does not take is told with all that it does (Allow)."""
+
+    async def answer(request: Request) -> Response:
+        return await by_method["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, answer, methods=list(by_method))
 
 
 def _handler(house: House, endpoint: Endpoint) -> Answer:

@@ -58,14 +58,14 @@ async def _confirm(seat: Seat, name: str, form: dict[str, str]) -> Response:
         backoff.failed(*keys)
         return _show(seat, seat.words("login.wrong_code"), 403, secret=factors.awaited(name))
     backoff.succeeded(*keys)
-    seat.house.book.note(name, seat.address, "put a second factor on")
+    seat.house.book.attest(name, seat.address, "put a second factor on")
     return _show(seat, codes=codes)
 
 
 async def _renew(seat: Seat, name: str, form: dict[str, str]) -> Response:
     if refused := _without_code(seat, name, form):
         return refused
-    seat.house.book.note(name, seat.address, "made other recovery codes")
+    seat.house.book.attest(name, seat.address, "made other recovery codes")
     return _show(seat, codes=seat.house.factors.renew(name))
 
 
@@ -73,7 +73,7 @@ async def _off(seat: Seat, name: str, form: dict[str, str]) -> Response:
     if refused := _without_code(seat, name, form):
         return refused
     seat.house.factors.off(name)
-    seat.house.book.note(name, seat.address, "took the second factor off", name)
+    seat.house.book.attest(name, seat.address, "took the second factor off", name)
     return seat.see("/account")
 
 
@@ -96,5 +96,6 @@ def _show(
         )
     return seat.page(
         "account.html", status=status, problem=problem, on=factors.on(name), left=factors.left(name),
-        codes=codes or [], picture=picture, secret=as_text(secret) if secret is not None else "",
+        password=bool(seat.house.book.password(name)), codes=codes or [], picture=picture,
+        secret=as_text(secret) if secret is not None else "",
     )  # fmt: skip

@@ -17,25 +17,28 @@ async def login(seat: Seat) -> Response:
     """Answer with the form, or sign somebody in."""
     back = safe_path(seat.request.query_params.get("back", "/"))
     if seat.request.method != "POST":
-        return _form(seat, back, 200)
+        return show_login(seat, back, leave="left" in seat.request.query_params)
     form = await seat.fields()
     name, password = form.get("name", "").strip().lower()[:64], form.get("password", "")
     house = seat.house
     keys = f"user:{name}", f"from:{seat.address}"
     wait_s = house.backoff.wait_s(*keys)
     if wait_s > 0:
-        answer = _form(seat, back, 429, seat.words("login.wait", seconds=math.ceil(wait_s)))
+        answer = show_login(seat, back, 429, seat.words("login.wait", seconds=math.ceil(wait_s)))
         answer.headers["retry-after"] = str(math.ceil(wait_s))
         return answer
     try:
         house.backoff.failed(*keys)  # before the look: tries side by side must not all be free
         fits = len(password) <= LONGEST and await house.passwords.fits(house.book.password(name), password)
     except Busy:
-        return _form(seat, back, 503, seat.words("login.busy"))
+        return show_login(seat, back, 503, seat.words("login.busy"))
     if not fits:
-        return _form(seat, back, 401, seat.words("login.wrong"))
+        house.backoff.wrong += 1
+        if house.book.password(name) is not None:  # names that are nobody's are only counted: they are without end
+            house.book.note(name, seat.address, "sent a wrong password")
+        return show_login(seat, back, 401, seat.words("login.wrong"))
     house.backoff.succeeded(*keys)
-    return _begin(seat, name, back)
+    return begin(seat, name, back, "signed in")
 
 
 async def code(seat: Seat) -> Response:
@@ -78,30 +81,37 @@ def try_code(seat: Seat, name: str, sent: str) -> tuple[str, int]:
         backoff.succeeded(*keys)
     else:
         backoff.failed(*keys)
+        backoff.wrong += 1
         seat.house.book.note(name, seat.address, "sent a wrong code")
     return found, 0
 
 
-def _begin(seat: Seat, name: str, back: str) -> Response:
-    """Go on after the right password: to the code where there is one."""
+def begin(seat: Seat, name: str, back: str, how: str) -> Response:
+    """Go on with somebody who has proven who they are: to the code where there is one."""
     if seat.house.factors.on(name):
         where = f"/login/code?back={quote(back, safe='')}"
         return seat.await_code(seat.see(where), seat.house.factors.challenge(name))
-    return _open(seat, name, back, "signed in")
+    return _open(seat, name, back, how)
 
 
 def _open(seat: Seat, name: str, back: str, how: str) -> Response:
+    house = seat.house
     if seat.session is not None:
-        seat.house.book.close(seat.request.cookies[seat.cookie])
-    seat.house.book.note(name, seat.address, how)
-    return seat.sign_in(seat.see(back), seat.house.book.open(name))
+        house.book.close(seat.request.cookies[seat.cookie])
+    house.book.attest(name, seat.address, how)
+    oidc = house.configuration.web.oidc
+    lasts_s = oidc.session_s if oidc and house.identities.known(name) else None
+    return seat.sign_in(seat.see(back), house.book.open(name, lasts_s))
 
 
 async def logout(seat: Seat) -> Response:
     """End the session."""
     await seat.form()
-    seat.house.book.close(seat.request.cookies[seat.cookie])
-    answer = seat.see("/login")
+    house, name = seat.house, seat.session.user.name if seat.session else ""
+    house.book.close(seat.request.cookies[seat.cookie])
+    house.book.attest(name, seat.address, "signed out")
+    left = house.configuration.web.oidc is not None and house.identities.known(name)
+    answer = seat.see("/login?left=1" if left else "/login")
     answer.delete_cookie(seat.cookie, path="/", secure=seat.secure, httponly=True, samesite="lax")
     return answer
 
@@ -144,8 +154,8 @@ async def welcome(seat: Seat) -> Response:
             problem = words(f"login.{error}")
     if problem:
         return seat.page("welcome.html", status=400, problem=problem, invitation=found, name=name, least=SHORTEST)
-    house.book.note(name, seat.address, "chose a password", found.role)
-    return _begin(seat, name, "/")
+    house.book.attest(name, seat.address, "chose a password", found.role)
+    return begin(seat, name, "/", "signed in")
 
 
 async def preferences(seat: Seat) -> Response:
@@ -160,8 +170,17 @@ async def preferences(seat: Seat) -> Response:
     return answer
 
 
-def _form(seat: Seat, back: str, status: int, problem: str = "") -> Response:
+def show_login(seat: Seat, back: str, status: int = 200, problem: str = "", *, leave: bool = False) -> Response:
+    """Answer with the form to sign in.
+
+    Parameters:
+        problem: why it is shown again.
+        leave: offer to sign out of the provider too.
+    """
+    oidc = seat.house.configuration.web.oidc
     return seat.page(
         "login.html", status=status, problem=problem, back=back, empty=seat.house.book.empty(),
+        provider=oidc.name if oidc else "", leave=leave,
+        path="/login", query=f"back={quote(back, safe='')}",  # its links must not lead to a provider's answer again
         command=f"haidang user link --config {seat.house.configuration.path}",
     )  # fmt: skip

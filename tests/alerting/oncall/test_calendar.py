@@ -58,6 +58,40 @@ def test_a_series_is_read_occurrence_by_occurrence() -> None:
     assert [one.start_ns for one in found] == [wall(f"2026-11-{day} 20:00") for day in ("08", "15", "22")]
 
 
+def test_the_end_of_a_series_is_read_as_calendars_write_it() -> None:
+    nightly = event(
+        "SUMMARY:an", "DTSTART;TZID=Asia/Ho_Chi_Minh:20261101T020000", "DURATION:PT1H",
+        "RRULE:FREQ=DAILY;UNTIL=20261102T190000Z",
+    )  # fmt: skip
+    assert [one.start_ns for one in read(nightly, PEOPLE, ZONE, FROM, TO)] == [
+        wall(f"2026-11-{day} 02:00") for day in ("01", "02", "03")
+    ]
+    counted = event("SUMMARY:an", "DTSTART:20261101T020000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2")
+    assert len(read(counted, PEOPLE, ZONE, FROM, TO)) == 2
+
+
+def test_single_dates_are_taken_from_a_series_added_to_it_and_moved() -> None:
+    series = event(
+        "SUMMARY:an", "DTSTART:20261101T080000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5",
+        "EXDATE:20261102T080000,20261103T080000", "RDATE:20261120T080000",
+        "END:VEVENT", "BEGIN:VEVENT", "UID:1", "RECURRENCE-ID:20261104T080000", "SUMMARY:binh",
+        "DTSTART:20261104T120000", "DURATION:PT2H",
+        "END:VEVENT", "BEGIN:VEVENT", "UID:1", "RECURRENCE-ID:20261105T080000", "SUMMARY:an", "STATUS:CANCELLED",
+        "DTSTART:20261105T080000", "DURATION:PT1H",
+    )  # fmt: skip
+    found = [(one.person, one.start_ns) for one in read(series, PEOPLE, ZONE, FROM, TO)]
+    assert found == [
+        ("an", wall("2026-11-01 08:00")), ("an", wall("2026-11-20 08:00")), ("binh", wall("2026-11-04 12:00")),
+    ]  # fmt: skip
+
+
+def test_what_repeats_in_utc_repeats_in_utc() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    weekly = event("SUMMARY:an", "DTSTART:20260323T010000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=2")
+    first, second = read(weekly, PEOPLE, berlin, moment(datetime.fromisoformat("2026-01-01"), berlin), TO)
+    assert second.start_ns - first.start_ns == 7 * 24 * HOUR, "the clocks of Berlin change in between"
+
+
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
@@ -65,7 +99,19 @@ def test_a_series_is_read_occurrence_by_occurrence() -> None:
         (event("SUMMARY:an"), "no beginning"),
         (event("SUMMARY:an", "DTSTART:20261124T080000", "DTEND:20261124T070000"), "does not end after"),
         (event("SUMMARY:an", "DTSTART:20261124T080000", "DURATION:PT1H", "RRULE:FREQ=SECONDLY"), "FREQ"),
-        (event("SUMMARY:an", "DTSTART:20261124T080000", "DURATION:PT1H", "EXDATE:20261124T080000"), "EXDATE"),
+        (
+            event("SUMMARY:an", "DTSTART:20261124T080000", "DURATION:PT1H", "RDATE;VALUE=PERIOD:20261124T080000Z/PT5H"),
+            "PERIOD",
+        ),
+        (
+            event(
+                "SUMMARY:an",
+                "DTSTART:20261124T080000",
+                "DURATION:PT1H",
+                "RECURRENCE-ID;RANGE=THISANDFUTURE:20261124T080000",
+            ),
+            "THISANDFUTURE",
+        ),
     ],
 )
 def test_an_event_that_cannot_be_a_stand_in_says_why(data: bytes, fault: str) -> None:

@@ -141,3 +141,71 @@ def test_it_turns_exactly_when_the_model_does(
         clear=threshold - slack if rising else threshold + slack, for_s=60 * bad_for, clear_for_s=60 * good_for,
     )  # fmt: skip
     assert [(at, firing) for at, firing, _ in run(rule, values)] == model(rule, values, 60)
+
+
+def rise(engine: RuleEngine, every_s: int = 60, count: int = 4) -> int:
+    """Let the rule fire; return the second of the last value."""
+    for place in range(count):
+        engine.take([Point(UPS, (1000 + place * every_s) * S, {"value": 90})])
+    return 1000 + (count - 1) * every_s
+
+
+def test_what_fires_is_given_up_when_its_field_disappears_from_the_samples_and_fires_anew_when_it_is_back() -> None:
+    engine = RuleEngine()
+    engine.use([HOT])
+    last = rise(engine)
+    found: list[Change] = []
+    for at in range(last + 60, last + 1200, 60):
+        engine.take([Point(UPS, at * S, {"another": 1})])
+        found += engine.tick(at * S)
+    [change] = found
+    assert (change.firing, change.lost, change.value, change.at_ns) == (False, True, None, last * S)
+    again = [
+        change.firing
+        for place in range(4)
+        for change in engine.take([Point(UPS, (last + 1200 + 60 * place) * S, {"value": 90})])
+    ]
+    assert again == [True], "after it was bad for long enough again"
+
+
+def test_a_few_values_that_are_missed_end_nothing() -> None:
+    engine = RuleEngine()
+    engine.use([HOT])
+    last = rise(engine)
+    assert [engine.tick((last + after) * S) for after in range(0, 900, 30)] == [[]] * 30
+
+
+def test_how_long_is_too_long_goes_by_how_often_it_came() -> None:
+    slow = Rule("slow", "sensor", "value", above=80)
+    engine = RuleEngine()
+    engine.use([slow])
+    last = rise(engine, every_s=3600)
+    assert engine.tick((last + 4 * 3600) * S) == []
+    assert [one.lost for one in engine.tick((last + 5 * 3600) * S)] == [True]
+    daily = RuleEngine()
+    daily.use([slow])
+    daily.take([Point(UPS, 1000 * S, {"value": 90})])
+    assert daily.tick((1000 + 25 * 3600) * S) == [], "it came once: it may be measured once a day"
+    assert [one.lost for one in daily.tick((1000 + 26 * 3600) * S)] == [True]
+
+
+def test_while_its_target_fails_that_nothing_comes_proves_nothing() -> None:
+    failing = True
+    engine = RuleEngine(blind=lambda series: failing)
+    engine.use([HOT])
+    last = rise(engine)
+    assert [engine.tick((last + after) * S) for after in range(0, 7200, 60)] == [[]] * 120
+    failing = False
+    assert [engine.tick((last + after) * S) for after in range(7200, 8100, 30)] == [[]] * 30, "polls are still to come"
+    assert [one.lost for one in engine.tick((last + 7200 + 960) * S)] == [True]
+
+
+@pytest.mark.parametrize("by_s", [86_400, -86_400])
+def test_a_step_of_the_clock_is_neither_silence_nor_deafness(by_s: int) -> None:
+    engine = RuleEngine()
+    engine.use([HOT, Rule("gone", "sensor", "value", absent_s=600)])
+    last = rise(engine)
+    engine.clock_stepped(by_s * S)
+    assert engine.tick((last + by_s + 60) * S) == []
+    values = [Point(UPS, (last + by_s + after) * S, {"value": 10}) for after in (60, 120)]
+    assert [(one.rule, one.firing, one.lost) for one in engine.take(values)] == [(HOT, False, False)]

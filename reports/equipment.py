@@ -1,6 +1,6 @@
 """What the equipment measured in a month, for the annexes: power, climate, disks, certificates, quality of the way.
 
-Read from the metric store day by day, so that a province's month never is in memory at once.
+Read from the metric store some days at a time, so that a province's month never is in memory at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from reports.parts import Label, at
 from storage.metrics import Curve, MetricStore, Query
 
 _DAY_NS, _HOUR_S = 86_400 * 10**9, 3600
+_DAYS, _AT_ONCE = 8, 200_000
+"""The most days, and about the most values, that are read at once."""
 _POWER = ("ups_charge", "ups_runtime", "ups_load", "ups_on_battery", "battery")
 _DISKS = ("disk", "raid", "storage")
 _ROOM = "environment"
@@ -102,11 +104,15 @@ async def _sums(
     A target whose site or role became another one in the month has two of them.
     """
     found: Found = {}
-    for begin in range(start_ns, end_ns, _DAY_NS):
-        query = Query(measurement, begin, min(begin + _DAY_NS, end_ns), fields, tags or {}, step_s=_HOUR_S)
-        for curve in await store.read(query):
-            if not curve.times_ns:
-                continue
+    begin, days = start_ns, 1
+    while begin < end_ns:
+        # To the end of a day in UTC: the embedded store has its summaries by those, and need not open one twice.
+        end = min((begin // _DAY_NS + days) * _DAY_NS, end_ns)
+        query = Query(measurement, begin, end, fields, tags or {}, step_s=_HOUR_S)
+        curves = [curve for curve in await store.read(query) if curve.times_ns]
+        each_day = sum(len(curve.times_ns) for curve in curves) * _DAY_NS // (end - begin)
+        begin, days = end, max(1, min(_DAYS, _AT_ONCE // max(1, each_day)))
+        for curve in curves:
             known = dict(curve.series.tags)
             sums = found.setdefault((tuple(known.get(tag, "") for tag in by), curve.field), _Sums())
             if curve.field == "status_code":  # 0 is well, 3 is not known

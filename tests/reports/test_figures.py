@@ -303,7 +303,9 @@ def test_a_better_check_leaves_the_months_before_it_as_they_were(tmp_path: Path)
     assert sum(one.down_s for one in report.causes) == 1800 + DAY
     [said] = [line for line in notes(report, "vi") if "phép đo trước" in line]
     assert "1 đối tượng (Máy chủ C) được tính theo ping đến 16/10/2026 00:00:00 và theo TCP từ lúc đó" in said
-    assert any("count by ping until 16/10/2026 00:00:00 and by TCP from then on" in line for line in notes(report, "en"))
+    assert any(
+        "count by ping until 16/10/2026 00:00:00 and by TCP from then on" in line for line in notes(report, "en")
+    )
 
 
 def test_the_use_of_the_budget_is_drawn_on_the_days_it_is_of(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from config import Configuration
 from config.schema.reports import Band, Climate
 from reports.equipment_rows import CertificateRow, LoadRow, QualityRow, ReadingRow
 from reports.parts import Label, at
-from storage.metrics import Curve, MetricStore, Query
+from storage.metrics import Curve, MetricStore, Query, StoreError
 
-_DAY_NS, _HOUR_S = 86_400 * 10**9, 3600
-_DAYS, _AT_ONCE = 8, 200_000
-"""The most days, and about the most values, that are read at once."""
+_HOUR_S = 3600
+_MOST_HOURS, _AT_ONCE = 192, 200_000
+"""The most hours, and about the most values, that are read at once."""
 _POWER = ("ups_charge", "ups_runtime", "ups_load", "ups_on_battery", "battery")
 _DISKS = ("disk", "raid", "storage")
 _ROOM = "environment"
@@ -104,14 +104,22 @@ async def _sums(
     A target whose site or role became another one in the month has two of them.
     """
     found: Found = {}
-    begin, days = start_ns, 1
+    begin, hours, most = start_ns, 24, _MOST_HOURS
     while begin < end_ns:
         # To the end of a day in UTC: the embedded store has its summaries by those, and need not open one twice.
-        end = min((begin // _DAY_NS + days) * _DAY_NS, end_ns)
+        wide = hours * _HOUR_S * 10**9
+        end = min(begin // wide * wide + wide, end_ns)
         query = Query(measurement, begin, end, fields, tags or {}, step_s=_HOUR_S)
-        curves = [curve for curve in await store.read(query) if curve.times_ns]
-        each_day = sum(len(curve.times_ns) for curve in curves) * _DAY_NS // (end - begin)
-        begin, days = end, max(1, min(_DAYS, _AT_ONCE // max(1, each_day)))
+        try:
+            curves = [curve for curve in await store.read(query) if curve.times_ns]
+        except StoreError:
+            if hours == 1:
+                raise
+            hours = most = max(1, hours // 4)  # it may have been too much for one answer
+            continue
+        hourly = sum(len(curve.times_ns) for curve in curves) * _HOUR_S * 10**9 / (end - begin)
+        days = int(_AT_ONCE // max(1.0, 24 * hourly))
+        begin, hours = end, min(most, 24 * max(1, days))
         for curve in curves:
             known = dict(curve.series.tags)
             sums = found.setdefault((tuple(known.get(tag, "") for tag in by), curve.field), _Sums())

@@ -22,7 +22,7 @@ from reports.model import Report
 from reports.pages import laid_out
 from reports.seal import digest, written
 from reports.words import Words
-from storage.metrics import InMemoryStore
+from storage.metrics import Curve, InMemoryStore, Query, StoreError
 from tests.reports.ledgers import HANOI, TEXT, S, at, configured, october, reported
 
 PERIOD = month_named("2026-10", HANOI)
@@ -224,3 +224,36 @@ def test_whatever_has_a_role_of_video_conference_is_in_its_annex_with_how_it_is_
     made = reported(configuration, equipment=read(configuration, store))
     assert [(row.id, row.quality.mos) for row in made.rooms] == [("a", None), ("c", 3.4)]
     assert digest(made) == made.seal.figures
+
+
+def test_a_store_that_cannot_answer_for_days_is_asked_for_hours(tmp_path: Path) -> None:
+    class Weak(InMemoryStore):
+        asked = 0
+
+        async def read(self, query: Query) -> list[Curve]:
+            self.asked += 1
+            if query.end_ns - query.start_ns > 6 * 3600 * S:
+                raise StoreError("too much")
+            return await super().read(query)
+
+    weak, strong = Weak(), InMemoryStore()
+    for store in (weak, strong):
+        for hour in range(0, 700, 50):
+            put(store, "ping", {"target": "a"}, hour, percent_packet_loss=hour / 100)
+    configuration = configured(tmp_path)
+    assert read(configuration, weak) == read(configuration, strong)
+    assert weak.asked < 16 * 130, "it is not asked for more again"
+
+
+def test_a_store_that_is_away_is_away(tmp_path: Path) -> None:
+    class Away(InMemoryStore):
+        asked = 0
+
+        async def read(self, query: Query) -> list[Curve]:
+            self.asked += 1
+            raise StoreError("away")
+
+    away = Away()
+    with pytest.raises(StoreError, match="away"):
+        read(configured(tmp_path), away)
+    assert away.asked == 3

@@ -2,8 +2,8 @@
 
 Polls of 100 honest devices (480 varbinds each), five at a time, alone and beside 30 bad ones that are polled all the
 while: 10 that answer each request just before its timeout, 10 that never answer, 10 whose answers are cut off or go
-back in their MIB. In turns, in one run; the figures are the honest ones' wall time for a whole round, this process's
-CPU time in it, and how many packets were sent.
+back in their MIB. In turns, in one run; the figures are the honest ones' wall time for a whole round (median, mean of
+the best fifth), this process's CPU time in it, and how many packets were sent.
 
 usage: benchmarks/snmp_neighbours.py [--rounds N] [--json]
 """
@@ -105,7 +105,8 @@ async def measure(rounds: int) -> dict[str, float]:
     farm = str(Path(__file__).with_name("snmp_farm.py"))
     with (
         running(sys.executable, farm, str(port), ready="ready", PYTHONPATH=sys.path[0]),
-        running(sys.executable, "-P", __file__, "--serve", str(FIRST_PORT), ready="ready"),
+        # Bad devices are machines of their own: what they compute must not be taken from the honest ones' processor.
+        running("nice", "-n", "19", sys.executable, "-P", __file__, "--serve", str(FIRST_PORT), ready="ready"),
     ):
         await round_of(engine, port)
         for _ in range(rounds):
@@ -123,6 +124,10 @@ async def measure(rounds: int) -> dict[str, float]:
         for phase, rows in (("alone", alone), ("beside", beside)):
             figures[f"{phase}_{name}"] = float(statistics.median(row[number] for row in rows))
         figures[f"ratio_{name}"] = figures[f"beside_{name}"] / figures[f"alone_{name}"]
+    # On a machine with other work the median of wall times is the scheduler's; the best rounds are the engine's.
+    for phase, rows in (("alone", alone), ("beside", beside)):
+        figures[f"{phase}_best_wall_s"] = statistics.mean(sorted(row[0] for row in rows)[: max(1, rounds // 5)])
+    figures["ratio_best_wall_s"] = figures["beside_best_wall_s"] / figures["alone_best_wall_s"]
     return figures
 
 

@@ -89,6 +89,13 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: I
     console.print(table)
 
 
+def measured(value: float | None) -> str:
+    """Write a measured number as people read it: no exponent, at most two decimals where it is 1 or more."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if 0 < abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def clean(text: str) -> str:
     """Make text from devices safe for a terminal: no control characters, no escape sequences."""
     return "".join(char if char.isprintable() else "?" for char in text)

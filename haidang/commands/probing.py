@@ -36,6 +36,7 @@ from haidang.commands.common import (
     clean,
     coloured,
     fail,
+    measured,
     print_json,
     print_table,
     read_config,
@@ -241,8 +242,8 @@ def _show_poll(result: dict[str, Any]) -> None:
                 (
                     row["kind"],
                     row["name"],
-                    "" if row["value"] is None else f"{row['value']:g}",
-                    row["text"] or row["unit"],
+                    measured(row["value"]),
+                    row["text"] or row["unit"] if row["unit"] == "state" else row["unit"],
                     coloured(row["status"]),
                 )
                 for row in result["sensors"]

@@ -26,7 +26,7 @@ from haidang.commands.access import (
     access_of,
     numeric,
 )
-from haidang.commands.common import JsonOption, clean, coloured, fail, print_json, print_table
+from haidang.commands.common import JsonOption, clean, coloured, fail, measured, print_json, print_table
 from probes.snmp import Library, SnmpError, trial
 from probes.snmp import oid as oids
 from probes.snmp.profile import Rule
@@ -110,6 +110,8 @@ def try_profile(
                 version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
             )  # fmt: skip
             found = asyncio.run(trial.on_device(numeric(target), access, compiled, library))
+    except FileNotFoundError:
+        fail(f"{target}: there is no such recording", status=1)
     except (SnmpError, ValueError, OSError) as error:
         fail(str(error), status=1)
     rules = list(compiled.rules)
@@ -152,11 +154,11 @@ def _show(found: Trial, rules: list[Rule]) -> None:
     rows = []
     for one in found.outcomes:
         sensor = one.sensor
-        value = "" if sensor is None or sensor.value is None else f"{sensor.value:g}"
+        unit = "" if sensor is None else sensor.text or sensor.unit if sensor.unit == "state" else sensor.unit
         rows.append(
             (
-                rules.index(one.rule) + 1, one.rule.kind, sensor.name if sensor else "", value,
-                sensor.text or sensor.unit if sensor else "", coloured(sensor.status if sensor else "left out"),
+                rules.index(one.rule) + 1, one.rule.kind, sensor.name if sensor else "",
+                measured(sensor.value if sensor else None), unit, coloured(sensor.status if sensor else "left out"),
                 one.oid, one.reason,
             )
         )  # fmt: skip

@@ -115,7 +115,7 @@ def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
             yield Outcome(rule, oid, None, f"pattern: match {number} has no number", part)
             continue
         if raw is not None and raw in rule.absent:
-            yield Outcome(rule, oid, None, f"absent: {raw:g}", part)
+            yield Outcome(rule, oid, None, f"absent: {raw:.15g}", part)
             continue
         value, reason = _value(rule, row, raw)
         name = f"{_name(rule, row)} {number}" if rule.every else _name(rule, row)
@@ -137,10 +137,10 @@ def _number(text: str | None) -> float | None:
 
 def _state(rule: Rule, row: Row, oid: str, text: str, raw: float | None) -> Outcome:
     if raw is not None and raw in rule.absent:
-        return Outcome(rule, oid, None, f"absent: {raw:g}")
+        return Outcome(rule, oid, None, f"absent: {raw:.15g}")
     state, reason = rule.states.get(text), ""
     if raw is not None and raw in rule.unknown:
-        raw, state, reason = None, State("unknown"), f"unknown: {raw:g}"
+        raw, state, reason = None, State("unknown"), f"unknown: {raw:.15g}"
     elif state is None:
         state, reason = rule.states.get("else", State("unknown")), f"states: {text[:60]!r} is not among them"
     failed = next((condition for condition in rule.valid if not row.holds(condition)), None)
@@ -156,7 +156,7 @@ def _value(rule: Rule, row: Row, raw: float | None) -> tuple[float | None, str]:
     if raw is None:
         return None, "not a number"
     if raw in rule.unknown:
-        return None, f"unknown: {raw:g}"
+        return None, f"unknown: {raw:.15g}"
     failed = next((condition for condition in rule.valid if not row.holds(condition)), None)
     if failed is not None:
         return None, f"valid: {_said(failed, row)}"

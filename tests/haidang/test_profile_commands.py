@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from haidang.cli import app
+from haidang.commands.common import measured
 
 RECORDING = """\
 1.3.6.1.2.1.1.1.0|4|Example Sensor
@@ -64,6 +65,7 @@ def test_a_profile_tried_shows_what_each_rule_yields_and_why_not(files: tuple[st
     ]  # fmt: skip
     assert found["idle"] == [1]
     shown = CliRunner().invoke(app, ["profile", "try", *files]).stdout
+    assert "21.5  C " in shown
     assert "rule 2 (humidity): the device has nothing at 1.3.6.1.4.1.32473.5.1.3" in shown
 
 
@@ -79,6 +81,16 @@ def test_what_is_no_recording_is_told(files: tuple[str, str], tmp_path: Path) ->
     other.write_text("hello\n", encoding="utf-8")
     done = CliRunner().invoke(app, ["profile", "try", files[0], str(other)])
     assert (done.exit_code, done.stderr) == (1, f"{other}: not a recording: no line is OID|tag|value\n")
+    done = CliRunner().invoke(app, ["profile", "try", files[0], "forgotten.snmprec"])
+    assert (done.exit_code, done.stderr) == (1, "forgotten.snmprec: there is no such recording\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, ""), (1_234_567.0, "1234567"), (25.777778, "25.78"), (0.0041667, "0.004167"), (0.0, "0")],
+)
+def test_numbers_are_written_as_people_read_them(value: float | None, shown: str) -> None:
+    assert measured(value) == shown
 
 
 def test_the_shipped_profiles_are_listed() -> None:

@@ -327,3 +327,11 @@ def test_many_objectives_that_were_not_measured_throughout_share_a_sentence(tmp_
     [said] = [line for line in notes(report, "vi") if "không rõ" in line]
     assert said.startswith("6 mục tiêu (Mạng WAN, ")
     assert "chỉ đo được từ 48,387% đến 48,387% thời gian" in said
+
+
+def test_the_sum_over_what_a_report_was_made_of_stays_when_it_is_written_down_who_speaks(tmp_path: Path) -> None:
+    configuration = october(tmp_path)
+    before = reported(configuration)
+    with closing(database(configuration)) as opened:
+        Ledger(opened).judge_by([CheckId(name, "icmp") for name in "abc"], at("2026-10-10") * S)
+    assert reported(configuration).seal == before.seal

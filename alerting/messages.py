@@ -18,6 +18,7 @@ from alerting.records import STORM, Incident, Owner
 from alerting.text import clean
 from alerting.world import Step, in_language
 from availability.objectives import Figures
+from haidang.reasons import told
 
 NAMES_SHOWN = 5
 _LINES_SHOWN = 12
@@ -184,7 +185,8 @@ def _facts(words: Catalogue, situation: Situation) -> tuple[tuple[str, str], ...
     subject = incident.subject
     reason = words.of_probe(incident.check.probe, "sentence")
     if incident.reason and incident.check != STORM:  # how many they are stands in the title
-        reason = words.say("reason_with_detail", sentence=reason, detail=words.phrase(clean(incident.reason, 200)))
+        detail = words.phrase(clean(told(incident.reason, words.language), 200))
+        reason = words.say("reason_with_detail", sentence=reason, detail=detail)
     facts = {
         "address": clean(subject.address, 100),
         "system": clean(in_language(subject.system, words.language), 80),

@@ -85,5 +85,6 @@ def spoken(
             first = interval.start_ns if one.start_ns is None else max(interval.start_ns, one.start_ns)
             last = interval.end_ns if one.end_ns == FOREVER_NS else min(interval.end_ns or one.end_ns, one.end_ns)
             if last is None or last > first:
-                found.append(replace(interval, start_ns=first, end_ns=last))
+                whole = (first, last) == (interval.start_ns, interval.end_ns)  # nearly all are, of thousands
+                found.append(interval if whole else replace(interval, start_ns=first, end_ns=last))
     return found

@@ -22,6 +22,7 @@ SCRIPTS = (
     "lab_rehearsal.py",
     "reports.py",
     "storm.py",
+    "web.py",
     "daemon.py",
 )
 

@@ -17,6 +17,8 @@ from haidang.model import Point
 from storage.metrics import Curve, MetricStore, Query
 
 WINDOW_S = 7 * 86_400
+MOST_PERCENT = 90
+"""Of the contracted capacity, by the rule."""
 SAMPLE_S = 300
 ROUTERS = ("router", "firewall")
 """How the roles end of what a leased line's port can be on."""

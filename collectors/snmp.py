@@ -13,6 +13,7 @@ from haidang.clock import Clock
 from haidang.model import CheckId, FieldValue, Observation, Point, Series, Status
 from probes.snmp import Access, Interface, Library, PollResult, Sensor, Session, SnmpEngine, check, check_by_poll
 from probes.snmp.memory import Memory
+from probes.snmp.neighbours import Neighbour
 from probes.snmp.rates import FAULTS, Dropped, Reading, rates, readings
 
 FASTEST_S = 10.0
@@ -77,6 +78,11 @@ class SnmpWatch(TaskWatch):
         self._profiles = profiles
         self._memory.forget()
 
+    @property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Who was at the other end of its ports when they were last read."""
+        return self._memory.near
+
     def start(self, slot_ns: int) -> None:
         """See `Watch.start`."""
         self.begin(lambda: self._poll(slot_ns))
@@ -114,7 +120,7 @@ class SnmpWatch(TaskWatch):
             return
         observation, result = await check_by_poll(
             session, self._clock, self.check.target, slot_ns=slot_ns, budget_s=self._settings.budget_s,
-            library=self._profiles, memory=self._memory,
+            library=self._profiles, memory=self._memory, with_neighbours=True,
         )  # fmt: skip
         points: list[Point] = []
         if result is not None:

@@ -6,7 +6,7 @@ References are looked up in the data as written, so that an item with another mi
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from config.errors import ConfigError, Hints, quoted
@@ -273,8 +273,33 @@ def meetings(source: Source, items: Sequence[Item], hints: Hints) -> Iterator[Co
     for place, name in references(source.root, ("conferences", "meetings", "rooms")):
         if name not in targets:
             yield source.error(place, f"there is no target {quoted(name)}", hints.nearest(name, targets))
+    yield from _calendars(source, targets, hints)
     for where in (("conferences", "to"), ("conferences", "meetings", "organiser")):
         yield from _readers(source, items, hints, where, "what is found of meetings")
+
+
+def _calendars(source: Source, targets: Collection[str], hints: Hints) -> Iterator[ConfigError]:
+    section = source.root.get("conferences")
+    calendars = section.get("calendars") if isinstance(section, Tree) else None
+    seen: set[str] = set()
+    for index, calendar in enumerate(calendars if isinstance(calendars, List) else ()):
+        if not isinstance(calendar, Tree):
+            continue
+        place = ("conferences", "calendars", index)
+        name = calendar.get("id")
+        if isinstance(name, str):
+            if name in seen:
+                yield source.error([*place, "id"], f"there are two calendars {quoted(name)}")
+            seen.add(name)
+        rooms = calendar.get("rooms")
+        for called, meant in rooms.items() if isinstance(rooms, Tree) else ():
+            for number, room in enumerate(meant if isinstance(meant, List) else ()):
+                if isinstance(room, str) and room not in targets:
+                    yield source.error(
+                        [*place, "rooms", called, number],
+                        f"there is no target {quoted(room)}",
+                        hints.nearest(room, targets),
+                    )
 
 
 def _has_no_mailbox(item: Item) -> bool:

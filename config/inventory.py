@@ -6,7 +6,7 @@ its state, its timers and its buffers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -198,6 +198,9 @@ class Configuration:
             http = target.services.get("http")
             for name, secret in http.variables.items() if isinstance(http, HttpService) else ():
                 found[f"targets {target.id} http.variables.{name}"] = secret
+        for calendar in self.conferences.calendars:
+            found[f"conferences.calendars {calendar.id} private_url"] = calendar.private_url
+            found[f"conferences.calendars {calendar.id} password"] = calendar.password
         if self.netbox is not None:
             found["netbox.token"] = self.netbox.token
         return {name: secret for name, secret in found.items() if secret is not None}
@@ -305,12 +308,27 @@ def resolve(things: Things, probing: Probing, confirmation: Confirmations, gener
             if base.confirmation:
                 base = base.model_copy(update={"confirmation": effective(confirmation, base.confirmation)})
             known[key] = base
-        targets[name] = _target(target, merged(known[key], own.said), things, probing, plain_dns, plain)
+        said = _instead(merged(known[key], own.said), target.role, (*above, own))
+        targets[name] = _target(target, said, things, probing, plain_dns, plain)
     systems = {name: _system(system) for name, system in things.systems.items()}
     return Inventory(
         targets, things.sites, systems, things.circuits, things.contacts, things.rotas, things.objectives,
         things.risks,
     )  # fmt: skip
+
+
+def _instead(said: Probed, role: str, heard: Iterable[Layer]) -> Probed:
+    """Leave out what the role has only as long as nobody says what takes its place: SIP of a room with H.323."""
+    known = roles().get(role)
+    for new, old in known.instead.items() if known else ():
+        others = [layer for layer in heard if layer.level != "role"]
+        if (
+            getattr(said, new) is not None
+            and new not in said.without
+            and not any(old in layer.said.model_fields_set for layer in others)
+        ):
+            said = said.model_copy(update={old: None})
+    return said
 
 
 def _system(system: System) -> System:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from config import document
 from config.files import Source
-from config.schema.probed import Probed
+from config.schema.probed import Probed, ProbeKind
 from config.schema.things import SystemKind
 from config.schema.values import Section, Slug, Text, number
 from config.source import LARGEST_FILE, decode, read_bytes
@@ -25,6 +25,9 @@ class RoleText(Section):
 
     why: Text = Field(description="for people")
     settings: Probed = Field(description="how its targets are probed and judged")
+    instead: dict[ProbeKind, ProbeKind] = Field(
+        default_factory=dict, description="a probe that takes the place of another of the role where somebody says it"
+    )
 
 
 class RolesText(Section):
@@ -46,6 +49,7 @@ class Role:
         collector: the kind of system it comes from.
         why: for people.
         settings: its defaults.
+        instead: probes that take the place of others of it where somebody says them.
         source: the file, with the place of every key.
     """
 
@@ -54,6 +58,7 @@ class Role:
     why: Text
     settings: Probed
     source: Source
+    instead: Mapping[ProbeKind, ProbeKind]
 
 
 @cache
@@ -66,7 +71,7 @@ def kinds() -> Mapping[str, RolesText]:
 def roles() -> Mapping[str, Role]:
     """Return the shipped roles by name."""
     return {
-        name: Role(name, text.collector, role.why, role.settings, source)
+        name: Role(name, text.collector, role.why, role.settings, source, role.instead)
         for source, text in _read()
         for name, role in text.roles.items()
     }

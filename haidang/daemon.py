@@ -31,6 +31,7 @@ from haidang.almanac import Almanac
 from haidang.clock import Clock
 from haidang.conferences import attending
 from haidang.conferences.attending import Attending
+from haidang.conferences.keeping import Keeping
 from haidang.control import ControlServer
 from haidang.desk import Desk
 from haidang.evidence import Sources
@@ -144,6 +145,7 @@ class Daemon:
             keep_every("self", SELF_S, self._measure_self),
             keep_every("selfwatch", EVERY_S, self._look_at_self),
             keep_every("standing", STANDING_S, self._standing.look),
+            keep("calendars", self._calendars.run),
             keep_every("meetings", attending.EVERY_S, self._attending.look),
         ]
         if self._web is not None:
@@ -171,8 +173,9 @@ class Daemon:
         self._heartbeat.settings = configuration.alerting.heartbeat
         self._store = self._parts.store(store_settings(configuration), clock)
         self._standing = StandingMetrics(configuration, clock, self._store.add, socket.gethostname())
+        self._calendars = Keeping(configuration, database, clock, lambda: self._attending.replan())  # noqa: PLW0108 made further down
         self._maintaining = Maintaining(
-            configuration, database, clock, self._ledger, self._incidents, self._sender.wake
+            configuration, database, clock, self._ledger, self._incidents, self._sender.wake, self._calendars.meetings
         )  # fmt: skip
         self._desk = Desk(
             configuration, database, clock, self._incidents, self._sender.wake,
@@ -186,6 +189,7 @@ class Daemon:
                 configuration, clock, self._store, self._vitals,
                 lambda name, words: verbs[name]({"do": name, **words}), verbs, lambda: self._maintaining.quiet,
                 lambda *told: self._receiving.telling.hand_in(*told),  # noqa: PLW0108 made further down
+                lambda target: self._watching.neighbours(target),  # noqa: PLW0108 made further down
                 self._alarm.keep,
             )  # fmt: skip
         if self._web is not None:
@@ -208,7 +212,7 @@ class Daemon:
         )  # fmt: skip
         self._attending = Attending(
             configuration, database, clock, self._alarm.outbox, self._sender.wake, self._watching.icmp,
-            follow=self._parts.trace is not None, hold=self._hold,
+            keeping=self._calendars, store=self._store, follow=self._parts.trace is not None, hold=self._hold,
         )  # fmt: skip
 
     def _try_to_ping(self) -> None:
@@ -286,6 +290,7 @@ class Daemon:
         self._forget(changes.removed)
         snapshots.keep(self._database, described(fresh), self._clock.utc_ns())
         self._almanac.use(fresh)
+        self._calendars.use(fresh)
         self._attending.use(fresh)
         self._receiving.use(fresh)
         if self._web is not None:
@@ -352,16 +357,11 @@ class Daemon:
     def _measure_self(self) -> None:
         """Store how we are doing."""
         self._worst_late_ns = self._cadence.lag.worst_ns
-        fields = own_figures(
-            self._cadence,
-            self._watching,
-            self._health,
-            self._pipeline,
-            self._store,
-            self._receiving.keeper,
-            self._receiving.telling,
-        )
         host, now_ns = {"host": socket.gethostname()}, self._clock.utc_ns()
+        fields = own_figures(
+            self._cadence, self._watching, self._health, self._pipeline, self._store, self._receiving.keeper,
+            self._receiving.telling, now_ns,
+        )  # fmt: skip
         points = [Point(series("haidang", host), now_ns, fields)]
         points += [
             Point(series("haidang_probe", {**host, "probe": toll.probe}), now_ns, toll_figures(toll))

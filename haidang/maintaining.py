@@ -6,7 +6,7 @@ down is looked at anew, as if it had failed at that moment with its true start: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,8 @@ from availability.maintenance import LONGEST_S, covers, includes, occurrences
 from availability.timeline import DOWN
 from config import Configuration
 from haidang.clock import Clock
-from haidang.conferences.meetings import sittings, ways_to
+from haidang.conferences.meetings import Series, disturbed
+from haidang.conferences.works import BEFORE_NS
 from haidang.control import Verb
 from haidang.model import CheckId, State, Transition
 from storage.accounts import KINDS, Accounts, AccountsReader, CorrectionRow, ForecastRow, Maintenance
@@ -30,8 +31,6 @@ logger = structlog.get_logger(__name__)
 MOST = 1_000
 """Pieces of maintenance that are not over or called off."""
 
-BEFORE_NS = 3600 * 10**9
-"""Rooms are tried before a meeting: work then disturbs it as well."""
 MEETINGS_AHEAD_NS = 366 * 86_400 * 10**9
 HORIZON_NS = 3600 * 10**9
 """How far ahead occurrences are worked out at once: rules are not searched every second."""
@@ -48,11 +47,12 @@ class Maintaining:
         ledger: notes which incident a late one belongs to.
         incidents: are told what is still down.
         told: called when that may have put messages into the outbox.
+        meetings: returns the meetings that work may disturb.
     """
 
     def __init__(
         self, configuration: Configuration, database: Database, clock: Clock, ledger: Ledger, incidents: Incidents,
-        told: Callable[[], None],
+        told: Callable[[], None], meetings: Callable[[], Sequence[Series]],
     ) -> None:  # fmt: skip
         self._configuration = configuration
         self._database = database
@@ -60,6 +60,7 @@ class Maintaining:
         self._ledger = ledger
         self._incidents = incidents
         self._told = told
+        self._all_meetings = meetings
         incidents.quiet = lambda check: check.target in self._quiet or self._rests(check.target)
         self._accounts = Accounts(database)
         self._reader = AccountsReader(database.connection)
@@ -194,18 +195,20 @@ class Maintaining:
 
     def _meetings(self, work: Maintenance, now_ns: int) -> list[str]:
         """Return the meetings that planned work would disturb: on a room, or on what it is reached through."""
-        inventory = self._configuration.inventory
         to_ns = now_ns + MEETINGS_AHEAD_NS
         times = [one for one in occurrences(work, now_ns, to_ns) if one[1] > now_ns]
-        found = []
-        for sitting in sittings(self._configuration, now_ns, to_ns):
-            if not any(start < sitting.end_ns and end > sitting.start_ns - BEFORE_NS for start, end in times):
-                continue
-            ways = ways_to(self._configuration, sitting.meeting.rooms)
-            if any(covers(inventory, work.kind, work.name, inventory.targets[name]) for name in ways):
-                at = datetime.fromtimestamp(sitting.start_ns // 10**9, self._configuration.timezone)
-                found.append(f"{sitting.meeting.id} {at:%d/%m/%Y %H:%M}")
-        return found[:20]
+        found: set[tuple[int, str]] = set()
+        for series in self._all_meetings():
+            if times and disturbed(self._configuration, work.kind, work.name, series.meeting.rooms):
+                found |= {
+                    (sitting.start_ns, sitting.meeting.id) for sitting in series.held(now_ns, to_ns)
+                    if any(start < sitting.end_ns and end > sitting.start_ns - BEFORE_NS for start, end in times)
+                }  # fmt: skip
+        zone = self._configuration.timezone
+        return [
+            f"{name} {datetime.fromtimestamp(at_ns // 10**9, zone):%d/%m/%Y %H:%M}"
+            for at_ns, name in sorted(found)[:20]
+        ]
 
     def _cancel(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         number, now_ns = request.get("number"), self._clock.utc_ns()

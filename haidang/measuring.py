@@ -17,7 +17,7 @@ from storage.metrics import MetricStore
 
 def own_figures(
     cadence: Cadence, watching: Watching, health: HealthEngine, pipeline: Pipeline, store: MetricStore,
-    keeper: Keeper, telling: Telling,
+    keeper: Keeper, telling: Telling, now_ns: int,
 ) -> dict[str, FieldValue]:  # fmt: skip
     """Say how we are doing since the last time: lag, skipped slots, our own losses, memory and processor time."""
     lag, held = cadence.take_lag(), store.status()
@@ -31,6 +31,7 @@ def own_figures(
         "transitions_waiting": pipeline.unwritten, "store_buffered": held.buffered,
         "store_spooled": held.spooled, "store_rejected": held.rejected, "store_refused": held.refused,
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "rss_max_kib": usage.ru_maxrss,
+        "written_ms": now_ns // 1_000_000,  # whoever reads it in the store knows that it was written then
         **_received(keeper, telling),
     }  # fmt: skip
 

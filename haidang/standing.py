@@ -20,6 +20,7 @@ from config import Configuration
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Standing, standings
 from haidang.clock import Clock
+from haidang.happening import Happenings
 from haidang.model import FieldValue, Point, State
 from probes.threads import in_thread
 from storage.database import DatabaseError, open_reader
@@ -54,6 +55,7 @@ class StandingMetrics:
         self._add = add
         self._host = host
         self._not_before_s = 0.0
+        self._happenings = Happenings()
 
     async def look(self) -> None:
         """Make them when it is time to; call it each `EVERY_S`."""
@@ -66,6 +68,7 @@ class StandingMetrics:
             began = time.thread_time()
             with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
                 made = points(configuration, sql, now_ns, self._host)
+                made += self._happenings.points(configuration, sql, now_ns)
             return made, time.thread_time() - began
 
         try:

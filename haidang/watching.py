@@ -36,6 +36,7 @@ from haidang.model import CheckId, State
 from probes.icmp import Pinger
 from probes.meter import Meter
 from probes.snmp import Library, SnmpEngine
+from probes.snmp.neighbours import Neighbour
 
 logger = structlog.get_logger(__name__)
 
@@ -208,6 +209,11 @@ class Watching:
     def dropped_rates(self) -> int:
         """Count the rates that could not be made of two readings: restarts, wraps, more than the line can carry."""
         return sum(watch.dropped_rates for _, watch in self._at_work.values() if isinstance(watch, SnmpWatch))
+
+    def neighbours(self, target: str) -> tuple[Neighbour, ...]:
+        """Say who was at the other end of a device's ports when they were last read."""
+        watches = (self._at_work[check][1] for check in self._of_target.get(target, ()))
+        return next((watch.neighbours for watch in watches if isinstance(watch, SnmpWatch)), ())
 
     def plans(self) -> dict[CheckId, CheckPlan]:
         """Return what is watched."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import time
 
+import dns.asyncbackend
 import dns.asyncquery
 import dns.exception
 import dns.message
@@ -18,6 +20,24 @@ from haidang.model import Observation, Sample, Status
 
 _ANSWERS_OF_THE_NETWORK = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH})
 """Errors that say something of the server or the way to it; any other is this machine's own."""
+
+
+async def exchange(question: dns.message.Message, address: str, port: int) -> tuple[dns.message.Message, bool]:
+    """Ask over UDP, and over TCP when the answer is cut off; the deadline is the caller's.
+
+    The socket is connected, so that a port where nobody listens refuses at once.
+
+    Returns:
+        the answer, and whether it came over TCP.
+
+    Raises:
+        OSError, dns.exception.DNSException, ValueError, EOFError: there is none, or it is not DNS.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    backend = dns.asyncbackend.get_default_backend()
+    near = await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, (address, port))  # type: ignore[no-untyped-call]
+    async with near:
+        return await dns.asyncquery.udp_with_fallback(question, address, port=port, udp_sock=near)
 
 
 async def query(
@@ -50,7 +70,7 @@ async def query(
     status, reason = Status.DOWN, ""
     try:
         async with asyncio.timeout(timeout_s):
-            answer, over_tcp = await dns.asyncquery.udp_with_fallback(question, address, timeout=timeout_s, port=port)
+            answer, over_tcp = await exchange(question, address, port)
     except (TimeoutError, dns.exception.Timeout):
         reason = f"no answer from {address} within {timeout_s:g} s"
     except OSError as error:

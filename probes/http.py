@@ -218,7 +218,7 @@ def _request(settings: HttpSettings, url: SplitResult, *, own: bool, cookie: str
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     if url.port not in (None, 443 if url.scheme == "https" else 80):
         host += f":{url.port}"
-    headers = {
+    headers: dict[str, str | bytes] = {
         "Host": host,
         "User-Agent": _AGENT,
         "Accept": "*/*",
@@ -226,16 +226,18 @@ def _request(settings: HttpSettings, url: SplitResult, *, own: bool, cookie: str
         "Connection": "close",
     }
     if cookie:
-        headers["Cookie"] = cookie
+        headers["Cookie"] = cookie.encode("latin-1", "replace")  # as it came: a server may set what is not ASCII
     if own:
         headers = {**headers, **settings.headers}
         if settings.body:
             headers["Content-Length"] = str(len(settings.body.encode()))
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
-        return h11.Request(
-            method=settings.method if own else "GET", headers=list(headers.items()), target=target.encode()
-        )
+        written = [
+            (name.encode("ascii"), value if isinstance(value, bytes) else value.encode("ascii"))
+            for name, value in headers.items()
+        ]
+        return h11.Request(method=settings.method if own else "GET", headers=written, target=target.encode())
     except (h11.LocalProtocolError, UnicodeError) as error:
         raise BadSettings(f"no request can be made of these settings: {error}") from error
 

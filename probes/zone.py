@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import dns.asyncquery
 import dns.dnssec
 import dns.exception
 import dns.flags
@@ -18,6 +17,7 @@ import dns.rdatatype
 import dns.rrset
 
 from probes.attempt import Attempt, BadSettings, Down, Settings, shown
+from probes.dns import exchange
 
 PORT = 53
 MOST_SERVERS = 13
@@ -84,7 +84,7 @@ class Server:
         question = dns.message.make_query(name, record, want_dnssec=True)
         question.flags |= dns.flags.AD  # we understand the bit (RFC 6840 §5.7)
         try:
-            answer, _ = await dns.asyncquery.udp_with_fallback(question, self.address, port=self.port)
+            answer, _ = await exchange(question, self.address, self.port)
         except (dns.exception.DNSException, ValueError, EOFError) as error:
             raise Down(f"its answer is not DNS: {type(error).__name__}") from error
         if answer.rcode() != dns.rcode.NOERROR:
@@ -165,7 +165,7 @@ async def _address(attempt: Attempt, server: Server, host: dns.name.Name) -> str
     for record in records:
         answer = await server.ask(host, record)
         for rrset in answer.answer:
-            if dns.rdatatype.to_text(rrset.rdtype) == record:
+            if rrset.rdclass == dns.rdataclass.IN and dns.rdatatype.to_text(rrset.rdtype) == record:
                 return str(rrset[0].address)
     return await attempt.resolve(host.to_text(omit_final_dot=True))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from config.errors import quoted
 from config.schema.named import Named
 from config.schema.values import Refusal, Section, Slug, line, number, seconds
+from config.secrets import Secret, beside_the_file
 
 MARKS = Literal["best-effort", "cs3", "af31", "af41", "ef"]
 
@@ -35,10 +37,64 @@ class Meeting(Named):
         return value
 
 
+class MeetingCalendar(Section):
+    """A calendar (iCalendar, RFC 5545) that meetings are read from: a file, or an address."""
+
+    id: Slug = Field(description="how it is called")
+    file: Annotated[str, AfterValidator(beside_the_file)] | None = Field(
+        None, description="a file; relative paths are relative to the file that says so"
+    )
+    url: Annotated[str, line(1000)] | None = Field(None, description="an address: https://cal.example.org/hnth.ics")
+    private_url: Secret | None = Field(None, description="an address that is a secret itself, instead of url")
+    username: Annotated[str, line(200)] | None = Field(None, description="who asks (Basic)")
+    password: Secret | None = Field(None, description="goes with username")
+    trust: Annotated[str, AfterValidator(beside_the_file)] | None = Field(
+        None, description="PEM file of the authorities to trust; default: this machine's"
+    )
+    every_s: Annotated[float, seconds(60, 86400)] = Field(600.0, alias="every", description="how often it is read")
+    timeout_s: Annotated[float, seconds(1, 120)] = Field(20.0, alias="timeout", description="for all of it")
+    rooms: dict[Annotated[str, line(200)], tuple[Slug, ...]] = Field(
+        default_factory=dict,
+        description="what the calendar calls a room (mail address, name, place): the targets meant; "
+        "beside their ids and names",
+    )
+    organisers: tuple[Annotated[str, line(200)], ...] = Field(
+        (), description="mail domains: organisers with an address there are mailed, also those who are no contact"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        return None if value is None else calendar_address(value)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> MeetingCalendar:
+        if sum(place is not None for place in (self.file, self.url, self.private_url)) != 1:
+            raise Refusal("a calendar is at exactly one of file, url and private_url")
+        if (self.username is None) != (self.password is None):
+            raise Refusal("username and password go together")
+        if self.file is not None and (self.username or self.trust):
+            raise Refusal("username, password and trust are for an address, not for a file")
+        return self
+
+
+def calendar_address(value: str) -> str:
+    """Check the address of a calendar; ``webcal://`` is https.
+
+    Raises:
+        Refusal: it is none; its text is not in the message, as it may be a secret.
+    """
+    found = re.sub(r"^webcals?://", "https://", value.strip(), flags=re.IGNORECASE)
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", found, re.IGNORECASE):
+        raise Refusal("this is not the address of a calendar: write https://HOST/PATH, a name and password apart")
+    return found
+
+
 class Conferences(Section):
     """Meetings by video."""
 
     meetings: tuple[Meeting, ...] = Field((), description="those that stand here")
+    calendars: tuple[MeetingCalendar, ...] = Field((), description="those that are kept in calendars")
     to: tuple[Slug, ...] = Field((), description="contacts who are mailed about every meeting, beside its organiser")
     before_s: tuple[Annotated[float, seconds(60, 86400)], ...] = Field(
         (3600.0, 900.0), alias="before", description="how long before a meeting its rooms are tried; [] never"

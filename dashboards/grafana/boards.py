@@ -292,6 +292,10 @@ BOARDS: tuple[Board, ...] = (
     Board(
         "prober",
         (
+            Panel(
+                "written", "stat", (Query("haidang", ("written_ms",), ("host",), fold="max", now=True),), 24, 4,
+                "dateTimeFromNow",
+            ),
             Panel("lag", "lines", _own("lag_mean_ms", "lag_max_ms"), 12, 8, "ms",
                   ((None, "green"), (2000.0, "red")), limit=True),
             Panel("slots", "lines", _own("slots", "slots_skipped"), 12, 8, "none"),

@@ -12,6 +12,7 @@ from dashboards.grafana.words import words
 SCHEMA = 38
 TAG = "haidang"
 COLUMNS = 24
+_MARKS = (("incident", "red"), ("maintenance", "blue"))
 _TYPES = {"lines": "timeseries", "stat": "stat", "table": "table", "states": "state-timeline"}
 _COLOURS = ("green", "yellow", "purple", "orange", "red", "blue")
 """Of the states by their numbers, see `haidang.standing.CODES`."""
@@ -41,7 +42,7 @@ class Writer:
             "schemaVersion": SCHEMA, "editable": True, "graphTooltip": 1, "refresh": "1m",
             "time": {"from": board.since, "to": "now"},
             "templating": {"list": [self._variable(one) for one in board.variables]},
-            "annotations": {"list": [self._annotation(*one) for one in (("incident", "red"), ("maintenance", "blue"))]},
+            "annotations": {"list": [*map(self._marks, _MARKS), *map(self._annotation, _MARKS)]},
             "links": [
                 {
                     "type": "dashboards", "title": said["others"], "tags": [TAG], "asDropdown": True, "keepTime": True,
@@ -151,10 +152,21 @@ class Writer:
             "current": {"selected": True, "text": current if chosen else [every], "value": current},
         }  # fmt: skip
 
-    def _annotation(self, kind: str, colour: str) -> dict[str, Any]:
+    def _marks(self, mark: tuple[str, str]) -> dict[str, Any]:
+        """Write the annotations that the store holds."""
+        kind, colour = mark
         return {
-            "name": self._words["annotations"][kind], "datasource": {"type": "grafana", "uid": "-- Grafana --"},
-            "enable": True, "hide": False, "iconColor": colour,
+            "name": self._words["annotations"][kind], "datasource": self._source, "enable": True, "hide": False,
+            "iconColor": colour, **self._queries.marks(f"haidang_{kind}"),
+        }  # fmt: skip
+
+    def _annotation(self, mark: tuple[str, str]) -> dict[str, Any]:
+        """Write the annotations that were pushed into Grafana itself; off at first: they are the same."""
+        kind, colour = mark
+        return {
+            "name": self._words["annotations"][f"{kind}_pushed"],
+            "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+            "enable": False, "hide": False, "iconColor": colour,
             "target": {"limit": 200, "matchAny": False, "tags": [TAG, kind], "type": "tags"},
         }  # fmt: skip
 

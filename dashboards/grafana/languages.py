@@ -30,9 +30,17 @@ class Language(Protocol):
         """Write where a variable's values are looked for, as Grafana keeps it."""
         ...
 
+    def marks(self, measurement: str) -> dict[str, object]:
+        """Write where annotations (see `haidang.happening`) are looked for, as Grafana keeps it."""
+        ...
+
     def column(self, query: Query, field: str, first: str) -> str:
         """Tell what the column of a field is called in a table's answer."""
         ...
+
+
+MOST_MARKS = 500
+"""Annotations of one kind on a dashboard."""
 
 
 class InfluxQl:
@@ -77,6 +85,12 @@ class InfluxQl:
         """See `Language.values`."""
         text = f'SHOW TAG VALUES FROM "{variable.measurement}" WITH KEY = "{variable.tag}"'
         return {"query": text}
+
+    def marks(self, measurement: str) -> dict[str, object]:
+        """See `Language.marks`. Only the point at the start of each has a text."""
+        text = f'SELECT "text", "end_ms" FROM "{measurement}" WHERE $timeFilter ORDER BY time DESC LIMIT {MOST_MARKS}'
+        columns = {"textColumn": "text", "timeEndColumn": "end_ms", "titleColumn": "", "tagsColumn": ""}
+        return {"target": {"refId": "marks", "query": text, "queryType": "tags", "fromAnnotations": True, **columns}}
 
     def column(self, query: Query, field: str, first: str) -> str:  # noqa: ARG002 other languages need them
         """See `Language.column`."""
@@ -135,6 +149,20 @@ class Flux:
         )
         return {"query": {"query": text, "refId": "values"}}
 
+    def marks(self, measurement: str) -> dict[str, object]:
+        """See `Language.marks`. Grafana takes the columns by their names."""
+        steps = [
+            "from(bucket: v.defaultBucket)",
+            "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
+            f'filter(fn: (r) => r._measurement == "{measurement}" and (r._field == "text" or r._field == "end_ms"))',
+            'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+            "group()",
+            'rename(columns: {_time: "time", end_ms: "timeEnd"})',
+            'keep(columns: ["time", "timeEnd", "text"])',
+            f"limit(n: {MOST_MARKS})",
+        ]
+        return {"target": {"refId": "marks", "query": "\n  |> ".join(steps)}}
+
     def column(self, query: Query, field: str, first: str) -> str:  # noqa: ARG002 other languages need them
         """See `Language.column`."""
         return field
@@ -188,6 +216,14 @@ class MetricsQl:
         name = f"{variable.measurement}_{variable.field}"
         text = f'label_values({name}{{db="{self._database}"}}, {variable.tag})'
         return {"query": {"query": text, "refId": "values"}}
+
+    def marks(self, measurement: str) -> dict[str, object]:
+        """See `Language.marks`. Neighbouring values become one mark from the first to the last of them."""
+        selector = f'{measurement}_open{{db="{self._database}"}}'
+        return {
+            "expr": f"max(max_over_time({selector}[2m])) by (number, name) > 0", "step": "60s",
+            "titleFormat": "{{name}}", "textFormat": "#{{number}}", "tagKeys": "", "useValueForTime": False,
+        }  # fmt: skip
 
     def column(self, query: Query, field: str, first: str) -> str:
         """See `Language.column`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,9 @@ from dashboards.web.live import Hub
 from dashboards.web.model.board import Board
 from dashboards.web.model.desk import Desk
 from dashboards.web.model.index import Index
+from dashboards.web.pictures.places import Drawing, Place
 from haidang.clock import Clock
+from probes.snmp.neighbours import Neighbour
 from storage.metrics import MetricStore, StoreStatus
 
 BEHIND_S = 20.0
@@ -82,6 +85,10 @@ Tell = Callable[[str, str, str, str, str], None]
 """Takes what another program tells: target, name of the hook, severity, text, program."""
 
 
+Near = Callable[[str], Sequence[Neighbour]]
+"""Says who is at the other end of a device's ports, as far as it is known."""
+
+
 @dataclass(slots=True)
 class House:
     """Everything the pages are made from.
@@ -96,6 +103,7 @@ class House:
         do: changes something; `verbs` are those there are.
         quiet: targets that are in maintenance now.
         tell: hands in what other programs tell.
+        near: who is at the other end of a device's ports, by its id.
     """
 
     configuration: Configuration
@@ -116,8 +124,13 @@ class House:
     verbs: frozenset[str]
     quiet: Callable[[], frozenset[str]]
     tell: Tell
+    near: Near
     provider: Provider | None = None
     """Of OpenID, once somebody has signed in there, by the configuration that was in force then."""
     index: Index = field(default_factory=Index)
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""
+    maps: dict[str, tuple[int, tuple[list[Place], Drawing]]] = field(default_factory=dict)
+    """The wall's sites and their picture by language, each with the version of the board it was made from."""
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who writes what is the same for many."""

@@ -17,12 +17,15 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dashboards.web.gate import HEAD_S, Gate, GatedProtocol
+from dashboards.web.turns import Turns
 
 logger = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 20
 LONGEST_HEAD = 16_384
 BACKLOG = 64
+AT_ONCE = 4
+"""Connections taken in one pass of the loop: a hundred at once would hold it up."""
 RENEWED_S = 60.0
 """How often the certificate's files are looked at."""
 FIRST_FD = 3
@@ -167,10 +170,11 @@ class _Server(uvicorn.Server):
                     lambda: GatedProtocol(
                         self._gate, config=self.config, server_state=self.server_state, app_state={}
                     ),
-                    sock=sock, ssl=self._secure, backlog=BACKLOG,
+                    sock=sock, ssl=self._secure, backlog=AT_ONCE,
                     ssl_handshake_timeout=HEAD_S if self._secure else None,
                 )
             )  # fmt: skip
+            sock.listen(BACKLOG)  # the loop takes as many in one pass as it was told of; the kernel keeps more waiting
         self.started = True
 
 
@@ -188,7 +192,8 @@ async def serve(
     """
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # strangers' bad requests are counted, not logged
     config = uvicorn.Config(
-        app, lifespan="off", log_config=None, access_log=False, ws="none", http="h11", server_header=False,
+        Turns(asyncio.get_running_loop()).around(app),
+        lifespan="off", log_config=None, access_log=False, ws="none", http="h11", server_header=False,
         proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=LONGEST_HEAD, backlog=BACKLOG,
     )  # fmt: skip

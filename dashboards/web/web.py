@@ -22,10 +22,10 @@ from dashboards.web.access.passwords import Passwords
 from dashboards.web.access.tokens import Tokens
 from dashboards.web.app import application
 from dashboards.web.gate import Gate
-from dashboards.web.house import Do, House, Tell, Vitals
-from dashboards.web.live import Hub
+from dashboards.web.house import Do, House, Near, Tell, Vitals
+from dashboards.web.live import AT_MOST_S, Hub
 from dashboards.web.model.board import Board
-from dashboards.web.model.desk import Desk
+from dashboards.web.model.desk import Desk, DeskBusy
 from dashboards.web.server import CannotServe, Certificate, bind, passed_socket, serve
 from dashboards.web.words import words
 from haidang.clock import Clock
@@ -59,12 +59,13 @@ class Web:
         do: does what a verb of the control socket does; ``verbs`` are those there are.
         quiet: targets in maintenance now.
         tell: takes what other programs hand in.
+        near: see `House`.
         keep: puts what concerns access into the audit log.
     """
 
     def __init__(
         self, configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, keep: Keep,
+        verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, near: Near, keep: Keep,
     ) -> None:  # fmt: skip
         sys.setswitchinterval(SWITCH_S)
         self._clock = clock
@@ -77,8 +78,10 @@ class Web:
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
             AccessBook(self._database, clock, keep), Factors(self._database, clock), Tokens(self._database, clock),
             Identities(self._database, clock), Passwords(), Backoff(clock), Hub(self._says),
-            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet, tell,
+            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet, tell, near,
         )  # fmt: skip
+        self._unseen = False
+        self._noticing: asyncio.Task[None] | None = None
         self._said = ""
         self._noticed = self._reckoned = -1
 
@@ -90,7 +93,18 @@ class Web:
     def took(self, transitions: Iterable[Transition]) -> None:
         """Take in what has just been written."""
         self._house.board.take(transitions)
-        self._house.hub.changed()
+        self._unseen = True
+        if self._noticing is None or self._noticing.done():
+            self._noticing = asyncio.create_task(self._notice(), name="pages notice")
+
+    async def _notice(self) -> None:
+        """Read what became of the incidents, then tell the browsers: of both at once, and in a storm not each time."""
+        while self._unseen:
+            self._unseen = False
+            with suppress(DeskBusy, DatabaseError, sqlite3.Error):  # each second it is tried again
+                await self._house.desk.look()
+            self._house.hub.changed()
+            await asyncio.sleep(AT_MOST_S)
 
     def use(self, configuration: Configuration) -> None:
         """Serve another configuration from now on."""
@@ -158,6 +172,8 @@ class Web:
 
     def close(self) -> None:
         """Close the book."""
+        if self._noticing is not None:
+            self._noticing.cancel()
         self._house.desk.close()
         self._database.close()
 
@@ -257,11 +273,11 @@ class Web:
 
 def open_web(
     configuration: Configuration, clock: Clock, store: MetricStore, vitals: Callable[[], Vitals], do: Do,
-    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, keep: Keep,
+    verbs: Iterable[str], quiet: Callable[[], frozenset[str]], tell: Tell, near: Near, keep: Keep,
 ) -> Web | None:  # fmt: skip
     """Make the pages; ``None``, and a line in the log, when their own file cannot be used: monitoring goes on."""
     try:
-        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell, keep)
+        return Web(configuration, clock, store, vitals, do, verbs, quiet, tell, near, keep)
     except (DatabaseError, sqlite3.Error, OSError) as error:
         logger.error("no pages", reason=str(error))  # noqa: TRY400 all is said
         return None

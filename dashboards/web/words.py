@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
+from importlib import resources
 from zoneinfo import ZoneInfo
+
+from ruamel.yaml import YAML
 
 from alerting.catalogue import Catalogue
 from alerting.world import Words as Names
 from alerting.world import in_language
 from haidang.catalogue import LANGUAGES, Sentences
+from haidang.reasons import told
 
 __all__ = ["LANGUAGES", "Words", "words"]
 
@@ -77,12 +82,40 @@ class Words(Sentences):
             text = text.rstrip("0").rstrip(".")
         return text.replace(",", "\u202f").replace(".", self._mail.say("decimal_mark"))
 
+    def reason(self, text: str) -> str:
+        """Write what a probe, a rule or the ledger says in this language, as far as its words are known here."""
+        if self.language == "en" or not text:
+            return text
+        state, _, rest = text.partition(": ")
+        if state in self.data["states"]:
+            return f"{self.known('states', state)}: {self.reason(rest)}" if rest else self.known("states", state)
+        found = "; ".join(map(_reason, text.split("; ")))
+        return found if found != text else told(text, self.language)
+
+    def ms(self, value: float) -> str:
+        """Write milliseconds: ``0,84 ms``."""
+        return f"{self.number(value, 2 if value < 1 else 1)} ms"
+
     def bits(self, bps: float) -> str:
         """Write a rate: ``12,4 Mbit/s``."""
         for size, unit in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")):
             if bps >= size:
                 return f"{self.number(bps / size)} {unit}"
         return f"{self.number(bps, 0)} bit/s"
+
+
+@lru_cache(maxsize=1)
+def _pieces() -> tuple[tuple[re.Pattern[str], str], ...]:
+    file = resources.files("dashboards.web") / "catalogues" / "reasons.vi.yaml"
+    rows = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    return tuple((re.compile(pattern), said) for pattern, said in rows)
+
+
+@lru_cache(maxsize=2000)
+def _reason(text: str) -> str:
+    for pattern, said in _pieces():
+        text = pattern.sub(said, text)
+    return text
 
 
 @lru_cache(maxsize=8)

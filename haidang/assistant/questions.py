@@ -29,7 +29,8 @@ from dashboards.web.pages.wall import system_state
 from haidang import show, statements
 from haidang.assistant.marking import quoted
 from haidang.conferences import sheets
-from haidang.conferences.meetings import sittings
+from haidang.conferences.keeping import meetings_on_record
+from haidang.conferences.meetings import known, sittings
 from haidang.control import ControlError, ask
 from haidang.duty import on_call
 from haidang.explained import explained
@@ -300,13 +301,15 @@ class Questions:
         """Tell which meetings by video come, how their rooms are now, and what was found when they were tried."""
         with self._look() as now:
             configuration, board = now.configuration, now.board()
+            meetings = meetings_on_record(configuration, now.sql)
             try:
-                found = sittings(configuration, now.at_ns, now.at_ns + days * DAY_NS)
+                found = sittings(meetings, now.at_ns, now.at_ns + days * DAY_NS)
             except ValueError as error:
                 raise Refused(str(error)) from error
             items = []
             for one in found:
-                rooms = [configuration.inventory.targets[room] for room in one.meeting.rooms]
+                targets = configuration.inventory.targets
+                rooms = [targets[room] for room in one.meeting.rooms if room in targets]
                 tried = [
                     sheet for sheet in sheets.last(now.sql, one.meeting.id, 4)
                     if sheet.start_ns == one.start_ns and sheet.kind == "readiness"
@@ -323,7 +326,7 @@ class Questions:
                         ],
                     }
                 )  # fmt: skip
-            return {**now.about, "meetings": items, "configured": len(configuration.conferences.meetings)}
+            return {**now.about, "meetings": items, "configured": len(known(meetings))}
 
     def maintenance(self, days: int) -> dict[str, Any]:
         """Tell which maintenance is under way or planned."""

@@ -19,9 +19,11 @@ from haidang.ways import channels
 from storage import audit as log
 from storage.duty import silences
 
-silence = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Nobody is told for a while.")
-notify = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Test the ways out.")
-audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What people changed.")
+silence = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Tell nobody of something for a while.")
+notify = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Try whether messages come through.")
+audit = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Who changed what, in a log that shows later edits."
+)
 
 PATIENCE_S = 60.0
 
@@ -36,7 +38,10 @@ def add(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell nobody from now until a time; everything is recorded, and told then if it still lasts."""
+    """Tell nobody from now until a time.
+
+    Everything is recorded, and told then if it still lasts.
+    """
     configuration = read_config(config)
     kind, name = covered(on)
     begin = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}+00:00"
@@ -52,7 +57,7 @@ def add(
 
 @silence.command("cancel")
 def cancel(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of the silence; haidang silence list says it.")],
     reason: Reason,
     author: Author = None,
     config: ConfigOption = None,
@@ -95,7 +100,7 @@ def list_(
                 f"{one.reason} ({one.author})" + (f"; called off by {one.cancelled_by}" if one.cancelled_by else ""),
             )
             for one in found
-        ), right=[0],
+        ), right=[0], none="nothing is silent",
     )  # fmt: skip
 
 
@@ -106,9 +111,9 @@ def try_out(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send a test message through the running daemon and say what became of it.
+    """Send a test message and say what became of it.
 
-    Ends with 1 when it was not taken within a minute.
+    Through the running daemon, its outbox and its limits. Ends with 1 when it was not taken within a minute.
     """
     configuration = read_config(config)
     contact = to or _first(configuration, channel)
@@ -137,9 +142,10 @@ def verify(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the chain of the audit log, and print its head to be noted elsewhere.
+    """Check that nobody edited the audit log.
 
-    Ends with 1 when an entry was changed, taken out, moved or cut off.
+    Prints the head of its chain, to be noted elsewhere. Ends with 1 when an entry was changed, taken out, moved or
+    cut off.
     """
     if head and (len(head) < 8 or not set(head) <= set("0123456789abcdef")):
         fail(f'--head: "{head}" is not a hash, nor its first 8 digits or more')

@@ -6,14 +6,16 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from config import Configuration, ConfigurationInvalid, load
+from haidang.commands.layout import layout
 
 PLACES = (Path("haidang.yaml"), Path("/etc/haidang/haidang.yaml"))
 
@@ -67,25 +69,41 @@ def _visible(line: str) -> str:
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = (), *, spare: Sequence[int] = (),
+    none: str = "",
+) -> None:  # fmt: skip
     """Print rows as a table that fits the terminal.
 
     Parameters:
         heads: column titles.
         rows: cells; ``Text`` as it is, anything else as plain text that is never read as markup.
         right: numbers of the columns aligned right.
+        spare: numbers of the columns that a narrow terminal can do without, in that order.
+        none: what is said instead when there are no rows.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
     aligned = set(right)
     cells = [[cell if isinstance(cell, Text) else Text(clean(str(cell))) for cell in row] for row in rows]
-    for number, head in enumerate(heads):
-        short = all(len(row[number]) <= UNBROKEN for row in cells)
-        table.add_column(head, justify="right" if number in aligned else "left", overflow="fold", no_wrap=short)
-    for row in cells:
-        table.add_row(*row)
+    if not cells and none:
+        sys.stdout.write(f"{none}\n")
+        return
     console = Console(soft_wrap=False)
     if not console.is_terminal:
         console.width = WIDEST  # a file or a pipe has no edge
+    columns = [[head, *(row[number].plain for row in cells)] for number, head in enumerate(heads)]
+    lengths = [[cell_len(cell) for cell in column] for column in columns]
+    short = [max(column[1:], default=0) <= UNBROKEN for column in lengths]
+    wide = sum(map(max, lengths)) + 2 * (len(heads) - 1) <= console.width
+    widths = (
+        {number: max(column) for number, column in enumerate(lengths)} if wide or not cells
+        else layout(columns, lengths, short, spare, console.width)
+    )  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2 if wide else 1, 0, 0))
+    for number, width in widths.items():
+        aligns: Literal["left", "right"] = "right" if number in aligned else "left"
+        table.add_column(heads[number], justify=aligns, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*(row[number] for number in widths))
     console.print(table)
 
 

@@ -32,9 +32,15 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to
 
 @config.command("check")
 def config_check(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE")] = None, as_json: JsonOption = False
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Else ./haidang.yaml or /etc/haidang/haidang.yaml.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Check a configuration; every error is printed as file:line:column: path: message."""
+    """Check a configuration.
+
+    Every error is printed as file:line:column: path: message. Ends with 2 when there is one.
+    """
     path = find_config(file)
     try:
         configuration = load(path)

@@ -68,7 +68,10 @@ def export(
     language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write datasource and dashboards as files that Grafana reads by itself (provisioning, Grafana 10 to 13)."""
+    """Write files that Grafana reads by itself.
+
+    Datasource and dashboards as provisioning, for Grafana 10 to 13.
+    """
     configuration = read_config(config)
     asked = _store(configuration, store, store_url, in_files=True)
     chosen = language or configuration.language
@@ -120,10 +123,11 @@ def push(
     language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring folder, datasource, dashboards and annotations into a running Grafana.
+    """Bring the dashboards into a running Grafana.
 
-    Can be repeated: what is as it should be is left alone, and what other people have changed is never written over
-    without --overwrite. Ends with 1 when something could not be brought in.
+    And their folder, the datasource, and annotations for incidents and maintenance. Can be repeated: what is as it
+    should be is left alone, and what other people have changed is never written over without --overwrite. Ends with 1
+    when something could not be brought in.
     """
     configuration = read_config(config)
     chosen = language or configuration.language

@@ -92,9 +92,9 @@ def show_judgement(
     seed: SeedOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Play scenarios in simulated time, one after the other, and print the judge's table.
+    """Play scenarios one after the other and judge each.
 
-    Ends with 1 when something was missed or invented.
+    In simulated time; prints the judge's table. Ends with 1 when something was missed or invented.
     """
     verdicts = []
     for one in chosen or names():

@@ -23,7 +23,10 @@ def explain(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain how a target is probed and judged, why, and from which file and line each setting comes."""
+    """Explain how a target is probed and judged, and why.
+
+    Each setting with the file and line it comes from.
+    """
     try:
         loaded = load_with_places(find_config(config))
     except ConfigurationInvalid as invalid:

@@ -22,7 +22,7 @@ MOST_SHOWN = 200
 
 
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="CSV or XLSX.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="CSV or XLSX.")] = None,
     from_netbox: Annotated[
         bool, typer.Option("--netbox", help="Read from the NetBox named in the configuration.")
     ] = False,
@@ -36,10 +36,11 @@ def import_(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare tables of sites, circuits, devices, cameras, rooms, systems with the configuration; --apply writes it.
+    """Compare tables with the inventory; --apply writes it.
 
-    What is new goes into imported/KIND.yaml; what changes is changed where it stands, comments stay. Ends with 2 when a
-    cell is wrong, and nothing is written then.
+    Of sites, circuits, devices, cameras, rooms, systems, contacts, risks. What is new goes into imported/KIND.yaml;
+    what changes is changed where it stands, comments stay. Ends with 2 when a cell is wrong, and nothing is written
+    then.
     """
     if bool(files) == from_netbox:
         fail("what is to be imported? Name CSV or XLSX files, or give --netbox")
@@ -79,7 +80,10 @@ def export(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the inventory as tables, one for each kind; importing them again changes nothing."""
+    """Write the inventory as tables.
+
+    One for each kind; importing them again changes nothing.
+    """
     written, _ = _written(find_config(config))
     found = exporting.tables(written, "" if language == "keys" else language)
     if not found:

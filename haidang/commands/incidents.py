@@ -86,13 +86,16 @@ def listed(
         heads = (
             "no.", "now", "severity", "what", "site", "since", "lasts", "reason", "hidden", "acknowledged", "told"
         )  # fmt: skip
-        print_table(heads, rows, right=(6, 8))
+        print_table(heads, rows, right=(6, 8), spare=(10, 8, 6, 4))
     raise typer.Exit(1 if any(one["open"] for one in shown) else 0)
 
 
 @app.command("show")
 def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show all that is on record of one: impact, evidence, timeline, who was told. Ends with 1 while it is open."""
+    """Show all that is on record of one.
+
+    Impact, evidence, timeline, who was told. Ends with 1 while it is open.
+    """
     configuration = read_config(config or ctx.obj)
     with ledger(configuration) as sql:
         found = show.incidents(configuration, sql, time.time_ns(), resolved=True, number=_number(number))
@@ -157,14 +160,18 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
 def ack(
     number: Number,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME|DURATION", help="2h, 90m, 2026-11-30T08:00; else to its end.")
+        str | None,
+        typer.Option("--until", metavar="TIME|DURATION", help="2h, 90m, 2026-11-30T08:00; else to its end."),
     ] = None,
     note: Annotated[str, typer.Option("--note", help="What there is to say.")] = "",
     author: Author = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Acknowledge an incident: you look after it, and nobody is reminded until then."""
+    """Acknowledge an incident: you look after it.
+
+    Nobody is reminded of it any more, or not before --until.
+    """
     configuration = read_config(config)
     until_ns = None
     if until is not None:
@@ -184,7 +191,7 @@ def ack(
 def note(
     ctx: typer.Context,
     number: Number,
-    text: Annotated[str, typer.Argument(metavar="TEXT")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="In quotes; one line.")],
     author: Author = None,
     config: ConfigOption = None,
 ) -> None:
@@ -199,7 +206,7 @@ def note(
 def own(
     ctx: typer.Context,
     number: Number,
-    owner: Annotated[str, typer.Argument(metavar="carrier|power|own-works|third-party|unknown")],
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="carrier, power, own-works, third-party or unknown.")],
     why: Annotated[str, typer.Option("--why", help="The reason, a ticket number.")] = "",
     author: Author = None,
     config: ConfigOption = None,

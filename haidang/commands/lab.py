@@ -37,7 +37,7 @@ from lab.province.configuration import write_configuration
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
-    help="A simulated province in a network of its own: to try, to break, to drill.",
+    help="A simulated province: to try, to break, to drill.",
 )  # fmt: skip
 
 UP_S = 120.0
@@ -145,7 +145,7 @@ def break_line(
 
 @app.command()
 def mend(
-    line: Annotated[str, typer.Argument(metavar="LINE")],
+    line: Annotated[str, typer.Argument(metavar="LINE", help="As for break.")],
     name: NameOption = "lab",
 ) -> None:
     """Give a line back its usual conditions."""
@@ -156,11 +156,14 @@ def mend(
 
 @app.command("set")
 def set_line(
-    line: Annotated[str, typer.Argument(metavar="LINE")],
+    line: Annotated[str, typer.Argument(metavar="LINE", help="As for break.")],
     conditions: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…", help="e.g. loss_percent=5 delay_ms=80")],
     name: NameOption = "lab",
 ) -> None:
-    """Change how a line treats packets: delay, jitter, loss, rate and more."""
+    """Change how a line treats packets.
+
+    Delay, jitter, loss, rate and more; haidang lab mend undoes it.
+    """
     wanted: dict[str, float | str] = {}
     for one in conditions:
         key, equals, value = one.partition("=")
@@ -181,14 +184,20 @@ def power(
     state: Annotated[str, typer.Argument(metavar="on|off")],
     name: NameOption = "lab",
 ) -> None:
-    """Switch the mains of a site or feeder; a UPS carries on until it is empty."""
+    """Switch the mains of a site or feeder.
+
+    A UPS carries on until it is empty.
+    """
     with _client(name) as client:
         client.ask("power", site=site, state=state)
     typer.echo(f"mains of {site}: {state}")
 
 
 @app.command()
-def reboot(target: Annotated[str, typer.Argument(metavar="DEVICE")], name: NameOption = "lab") -> None:
+def reboot(
+    target: Annotated[str, typer.Argument(metavar="DEVICE", help="haidang lab names lists them.")],
+    name: NameOption = "lab",
+) -> None:
     """Restart a device."""
     with _client(name) as client:
         client.ask("reboot", target=target)
@@ -253,7 +262,10 @@ def demo(
     seed: SeedOption = 1,
     lasts: Annotated[float, typer.Option("--for", min=10, help="Seconds; until Ctrl-C if not given.")] = math.inf,
 ) -> None:
-    """Show the daemon at work on a province in which a district is cut off and comes back; leave nothing behind."""
+    """Show the daemon at work; leave nothing behind.
+
+    On a province in which a district is cut off and comes back.
+    """
     logs.configure("auto", "warning")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, nothing is left behind
     with tempfile.TemporaryDirectory(prefix="haidang-demo-") as folder:

@@ -35,7 +35,10 @@ def add(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Plan maintenance, or write it down afterwards: nobody is woken, everything is recorded."""
+    """Plan maintenance, or write it down afterwards.
+
+    Nobody is woken meanwhile, everything is recorded.
+    """
     configuration = read_config(config)
     kind, name = covered(on)
     start_ns, end_ns = bounds(configuration.timezone, start, to, lasting)
@@ -53,7 +56,7 @@ def add(
 
 @app.command()
 def cancel(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of the work; haidang maintenance list says it.")],
     reason: Reason,
     whole: Annotated[bool, typer.Option("--whole", help="Also what is past: it never was maintenance.")] = False,
     author: Author = None,
@@ -73,8 +76,8 @@ def cancel(
 
 @app.command()
 def correct(
-    target: Annotated[str, typer.Argument(metavar="TARGET")],
-    state: Annotated[str, typer.Argument(metavar="up|down|unknown")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Its id.")],
+    state: Annotated[str, typer.Argument(metavar="STATE", help="up, down or unknown: what it really was.")],
     start: From,
     reason: Reason,
     to: To = None,
@@ -94,7 +97,7 @@ def correct(
 
 @app.command()
 def ticket(
-    target: Annotated[str, typer.Argument(metavar="TARGET")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Its id.")],
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The carrier's number of it.")],
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When it was opened; default: now.")] = None,
     author: Author = None,

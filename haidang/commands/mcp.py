@@ -16,10 +16,11 @@ BEHIND = 10
 
 
 def mcp(config: ConfigOption = None) -> None:
-    """Let an assistant ask: a server of the Model Context Protocol on standard input and output that only reads.
+    """Let an assistant ask (MCP); it can only read.
 
-    An assistant starts this itself; docs/mcp.md says how to set it up. It takes the rights to read the data directory
-    (sudo -u haidang …) and the extra: pip install 'haidang[mcp]'.
+    Speaks the Model Context Protocol on standard input and output. An assistant starts this itself; docs/mcp.md says
+    how to set it up. It takes the rights to read the data directory (sudo -u haidang …) and the extra: pip install
+    'haidang[mcp]'.
     """
     try:
         from haidang.assistant.server import server  # noqa: PLC0415 the extra may be missing

@@ -18,7 +18,9 @@ from haidang.commands.metrics import ask_store
 from haidang.connections import COLUMNS, connections
 from storage.metrics import StoreError
 
-inventory = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What is configured and what was learned.")
+inventory = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The connection database: leased lines and their quality."
+)
 
 
 def circuits(
@@ -41,7 +43,7 @@ def circuits(
                 [{key: cell if cell != "" else None for key, cell in zip(heads, row, strict=True)} for row in rows]
             )
         else:
-            print_table(heads, rows, right=(6,))
+            print_table(heads, rows, right=(6,), spare=(3,), none=_NONE)
         return
     found = _measured(configuration)
     if as_json:
@@ -82,7 +84,10 @@ def _show(configuration: Configuration, found: list[Load], limit: float) -> None
             )
         )  # fmt: skip
     heads = ("load", "circuit", "end", "interface", "Mbit/s", "in P95", "out P95", "of capacity", "measured", "why not")
-    print_table(heads, rows, right=range(4, 9))
+    print_table(heads, rows, right=range(4, 9), spare=(8, 3, 2), none=_NONE)
+
+
+_NONE = "no circuits are configured: add them under circuits (docs/configuration.md)"
 
 
 def _mbps(bps: float | None) -> str:
@@ -95,7 +100,10 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; else standard output.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the connection database: each channel, its bandwidth and the quality measured over 7 days."""
+    """Write the connection database.
+
+    Each channel, its bandwidth and the quality measured over 7 days.
+    """
     configuration = read_config(config)
     try:
         rows = ask_store(configuration, lambda store, now_ns: connections(configuration, store, now_ns))

@@ -33,7 +33,7 @@ Days = Annotated[int, typer.Option("--days", min=1, max=366, help="How far to lo
 
 @app.command()
 def now(
-    rota: Annotated[str | None, typer.Argument(metavar="[ROTA]", help="Only this one.")] = None,
+    rota: Annotated[str | None, typer.Argument(metavar="ROTA", help="Only this one.")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="At another time: 2026-11-30T02:00")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -66,7 +66,7 @@ def now(
 
 @app.command("next")
 def next_(
-    rota: Annotated[str | None, typer.Argument(metavar="[ROTA]", help="Only this one.")] = None,
+    rota: Annotated[str | None, typer.Argument(metavar="ROTA", help="Only this one.")] = None,
     days: Days = 14,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -160,7 +160,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 f"{one.reason} ({one.author})" + (f"; called off by {one.cancelled_by}" if one.cancelled_by else ""),
             )
             for one in found
-        ), right=[0],
+        ), right=[0], none="nobody stands in",
     )  # fmt: skip
 
 
@@ -197,9 +197,9 @@ def import_(
     author: Author = None,
     config: ConfigOption = None,
 ) -> None:
-    """Read stand-ins from an iCalendar file: what differs from the rota becomes one.
+    """Read stand-ins from an iCalendar file.
 
-    Ends with 1 when an event could not be read.
+    What differs from the rota becomes one. Ends with 1 when an event could not be read.
     """
     configuration = read_config(config)
     everything, now_ns = _roster(configuration), time.time_ns()
@@ -239,9 +239,9 @@ def drills(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the drills: who was asked by which way, and whether they acknowledged.
+    """List the drills, and whether they were acknowledged.
 
-    Ends with 1 when one was missed.
+    Who was asked by which way. Ends with 1 when one was missed.
     """
     configuration = read_config(config)
     with ledger(configuration) as sql:
@@ -269,7 +269,7 @@ def drills(
                     else "MISSED" if one.missed_ns else f"until {show.local(one.due_ns, zone)}",
                 )
                 for one in found
-            ), right=[0],
+            ), right=[0], none=f"no drill in {days} days",
         )  # fmt: skip
     raise typer.Exit(1 if any(one.missed_ns and not one.acknowledged_ns for one in found) else 0)
 

@@ -54,8 +54,8 @@ from probes.snmp import poll_device, probe_snmp
 probe = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Probe something once, now, and say what came back: "
-    "UP, DOWN or UNKNOWN (the probe could not be made), why, and each phase's time.",
+    help="Probe something once, now. Says what came back: UP, DOWN or UNKNOWN (the probe could not be made), why, "
+    "and each phase's time.",
 )
 for name, command in (*services.COMMANDS.items(), *lines.COMMANDS.items()):
     probe.command(name)(command)
@@ -123,7 +123,10 @@ def host(
     unit: Annotated[list[str] | None, typer.Option(help="A unit of systemd that must be active; likewise.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read this machine: CPU, load, memory, swap, disks, interfaces, temperatures, processes, units, its clock."""
+    """Read this machine: processor, memory, disks, clock.
+
+    Also load, swap, interfaces, temperatures, processes and units.
+    """
     clock = SystemClock()
     reader = HostReader(clock, processes=process or (), units=unit or ())
     reader.read()

@@ -71,7 +71,10 @@ def list_profiles(as_json: JsonOption = False) -> None:
 
 @profile.command("check")
 def check(file: File) -> None:
-    """Check a profile; every error is printed as file:line:column: path: message."""
+    """Check a profile.
+
+    Every error is printed as file:line:column: path: message.
+    """
     device, _ = _one(file)
     text = device.text
     rules = sum(len(one.sensors) for one in device.lineage)
@@ -96,9 +99,9 @@ def try_profile(
     timeout: SnmpTimeout = 6.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each rule of a profile yields on a device, and why something was left out.
+    """Show what each rule of a profile yields on a device.
 
-    Ends with 1 when the daemon would take another profile for it.
+    And why something was left out. Ends with 1 when the daemon would take another profile for it.
     """
     device, library = _one(file)
     compiled = compile_profile(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ MOST_NUMBERS = 8
 """Open incidents that the summary names."""
 _WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
-store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The metric store.")
+store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How the metric store is doing.")
 
 
 @contextmanager
@@ -133,9 +134,9 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
         ("store error", clean(found["store_error"]) or "none"),
     ]  # fmt: skip
     for name, value in rows:
-        typer.echo(f"{name:14}{value}")
+        typer.echo(textwrap.fill(value, 80, initial_indent=f"{name:14}", subsequent_indent=" " * 14))
     print_table(
-        ("probe", "checks", "slots", "left out", "mean late ms", "worst late ms", "CPU s", "% of one core"),
+        ("probe", "checks", "slots", "left out", "late ms", "worst", "CPU s", "core %"),
         [
             (
                 one["probe"], one["checks"], one["slots"], one["skipped"],
@@ -163,6 +164,11 @@ def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[s
     return lines
 
 
+KNOWN_BY = 24
+"""Of a target's name so much is shown first: what is down matters more than all of the reason."""
+WIDE = 100
+"""A line of fewer characters says of what is hidden only behind what: the reason is that of what hides it."""
+
 Row = tuple[dict[str, Any], dict[str, Any]]
 """A target and one of its checks, as `show.status` tells of them."""
 
@@ -180,10 +186,15 @@ def worst_first(found: dict[str, Any], *, everything: bool) -> Iterator[Row]:
 def status_table(configuration: Configuration, rows: Iterable[Row], width: int) -> Table:
     """Make a table of checks that fits a width: one line for each, what is too long ends with …."""
     zone, now_ns = configuration.timezone, time.time_ns()
+
+    def why(check: dict[str, Any]) -> tuple[str, str]:
+        reason, cause = check["reason"] or "", check["cause"] or ""
+        return (f"behind {cause}", "") if cause and width < WIDE else (reason, cause)
+
     cells = [
         (
             coloured(check["state"]), target["name"], check["probe"], target["site"] or "",
-            show.since(_ns(check["since"]), zone, now_ns), check["reason"] or "", check["cause"] or "",
+            show.since(_ns(check["since"]), zone, now_ns), *why(check),
         )
         for target, check in rows
     ]  # fmt: skip
@@ -196,7 +207,7 @@ def status_table(configuration: Configuration, rows: Iterable[Row], width: int) 
         if not any(str(row[number]) for row in cells):
             widest[number] = 0
     room = width - sum(widest[number] for number in fixed) - (len(heads) - 1)
-    lengths = shares([widest[number] for number in shared], (12, 11, 9, 8), room)
+    lengths = shares([widest[number] for number in shared], (KNOWN_BY, 11, 9, 8), room)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0), collapse_padding=True)
     for number, head in enumerate(heads):
         most = widest[number] if number in fixed else lengths[shared.index(number)]
@@ -235,7 +246,7 @@ def events(
     most: Annotated[int, typer.Option("--most", "-n", min=1, max=10_000, help="How many, the newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what devices told by themselves: traps, informs, log messages."""
+    """Show the traps and log messages that devices sent."""
     configuration = read_config(config)
     if target is not None and target not in configuration.inventory.targets:
         fail(f"there is no target {target!r} in the configuration; haidang status --all names them")
@@ -258,14 +269,18 @@ def events(
         )
         for one in found
     ]  # fmt: skip
-    print_table(("last", "target", "severity", "name", "times", "what"), rows, right=(4,))
+    print_table(
+        ("last", "target", "severity", "name", "times", "what"), rows, right=(4,), spare=(4,),
+        none=f"nothing was told of {target}" if target else "nothing was told yet",
+    )  # fmt: skip
 
 
 @store.command("status")
 def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say how the metric store is doing: spooled, written, rejected, oldest unsent, last canary read back.
+    """Say how the metric store is doing.
 
-    Ends with 1 when the running daemon cannot write to it.
+    Spooled, written, rejected, oldest unsent, last canary read back. Ends with 1 when the running daemon cannot write
+    to it.
     """
     configuration = read_config(config)
     try:

@@ -21,9 +21,10 @@ def replay_file(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what today's rules and topology would have made of a history, beside what is known of it.
+    """Judge a history by today's rules and topology.
 
-    Ends with 1 when a known outage goes unnoticed or something is reported that was none.
+    Says what they would have made of it, beside what is known of it. Ends with 1 when a known outage goes unnoticed
+    or something is reported that was none.
     """
     configuration = read_config(config)
     logs.configure(configuration.logging.format, "error")  # what the daemon would say of each step is not asked for

@@ -24,7 +24,9 @@ from reports.model import Change, Report
 from reports.seal import NotAReport
 from reports.signing import CannotSign, Signer
 
-app = typer.Typer(rich_markup_mode=None, help="The monthly uptime report.", invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True,
+    help="Make the monthly uptime report; list and verify kept ones.", subcommand_metavar="[COMMAND [ARGS]...]",
+)  # fmt: skip
 
 
 @app.callback()
@@ -221,7 +223,8 @@ def kept(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_table(
             ("month", "revision", "folder", "files"),
             [(row["month"], row["revision"], row["folder"], ", ".join(row["files"])) for row in rows],
-        )
+            none="no report is kept yet: haidang report makes one",
+        )  # fmt: skip
 
 
 app.command()(verifying.verify)

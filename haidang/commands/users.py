@@ -9,12 +9,12 @@ import typer
 from haidang.commands.common import ConfigOption, JsonOption, print_json, print_table, read_config
 from haidang.commands.requests import request
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may use the built-in pages, and programs.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Users of the pages, and tokens of programs.")
 
 
 @app.command()
 def link(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Of the user; whoever is first may choose one.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user; whoever is first may choose one.")] = "",
     role: Annotated[
         Literal["viewer", "operator", "admin"] | None,
         typer.Option(
@@ -24,7 +24,10 @@ def link(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a link that works once, within a day: it adds a user, or lets one choose another password."""
+    """Print a link that adds a user, or sets another password.
+
+    It works once, within a day.
+    """
     answer = request(read_config(config), "user.link", name=name, role=role or "")
     if as_json:
         print_json(answer)
@@ -47,27 +50,37 @@ def list_users(config: ConfigOption = None, as_json: JsonOption = False) -> None
                 (one["name"], one["role"], "code" if one["totp"] else "-", "provider" if one["oidc"] else "password")
                 for one in found
             ),
-        )
+            none="nobody can sign in yet: haidang user link NAME makes a link",
+        )  # fmt: skip
 
 
 @app.command()
-def adopt(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
-    """Let whom the OpenID provider calls so be this user from their next sign-in there, within a day.
+def adopt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As the provider calls them.")],
+    config: ConfigOption = None,
+) -> None:
+    """Let a user come through the OpenID provider.
 
-    For a user who had a password until now, one whose access was taken away, and one whom the provider knows anew.
+    Whom the provider calls so is this user from their next sign-in there, within a day. For a user who had a password
+    until now, one whose access was taken away, and one whom the provider knows anew.
     """
     request(read_config(config), "user.adopt", name=name)
 
 
 @app.command("totp-off")
-def totp_off(name: Annotated[str, typer.Argument(metavar="NAME")], config: ConfigOption = None) -> None:
-    """Ask a user for no code any more, who has lost the telephone and the recovery codes; the password stays."""
+def totp_off(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user.")], config: ConfigOption = None
+) -> None:
+    """Ask a user for no one-time code any more.
+
+    For who has lost the telephone and the recovery codes; the password stays.
+    """
     request(read_config(config), "user.totp_off", name=name)
 
 
 @app.command()
 def remove(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the user, or of the program with --token.")],
     token: Annotated[bool, typer.Option("--token", help="A program's token of that name instead of a user.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -102,7 +115,10 @@ def token(
 
 @app.command()
 def tokens(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show which programs have a token, what for, until when, and when they last came."""
+    """Show which programs have a token.
+
+    What it may, until when it is good, and when the program last came.
+    """
     found = request(read_config(config), "user.tokens")["tokens"]
     if as_json:
         print_json(found)
@@ -111,4 +127,5 @@ def tokens(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             ("name", "scopes", "created", "until", "last seen"),
             ((one["name"], " ".join(one["scopes"]), one["created"], one["until"] or "-", one["seen"] or "never")
              for one in found),
+            none="no program has a token: haidang user token NAME makes one",
         )  # fmt: skip

@@ -26,10 +26,11 @@ def verify(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether a file is what was sealed; of the sealed figures also whether the ledger still gives them.
+    """Say whether a report is as it was sealed.
 
-    A document (PDF, HTML, XLSX, CSV) is held against the checksums beside it and those of the kept reports, and a PDF's
-    signatures are checked. Ends with 1 when it is another one, or is not known.
+    Of the sealed figures (JSON) also whether the ledger still gives them. A document (PDF, HTML, XLSX, CSV) is held
+    against the checksums beside it and those of the kept reports, and a PDF's signatures are checked. Ends with 1
+    when it is another one, or is not known.
     """
     try:
         if file.stat().st_size > LARGEST:

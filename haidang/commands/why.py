@@ -19,7 +19,10 @@ def why(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain why somebody was told of an incident or a target, or was not."""
+    """Explain why somebody was told, or was not.
+
+    Of an incident, or of a target: messages, routes, silences, maintenance.
+    """
     configuration = read_config(config)
     number = what.lstrip("#")
     with ledger(configuration) as sql:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ from config import Configuration
 from haidang.conferences.verdict import Reason, Verdict
 from haidang.conferences.words import say
 from haidang.model import FieldValue
+from haidang.reasons import told
 from haidang.show import utc
 
 Kind = Literal["readiness", "quality"]
+_DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
+_OF_KIND = {"readiness": "", "quality": "quality."}
+"""Where the words of a kind stand in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,26 @@ class Sheet:
         """Say the counts in one line."""
         counts = self.counts()
         return say(
-            language, "summary", go=counts[Verdict.GO], watch=counts[Verdict.WATCH], no_go=counts[Verdict.NO_GO]
+            language, f"{_OF_KIND[self.kind]}summary", go=counts[Verdict.GO], watch=counts[Verdict.WATCH],
+            no_go=counts[Verdict.NO_GO],
         )  # fmt: skip
+
+    def word(self, verdict: Verdict, language: str) -> str:
+        """Say a verdict as a sheet of this kind does."""
+        return say(language, f"{_OF_KIND[self.kind]}verdicts.{verdict.value}")
 
 
 def in_words(room: Room, language: str) -> list[str]:
     """Say why a room has its verdict."""
-    return [say(language, f"reasons.{why.key}", **why.gaps) for why in room.reasons]
+    mark = say(language, "decimal_mark")
+
+    def written(gap: str) -> str:
+        return gap.replace(".", mark) if _DECIMAL.fullmatch(gap) else told(gap, language)
+
+    return [
+        say(language, f"reasons.{why.key}", **{name: written(gap) for name, gap in why.gaps.items()})
+        for why in room.reasons
+    ]
 
 
 def called(configuration: Configuration, room: str, language: str) -> str:

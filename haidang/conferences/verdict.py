@@ -52,7 +52,7 @@ def reasons(line: Observation, signalling: Sequence[Observation], path: str, lim
     elif line.status is Status.DOWN:
         found.append(Reason(Verdict.NO_GO, "unreachable", {"reason": path or line.reason}))
     else:
-        found += _quality(line.fields, limits)
+        found += line_reasons(line.fields, limits)
     return sorted(found, key=lambda one: tuple(Verdict).index(one.verdict), reverse=True)
 
 
@@ -61,7 +61,8 @@ def worst(found: Sequence[Reason]) -> Verdict:
     return max((one.verdict for one in found), key=tuple(Verdict).index, default=Verdict.GO)
 
 
-def _quality(fields: Mapping[str, FieldValue], limits: Conferences) -> list[Reason]:
+def line_reasons(fields: Mapping[str, FieldValue], limits: Conferences) -> list[Reason]:
+    """Judge what was measured of a line, by the names that bursts use; what is not there is not judged."""
     found = []
     loss, mos = float(fields.get("loss_percent", 0)), float(fields.get("mos", 5))
     delay_ms = float(fields.get("delay_ms", 0))

@@ -100,6 +100,7 @@ def _twice(found: Tables) -> None:
         if before is not record:
             message = f"{quoted(record.id)} was given before, at {before.places['id']}"
             found.faults.append(Fault(record.places["id"], "id", message))
+    found.records[:] = first.values()  # the second would be told again, as a clash with the first
 
 
 def _records(sheet: Sheet, kind: Kind, found: Tables, hints: Hints) -> Iterator[Record]:

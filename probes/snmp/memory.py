@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from probes.snmp import oid as oids
 from probes.snmp.ber import VarBind
 from probes.snmp.errors import SnmpError
+from probes.snmp.neighbours import Neighbour
 from probes.snmp.profile import Match
 from probes.snmp.session import PER_REQUEST, Session
 from probes.snmp.walk import Column, walk_table
@@ -25,6 +26,9 @@ class Memory:
 
     Parameters:
         walk_every: polls from one walk to the next.
+
+    Attributes:
+        near: its neighbours when they were last read; a walk that fails leaves them.
     """
 
     def __init__(self, walk_every: int = WALK_EVERY) -> None:
@@ -37,6 +41,7 @@ class Memory:
         self.match: Match | None = None
         self.roots: tuple[bytes, ...] = ()
         self.live: frozenset[bytes] = frozenset()
+        self.near: tuple[Neighbour, ...] = ()
 
     def take(self, match: Match | None) -> None:
         """Remember which profile the device got, and which columns that reads."""
@@ -61,6 +66,7 @@ class Memory:
         self._boots, self._ticks = boots, ticks
         self._left -= 1
         if who != self._who or restarted or self._left <= 0:
+            self.near = self.near if who == self._who else ()
             self.forget()
             self._who = who
             self._left = self._walk_every

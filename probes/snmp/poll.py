@@ -106,7 +106,7 @@ async def poll(
         budget_s: seconds for everything; what was read until then is kept.
         library: the profiles, one of which says what else than interfaces is read; without any there are no sensors.
         memory: what earlier polls of the same device found; without it everything is walked.
-        with_neighbours: ask for those too.
+        with_neighbours: ask for those too, when everything is walked; between two walks the last answer is given.
 
     Raises:
         SnmpError: the device does not answer at all, or refuses the first question.
@@ -132,10 +132,14 @@ async def poll(
             model=told.get("model"), serial=told.get("serial"), software=told.get("software"),
         )  # fmt: skip
         read = sensors(match.profile.rules, cells)
-    near: tuple[Neighbour, ...] = ()
-    if with_neighbours:
-        near = neighbours(await walked(session, NEIGHBOUR_COLUMNS, deadline, errors), found)
-    return PollResult(identity, found, read, tuple(dict.fromkeys(errors)), began, ended, near)
+    if with_neighbours and new:
+        columns = await walked(session, NEIGHBOUR_COLUMNS, deadline, errors)
+        near = neighbours(columns, found)
+        if near or not any(column.fault for column in columns):
+            memory.near = near
+    return PollResult(
+        identity, found, read, tuple(dict.fromkeys(errors)), began, ended, memory.near if with_neighbours else ()
+    )
 
 
 async def _interfaces(session: Session, memory: Memory, deadline: float, errors: list[str]) -> tuple[Interface, ...]:

@@ -60,11 +60,11 @@ async def check_by_poll(
     budget_s: float = 30.0,
     library: Library = NO_PROFILES,
     memory: Memory | None = None,
+    with_neighbours: bool = False,
 ) -> tuple[Observation, PollResult | None]:
     """Poll a device and judge it by that.
 
-    Parameters: as `check`; ``budget_s`` seconds for everything; ``library`` the profiles; ``memory`` what
-    earlier polls of it found.
+    Parameters: as `check`; ``budget_s`` seconds for everything; the others as `probes.snmp.poll.poll`.
 
     Returns:
         the observation, and what was found when the device answered.
@@ -75,7 +75,7 @@ async def check_by_poll(
     result: PollResult | None = None
     fault: SnmpError | None = None
     try:
-        result = await poll(session, budget_s=budget_s, library=library, memory=memory)
+        result = await poll(session, budget_s=budget_s, library=library, memory=memory, with_neighbours=with_neighbours)
     except SnmpError as error:
         fault = error
     else:

@@ -191,8 +191,7 @@ class Blob:
             at += packer.size
 
 
-def holds(directory: bytes, number: int) -> bool:
-    """Whether a directory names a series."""
-    ids = memoryview(directory)[: len(directory) // 2].cast("I")
+def holds(ids: memoryview, number: int) -> bool:
+    """Whether a sorted directory of series names one."""
     index = bisect_left(ids, number)
-    return index < len(ids) and ids[index] == number
+    return index < len(ids) and bool(ids[index] == number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,11 +22,52 @@ from storage.embedded.journal import HOUR_NS, Blob, Row, holds
 from storage.metrics_fold import Buckets, fold
 from storage.metrics_model import Curve, Query, StoreError
 
+FEW = 30
+"""So many series are looked for one by one."""
 MOST_VALUES = 5_000_000
 
 
-def read(path: Path, query: Query) -> list[Curve]:
+class Directories:
+    """Which series each row of the journal holds, kept from one question to the next.
+
+    At the end of an hour of ten thousand series the journal's directories are 30 MB, which each question would read.
+    Rows are never changed; one that is gone may lend its number to a later one, hence `forget`, and the lengths for a
+    reader who was at it just then. Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[int, int, int, int], memoryview] = {}
+        self._lock = threading.Lock()
+
+    def rows(self, connection: sqlite3.Connection, first_hour: int, last_hour: int) -> list[tuple[int, memoryview]]:
+        """Return the rows of some hours in their order, each with the series in it, sorted."""
+        keys = connection.execute(
+            "SELECT id, hour, length(directory), length(body) FROM journal WHERE hour BETWEEN ? AND ? ORDER BY id",
+            (first_hour, last_hour),
+        ).fetchall()
+        with self._lock:
+            known = self._ids
+            found = {key: known[key] if key in known else _ids(connection, key[0]) for key in keys}
+            # An hour that is over is packed soon, and its rows are gone.
+            self._ids = {key: ids for key, ids in known.items() if key[1] >= last_hour - 2} | found
+        return [(key[0], ids) for key, ids in found.items()]
+
+    def forget(self) -> None:
+        """Read everything anew: rows were taken away, and later ones may get their numbers."""
+        with self._lock:
+            self._ids = {}
+
+
+def _ids(connection: sqlite3.Connection, row: int) -> memoryview:
+    (directory,) = connection.execute("SELECT directory FROM journal WHERE id = ?", (row,)).fetchone()
+    return memoryview(directory[: len(directory) // 2]).cast("I")
+
+
+def read(path: Path, query: Query, directories: Directories | None = None) -> list[Curve]:
     """Answer a query from the file.
+
+    Parameters:
+        directories: kept by who asks more than once.
 
     Raises:
         StoreError: the file cannot be read, is damaged, or the answer would be too large.
@@ -34,7 +76,7 @@ def read(path: Path, query: Query) -> list[Curve]:
     try:
         with closing(open_reader(path)) as connection:
             connection.execute("BEGIN")  # one view of the file from the first row to the last
-            return _Answer(connection, query).curves()
+            return _Answer(connection, query, directories or Directories()).curves()
     except (DatabaseError, CodecError, sqlite3.Error) as error:
         raise StoreError(f"metrics cannot be read: {error}") from error
 
@@ -64,8 +106,9 @@ class _Sources:
 
 
 class _Answer:
-    def __init__(self, connection: sqlite3.Connection, query: Query) -> None:
+    def __init__(self, connection: sqlite3.Connection, query: Query, directories: Directories) -> None:
         self._connection = connection
+        self._directories = directories
         self._query = query
         self._names = FieldNumbers(connection.execute("SELECT id, name FROM field")).name_of
         self._wanted = frozenset(query.fields) or None
@@ -92,14 +135,16 @@ class _Answer:
 
     def _journal(self, wanted: set[int]) -> dict[int, list[Row]]:
         rows: dict[int, list[Row]] = defaultdict(list)
+        if not wanted:
+            return rows
         span = (self._query.start_ns // HOUR_NS, (self._query.end_ns - 1) // HOUR_NS)
-        few = sorted(wanted)[:8]
-        for number, directory in self._connection.execute(
-            "SELECT id, directory FROM journal WHERE hour BETWEEN ? AND ? ORDER BY id", span
-        ):
-            if len(wanted) <= 8 and not any(holds(directory, one) for one in few):
+        few = sorted(wanted)
+        for number, ids in self._directories.rows(self._connection, *span):
+            if not (any(holds(ids, one) for one in few) if len(few) <= FEW else wanted.intersection(ids)):
                 continue
-            (body,) = self._connection.execute("SELECT body FROM journal WHERE id = ?", (number,)).fetchone()
+            directory, body = self._connection.execute(
+                "SELECT directory, body FROM journal WHERE id = ?", (number,)
+            ).fetchone()
             blob = Blob(directory, body)
             for one in wanted.intersection(blob.ids):
                 rows[one] += blob.rows(one)

@@ -13,7 +13,7 @@ from haidang.model import Point
 from storage.database import Database
 from storage.embedded.compaction import DAY_NS, HourCompaction, drop_old, due_hours, raw_from_day, roll_days
 from storage.embedded.journal import MOST, JournalWriter
-from storage.embedded.reading import read
+from storage.embedded.reading import Directories, read
 from storage.metrics_buffer import Buffer, Intake, Worker, count, counters
 from storage.metrics_canary import Canary
 from storage.metrics_model import SECOND_NS, Curve, EmbeddedSettings, Query, StoreError, StoreStatus
@@ -40,6 +40,7 @@ class EmbeddedStore:
         self._journal = JournalWriter()
         self._canary = Canary(self, clock, settings.canary_s)
         self._readers = asyncio.Semaphore(_READERS)
+        self._directories = Directories()
         self._totals: dict[str, int] = {}
         self._retained_day = -1
         self._steady = _SteadyClock(clock)
@@ -77,7 +78,7 @@ class EmbeddedStore:
     async def read(self, query: Query) -> list[Curve]:
         """See `MetricStore.read`."""
         async with self._readers:
-            return await asyncio.to_thread(read, self._settings.path, query)
+            return await asyncio.to_thread(read, self._settings.path, query, self._directories)
 
     async def flush(self) -> bool:
         """See `Intake.flush`."""
@@ -123,6 +124,7 @@ class EmbeddedStore:
             work = await self._worker.do(lambda database, hour=hour: HourCompaction(database, hour))  # type: ignore[misc]
             while await self._worker.do(work.step):
                 pass
+            self._directories.forget()
         while await self._worker.do(lambda database: roll_days(database, now_ns)):
             pass
 

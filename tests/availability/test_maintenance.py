@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from dateutil.rrule import rrulestr
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from availability import recurrence
@@ -69,11 +72,12 @@ def test_what_is_called_off_is_cut_there_and_what_never_was_is_gone() -> None:
         "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;COUNT=3;UNTIL=20260101",
         "FREQ=DAILY;BYHOUR=1,2", "FREQ=DAILY;INTERVAL=0", "",
         "RRULE:FREQ=DAILY", "FREQ=DAILY\nRDATE:20260101", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon",
+        "FREQ=WEEKLY;BYMONTH=13", "FREQ=DAILY;BYMONTHDAY=32", "FREQ=DAILY;BYDAY=2MO", "FREQ=WEEKLY;BYMONTHDAY=1",
         "FREQ=DAILY;UNTIL=99999999", "FREQ=DAILY;FREQ=WEEKLY", "FREQ=DAILY;" + "A" * 600,
     ],
 )  # fmt: skip
 def test_a_rule_that_cannot_be_used_is_refused_in_words(rule: str) -> None:
-    with pytest.raises(ValueError, match=r"FREQ|rule|INTERVAL"):
+    with pytest.raises(ValueError, match=r"FREQ|rule|INTERVAL|COUNT|BY"):
         recurrence.check(rule)
 
 
@@ -92,9 +96,53 @@ def test_an_end_in_utc_is_that_moment_whatever_the_wall_shows() -> None:
     )
 
 
-def test_a_rule_that_never_comes_true_is_not_searched_for_ever() -> None:
-    never = work("2026-01-01T00:00", "2026-01-01T01:00", "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31;UNTIL=99991231")
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31;UNTIL=99991231", "FREQ=DAILY;INTERVAL=7;BYDAY=MO",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYWEEKNO=53;BYMONTH=6"
+    ],
+)  # fmt: skip
+def test_a_rule_that_never_comes_true_is_not_searched_for_ever(rule: str) -> None:
+    never = work("2026-01-01T00:00", "2026-01-01T01:00", rule)
+    began = time.process_time()
     assert occurrences(never, at("2026-01-01T00:00"), at("2026-12-31T00:00")) == []
+    assert time.process_time() - began < 4, "up to the year 9999 it takes ten seconds"
+
+
+DAILY = st.fixed_dictionaries(
+    {},
+    optional={
+        "INTERVAL": st.integers(1, 6).map(str), "COUNT": st.integers(1, 20).map(str),
+        "BYMONTH": st.lists(st.integers(1, 12).map(str), min_size=1, max_size=4).map(",".join),
+        "BYMONTHDAY": st.lists(st.integers(1, 28).map(str) | st.just("-1"), min_size=1, max_size=9).map(",".join),
+        "BYDAY": st.lists(st.sampled_from(["MO", "WE", "SU"]), min_size=1, max_size=3).map(",".join),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(DAILY, st.integers(0, 700))
+def test_a_weekly_series_of_years_is_the_same_wherever_one_begins_to_look(parts: dict[str, str], skip: int) -> None:
+    rule = ";".join(
+        ["FREQ=WEEKLY", *(f"{key}={value}" for key, value in parts.items() if key in ("INTERVAL", "BYDAY"))]
+    )
+    first = datetime.fromisoformat("2026-03-02T06:00")
+    begin, end = first + timedelta(days=5 * skip), first + timedelta(days=5 * skip + 400)
+    theirs = rrulestr(rule, dtstart=first).between(begin, end - timedelta(seconds=1), inc=True)
+    ours = recurrence.starts(rule, at(str(first)), at(str(begin)), at(str(end)), BERLIN)
+    assert ours == [at(str(one)) for one in theirs]
+
+
+@settings(max_examples=60, deadline=None)
+@given(DAILY, st.integers(0, 700))
+def test_days_left_out_here_are_those_that_the_library_leaves_out(parts: dict[str, str], skip: int) -> None:
+    rule = ";".join(["FREQ=DAILY", *(f"{key}={value}" for key, value in parts.items())])
+    first = datetime.fromisoformat("2026-03-02T06:00")
+    begin, end = first + timedelta(days=skip), first + timedelta(days=skip + 400)
+    theirs = itertools.takewhile(lambda one: one < end, rrulestr(f"{rule};BYHOUR=6", dtstart=first))
+    ours = recurrence.starts(rule, at(str(first)), at(str(begin)), at(str(end)), BERLIN)
+    assert ours == [at(str(one)) for one in theirs if one >= begin]
 
 
 def test_overlaps_count_once_and_only_what_was_agreed() -> None:

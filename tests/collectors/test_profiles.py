@@ -507,3 +507,89 @@ def _agrees(found: Sensor, expected: dict[str, Any]) -> bool:
     if expected.get("state"):
         return bool(found.status == expected["state"])
     return near(found.value, expected["value"])
+
+
+FORTIGATE, PALO, CHECKPOINT, SOPHOS, ASA = (
+    "1.3.6.1.4.1.12356.101.13", "1.3.6.1.4.1.25461.2.1.2", "1.3.6.1.4.1.2620.1", "1.3.6.1.4.1.2604.5.1.4",
+    "1.3.6.1.4.1.9.9.147.1.2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sys_object_id", "sys_descr", "device", "expected"),
+    [
+        (
+            "1.3.6.1.4.1.12356.101.1.10004", "",
+            {
+                f"{FORTIGATE}.1.1.0": number(3), f"{FORTIGATE}.2.1.1.11.1": text("fw-1"),
+                f"{FORTIGATE}.2.1.1.11.2": text("fw-2"), f"{FORTIGATE}.2.1.1.12.1": number(1),
+                f"{FORTIGATE}.2.1.1.12.2": number(0),
+            },
+            {"state HA fw-1": "ok", "state HA fw-2": "critical"},
+        ),
+        (
+            "1.3.6.1.4.1.12356.101.1.10004", "",
+            {f"{FORTIGATE}.1.1.0": number(1), f"{FORTIGATE}.2.1.1.12.1": number(0)}, {},
+        ),
+        (
+            "1.3.6.1.4.1.25461.2.3.18", "",
+            {
+                f"{PALO}.1.11.0": text("active"), f"{PALO}.1.12.0": text("non-functional"),
+                f"{PALO}.1.13.0": text("active-passive"), f"{PALO}.3.2.0": number(64_000),
+                f"{PALO}.3.3.0": number(57_600),
+            },
+            {
+                "state HA": "ok", "state HA peer": "critical", "session_load Session load": 90,
+                "sessions Sessions": 57_600,
+            },
+        ),
+        (
+            "1.3.6.1.4.1.25461.2.3.18", "",
+            {f"{PALO}.1.11.0": text("disabled"), f"{PALO}.1.12.0": text(""), f"{PALO}.1.13.0": text("disabled")}, {},
+        ),
+        (
+            "1.3.6.1.4.1.2620.1.6.123.1.49", "",
+            {
+                f"{CHECKPOINT}.5.5.0": text("yes"), f"{CHECKPOINT}.5.6.0": text("active attention"),
+                f"{CHECKPOINT}.1.25.3.0": number(9_000), f"{CHECKPOINT}.1.25.10.0": number(25_000),
+            },
+            {"state ClusterXL": "warning", "session_load Connection table": 36, "sessions Connections": 9_000},
+        ),
+        (
+            "1.3.6.1.4.1.2620.1.6.123.1.49", "",
+            {
+                f"{CHECKPOINT}.5.5.0": text("no"), f"{CHECKPOINT}.5.6.0": text("down"),
+                f"{CHECKPOINT}.1.25.3.0": number(9_000), f"{CHECKPOINT}.1.25.10.0": number(0),
+            },
+            {"sessions Connections": 9_000},
+        ),
+        (
+            "1.3.6.1.4.1.2604.5", "",
+            {f"{SOPHOS}.1.0": number(1), f"{SOPHOS}.4.0": number(3), f"{SOPHOS}.5.0": number(4)},
+            {"state HA": "ok", "state HA peer": "critical"},
+        ),
+        ("1.3.6.1.4.1.2604.5", "", {f"{SOPHOS}.1.0": number(0), f"{SOPHOS}.4.0": number(0)}, {}),
+        (
+            "1.3.6.1.4.1.9.1.745", "Cisco Adaptive Security Appliance Version 9.16(4)",
+            {
+                f"{ASA}.1.1.1.3.4": number(2), f"{ASA}.1.1.1.3.6": number(9), f"{ASA}.1.1.1.3.7": number(4),
+                f"{ASA}.1.1.1.4.6": text("Active unit"), f"{ASA}.1.1.1.4.7": text("Failed unit"),
+                f"{ASA}.2.2.1.5.40.6": (ber.GAUGE32, 1045), f"{ASA}.2.2.1.5.40.7": (ber.GAUGE32, 2816),
+            },
+            {"state Failover primary": "ok", "state Failover secondary": "critical", "sessions Connections": 1045},
+        ),
+        (
+            "1.3.6.1.4.1.9.1.745", "Cisco Adaptive Security Appliance Version 9.16(4)",
+            {
+                f"{ASA}.1.1.1.3.6": number(3), f"{ASA}.1.1.1.3.7": number(3),
+                f"{ASA}.1.1.1.4.6": text("Failover Off"), f"{ASA}.1.1.1.4.7": text("Failover Off"),
+            },
+            {},
+        ),
+    ],
+)  # fmt: skip
+def test_firewalls_tell_their_redundancy_and_how_many_sessions_they_hold(
+    shipped: Library, sys_object_id: str, sys_descr: str, device: Device, expected: dict[str, str | float]
+) -> None:
+    found = read(chosen(shipped, sys_object_id, sys_descr), device)
+    assert {name: one.status if one.kind == "state" else one.value for name, one in found.items()} == expected

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from config.schema.alerting import Alerting, Mail, MailServer, OAuth
 from config.schema.channels import Command, ContactWay, Service, Webhook
-from config.schema.conferences import Conferences, Meeting
+from config.schema.conferences import Conferences, Meeting, MeetingCalendar
 from config.schema.document import Document
 from config.schema.incidents import Incidents, Severities, Threshold
 from config.schema.netbox import NetBox, NetBoxFilters
@@ -119,6 +119,7 @@ SECTIONS: dict[str, type[Section]] = {
     "secret": Secret,
     "conferences": Conferences,
     "conferences.meetings[]": Meeting,
+    "conferences.calendars[]": MeetingCalendar,
     "netbox": NetBox,
     "netbox.only": NetBoxFilters,
 }

@@ -80,6 +80,27 @@ def test_a_camera_is_there_while_its_stream_answers_unless_it_is_not_asked(tmp_p
     assert str(target(tmp_path, "mute").primary) == "mute/icmp"
 
 
+def test_a_room_is_asked_by_h323_instead_of_sip_where_somebody_says_so(tmp_path: Path) -> None:
+    text = """\
+haidang: 1
+systems: [{id: old-rooms, roles: {room: {h323: {answer: false}}}}]
+targets:
+  - {id: sip, address: 192.0.2.1, role: room}
+  - {id: h323, address: 192.0.2.2, role: room, h323: {}}
+  - {id: both, address: 192.0.2.3, role: mcu, h323: {}, sip: {}}
+  - {id: old, address: 192.0.2.4, role: room, system: old-rooms}
+  - {id: back, address: 192.0.2.5, role: room, system: old-rooms, without: [h323]}
+  - {id: gk, address: 192.0.2.6, role: gatekeeper}
+"""
+    targets = load(written(tmp_path, text)).inventory.targets
+    assert {name: one.probes for name, one in targets.items()} == {
+        "sip": ("icmp", "quality", "sip"), "h323": ("icmp", "quality", "h323"),
+        "both": ("icmp", "quality", "sip", "h323"), "old": ("icmp", "quality", "h323"),
+        "back": ("icmp", "quality", "sip"), "gk": ("icmp", "h323"),
+    }  # fmt: skip
+    assert str(targets["gk"].primary) == "gk/h323"
+
+
 def test_a_role_polls_by_snmp_only_where_access_is_known(tmp_path: Path) -> None:
     assert "snmp" in target(tmp_path, "air").probes
     alone = load(written(tmp_path, "haidang: 1\ntargets: [{id: a, address: 192.0.2.1, role: ups}]\n"))

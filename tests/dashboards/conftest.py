@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from queue import Queue
+from threading import Thread
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
 
+from probes.snmp import ber
+from probes.snmp.ber import Value
 from reports.archive import sums
 from tests.support.answerer import Answerer
 from tests.support.daemon import Daemon, ask, until
 from tests.support.openid import CLIENT, SECRET, OpenidProvider
 from tests.support.peers import free_port
+from tests.support.snmp_agent import Agent, interfaces, serving
 
 HOSTILE = "<script>alert('x')</script>\"&{{7*7}}"
 PASSWORD = "một câu dài dễ nhớ"
@@ -32,9 +41,37 @@ class Site:
     openid: OpenidProvider
 
 
-def write(folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}', url: str = "") -> Path:
+def write(
+    folder: Path, port: int, web: str = '{listen: "127.0.0.1:0", status_page: [wan]}', url: str = "",
+    agent: int | None = None,
+) -> Path:  # fmt: skip
+    """Write a configuration.
+
+    Parameters:
+        port: of the name server.
+        web: the section.
+        url: where the pages are reached.
+        agent: port of an SNMP agent of the first target, which then is a conference room as well.
+    """
     path = folder / "haidang.yaml"
     hostile = HOSTILE.replace('"', '\\"')
+    polled = meetings = ""
+    if agent is not None:
+        polled = (
+            ", probes: [icmp, snmp, quality], "
+            f"snmp: {{credential: all, port: {agent}, cadence: 2s, budget: 2s, timeout: 1s}}, "
+            "quality: {cadence: 10s, count: 20, interval: 10ms, timeout: 200ms, min_mos: 1}"
+        )
+        (folder / "community").write_text("public", encoding="utf-8")
+        (folder / "community").chmod(0o600)
+        begins = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(minutes=2)
+        meetings = f"""\
+credentials: [{{id: all, version: 2c, community: {{file: community}}}}]
+conferences:
+  before: [10m]
+  burst: 1s
+  meetings: [{{id: floods, name: "{hostile}", start: "{begins:%Y-%m-%dT%H:%M}", rooms: [loop]}}]
+"""
     path.write_text(
         f"""\
 haidang: 1
@@ -42,7 +79,7 @@ data_dir: ./data
 logging: {{format: json}}
 web: {web}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
-alerting:
+{meetings}alerting:
   commands: [{{id: quietly, argv: [/bin/true]}}]
   incidents: {{reopen: 0s}}
   {f"url: {url}" if url else ""}
@@ -60,7 +97,8 @@ sites:
 circuits:
   - {{id: line, name: "{hostile}", carrier: "{hostile}", contract: "{hostile}", a: centre, b: hub, mbps: 9}}
 targets:
-  - {{id: loop, name: "{hostile}", address: 127.0.0.1, site: centre, system: wan, notes: "{hostile}", circuit: line}}
+  - {{id: loop, name: "{hostile}", address: 127.0.0.1, site: centre,
+     system: wan, notes: "{hostile}", circuit: line{polled}}}
   - id: names
     name: {{vi: Máy chủ tên miền, en: Name server}}
     address: 127.0.0.1
@@ -72,6 +110,37 @@ targets:
         encoding="utf-8",
     )
     return path
+
+
+@contextmanager
+def talking() -> Iterator[int]:
+    """Let a device with a port on the circuit and the name server beside it answer; returns its UDP port."""
+    mib = interfaces(1)
+    lldp = "1.0.8802.1.1.2.1"
+    mib["1.3.6.1.2.1.31.1.1.1.18.1"] = (ber.OCTET_STRING, b"to hub: line")
+    mib[f"{lldp}.3.7.1.3.1"] = (ber.OCTET_STRING, b"Gi1/0/1")
+    for number, name in ((1, b"NAMES.example.vn"), (2, HOSTILE.encode())):
+        cells: dict[int, tuple[int, Value]] = {
+            4: (ber.INTEGER, 7), 5: (ber.OCTET_STRING, b"x"), 6: (ber.INTEGER, 5), 7: (ber.OCTET_STRING, b"Te1/1"),
+            9: (ber.OCTET_STRING, name),
+        }  # fmt: skip
+        mib |= {f"{lldp}.4.1.1.{column}.0.1.{number}": cell for column, cell in cells.items()}
+    ready: Queue[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
+
+    async def serve() -> None:
+        over = asyncio.Event()
+        async with serving(Agent(mib)) as agent:
+            ready.put((agent.port, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    port, loop, over = ready.get(timeout=10)
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(10)
 
 
 def keep_report(data: Path) -> None:
@@ -96,16 +165,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "viewers: [nhìn], operators: [/vận hành], admins: [quản trị], session: 1h}"
     )
     web = f'{{listen: "127.0.0.1:{port}", status_page: [wan], oidc: {oidc}}}'
-    config = write(folder, server.port, web, f"http://127.0.0.1:{port}")
-    with Daemon(config) as daemon:
+    with talking() as agent, Daemon(write(folder, server.port, web, f"http://127.0.0.1:{port}", agent)) as daemon:
+        config = daemon.config
         base = daemon.wait_for("pages are served")["address"]
         link = daemon.wait_for(
             "nobody can sign in yet: open this link once, within a day, and choose a name and a password"
         )["link"]
         until(
-            lambda: all(one["state"] == "up" for one in ask(config, "status")["targets"] if one["target"] == "names"),
-            20,
-            "the name server is up",
+            lambda: all(
+                check["state"] == "up"
+                for one in ask(config, "status", "--all")["targets"]
+                for check in one["checks"]
+                if check["probe"] in ("icmp", "dns")
+            ),
+            30,
+            "both targets are up",
         )
         keep_report(folder / "data")
         yield Site(base, link, config, daemon, server, openid)

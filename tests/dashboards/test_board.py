@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 from availability.check import FAILED
 from config import Configuration, load
 from dashboards.web.model.board import Board, Now
+from dashboards.web.model.desk import MOST_KEPT, Desk
+from haidang.clock import ManualClock
 from haidang.model import CheckId, State, Transition
+from storage.database import Database
 
 TEXT = """\
 haidang: 1
@@ -84,3 +88,29 @@ def test_a_check_that_was_never_judged_is_unknown(tmp_path: Path) -> None:
     board = Board(configuration(tmp_path))
     assert board.check(CheckId("router", "icmp")) == Now(State.UNKNOWN)
     assert board.counts()[State.UNKNOWN] == 4
+
+
+async def test_sums_over_a_month_are_asked_for_once_in_half_a_minute_and_anew_after_a_reload(tmp_path: Path) -> None:
+    clock = ManualClock()
+    known = configuration(tmp_path)
+    Database(tmp_path / "data" / "haidang.db", "haidang").close()
+    desk = Desk(known, clock)
+    asked: list[str] = []
+
+    async def ask(key: str) -> int:
+        def answer(_: sqlite3.Connection) -> int:
+            asked.append(key)
+            return len(asked)
+
+        return await desk.recent(key, answer)
+
+    assert [await ask("a"), await ask("a"), await ask("b")] == [1, 1, 2]
+    clock.advance(29)
+    assert await ask("a") == 1
+    clock.advance(2)
+    assert await ask("a") == 3
+    desk.use(known)
+    assert await ask("a") == 4
+    for number in range(MOST_KEPT):
+        await ask(str(number))
+    assert await ask("a") == 4 + MOST_KEPT + 1, "the oldest had to make room"

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,18 @@ from dashboards.grafana.boards import BOARDS
 from dashboards.grafana.document import Writer
 from dashboards.grafana.model import Board
 from dashboards.grafana.sources import Store
-from tests.support.dashboards import Recorded, chosen, get, influx_rows, record, settled, victoria_rows, write
+from tests.support.dashboards import (
+    CUT_S,
+    MENDED_S,
+    Recorded,
+    chosen,
+    get,
+    influx_rows,
+    record,
+    settled,
+    victoria_rows,
+    write,
+)
 from tests.support.stores import Server, influxdb, victoriametrics
 
 pytestmark = pytest.mark.slow
@@ -89,6 +101,38 @@ def test_each_metricsql_query_has_an_answer(board: Board, victoria: Server, reco
             **{"match[]": match[1]},
         )  # fmt: skip
         assert answer["data"], variable["query"]
+
+
+def test_incidents_and_maintenance_are_marked_with_their_words_and_their_ends(
+    influx: Server, recorded: Recorded
+) -> None:
+    written = document(Store("v1", influx.url), BOARDS[0], recorded)
+    incidents, maintenance = (one["target"] for one in written["annotations"]["list"][:2])
+    rows = influx_rows(influx, incidents["query"], recorded, "60s")
+    assert incidents["textColumn"] == "text"
+    assert incidents["timeEndColumn"] == "end_ms"
+    assert rows
+    for at, text, end_ms in rows:
+        assert re.fullmatch(r"#\d+ .+: .+", text)
+        start_s = datetime.fromisoformat(at).timestamp() - recorded.start_s
+        assert CUT_S - 60 <= start_s <= CUT_S + 60
+        assert MENDED_S - 60 <= end_ms / 1000 - recorded.start_s <= MENDED_S + 120
+    [[at, text, end_ms]] = influx_rows(influx, maintenance["query"], recorded, "60s")
+    assert text == "system:cameras: new &lt;switch&gt;"
+    assert end_ms / 1000 - datetime.fromisoformat(at).timestamp() == 600
+
+
+def test_a_store_of_numbers_marks_them_by_how_long_they_were(victoria: Server, recorded: Recorded) -> None:
+    written = document(Store("victoriametrics", victoria.url), BOARDS[0], recorded)
+    incidents, maintenance = written["annotations"]["list"][:2]
+    for mark, low_s, high_s in ((incidents, 180, 480), (maintenance, 480, 780)):
+        found = victoria_rows(victoria, {"instant": False}, mark["expr"], recorded, mark["step"])
+        assert found, mark["expr"]
+        for line in found:
+            assert set(line["metric"]) == {"number", "name"}
+            times = [int(at) for at, _ in line["values"]]
+            assert low_s <= times[-1] - times[0] <= high_s
+            assert all(value == "1" for _, value in line["values"])
 
 
 TELEGRAFS = {

@@ -78,6 +78,7 @@ def outage(site: Site, browser: httpx2.Client) -> Iterator[Site]:
         found: list[dict[str, Any]] = browser.get("/api/v1/incidents?open=true").json()["items"]
         return found
 
+    until(lambda: ask(site.config, "status")["summary"]["unknown"] == 0, 30, "a state of every target")
     site.server.on = False
     try:
         [incident] = until(opened, 20, "an incident")
@@ -116,7 +117,9 @@ async def learns(client: Client) -> None:
     assert systems["monitor"]["running"] is True
 
     bad = await told(client, "search", state="not_up")
-    assert [(one["id"], one["state"], one["probes_not_up"]) for one in bad["targets"]] == [("names", "down", ["dns"])]
+    found_bad = {one["id"]: (one["state"], one["probes_not_up"]) for one in bad["targets"]}
+    assert found_bad.pop("names") == ("down", ["dns"])
+    assert all(state == "unknown" for state, _ in found_bad.values())  # the other one may not have been measured yet
     found = await told(client, "search", words="may chu", site="centre")
     assert [one["id"] for one in found["targets"]] == ["names"]
 
@@ -136,14 +139,15 @@ async def learns(client: Client) -> None:
     assert "address" not in json.dumps(full["messages"])
 
     carrier = await told(client, "availability", kind="carrier", name=HOSTILE)
-    assert carrier["availability_percent"] == 100
+    assert carrier["members"] == 1
+    assert carrier["availability_percent"] in (None, 100)  # it may not have been measured yet
     wan_now = await told(client, "availability", kind="system", name="wan")
     assert [kept["objective"] for kept in wan_now["objectives"]] == ["wan"]
     why = await told(client, "why", about=f"#{number}")
     assert why["why"][0]["of"] == "incident"
     assert (await told(client, "oncall"))["rotas"][0]["person"] in ("an", "binh")
-    assert (await told(client, "conferences"))["configured"] == 0
-    assert (await told(client, "monitor"))["checks"] == 2
+    assert (await told(client, "conferences"))["configured"] == 1
+    assert (await told(client, "monitor"))["checks"] == 4
     assert {row["objective"] for row in (await told(client, "forecast"))["forecasts"]} == {"wan"}
     await told(client, "maintenance")
 

@@ -19,6 +19,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from alerting.links import Link, key_of, sign
+from dashboards.web.words import words
 from tests.dashboards.conftest import HOSTILE, PASSWORD, Site, form_of, write
 from tests.support.answerer import Answerer
 from tests.support.daemon import COMMAND, Daemon, ask, until
@@ -42,6 +43,8 @@ PAGES = (
     "/oncall",
     "/oncall?month=2026-12",
     "/reports",
+    "/conferences",
+    "/account",
     "/search",
     "/search?q=%3Cscript",
     "/self",
@@ -68,7 +71,7 @@ def test_every_page_shows_hostile_names_as_text_and_runs_nothing_inline(
 
 
 def test_pictures_in_pages_are_well_formed(browser: httpx2.Client) -> None:
-    ribbons = re.findall(r'<svg viewBox="0 -3.*?</svg>', browser.get("/target/loop").text, re.DOTALL)
+    ribbons = re.findall(r'<svg class="ribbon".*?</svg>', browser.get("/target/loop").text, re.DOTALL)
     assert len(ribbons) == 2
     for one in ribbons:
         ElementTree.fromstring(one)
@@ -352,3 +355,40 @@ def test_the_price_of_planned_work_is_worked_out_and_what_is_past_or_nowhere_is_
     assert "after the period" in later.text
     assert browser.get(asked.replace("2099", "2001")).status_code == 400
     assert browser.get(asked.replace("=wan", "=nowhere")).status_code == 400
+
+
+def test_a_room_shows_its_last_burst_and_its_meetings_with_what_was_found_before_them(browser: httpx2.Client) -> None:
+    counts = r"\d sẵn sàng, \d theo dõi, \d không sẵn sàng"
+    page = until(lambda: re.search(counts, browser.get("/conferences").text), 30, "the room was tried").string
+    assert "&lt;script&gt;alert(" in page
+    assert 'href="/target/loop"' in page
+    device = until(
+        lambda: text if "MOS</tr>" in (text := browser.get("/target/loop").text) else None, 30, "a burst was stored"
+    )
+    assert re.search(r"Tiếng nói \(EF\)<td[^>]*>\d\d:\d\d:\d\d<td[^>]*>[\d,]+%", device)
+    assert re.search(r"(KHÔNG SẴN SÀNG|SẴN SÀNG|THEO DÕI)", device), "its meeting, and the verdict on this room"
+    assert device.count('class="echo"') >= 2, "every echo of the burst is drawn"
+
+
+def test_a_device_shows_its_neighbours_and_the_contracted_capacity_of_the_line_on_its_port(
+    browser: httpx2.Client,
+) -> None:
+    page = until(
+        lambda: text if "Dung lượng thuê 9 Mbit/s" in (text := browser.get("/target/loop?range=3h").text) else None,
+        30,
+        "rates of its port were stored",
+    )
+    assert 'class="mark capacity"' in page
+    assert '<a href="/circuit/line">' in page
+    assert '<a href="/target/names">Máy chủ tên miền</a>' in page, "a neighbour that is watched leads to its page"
+    assert page.count("Te1/1") == 2
+
+
+def test_reasons_are_said_in_vietnamese_as_far_as_they_are_known() -> None:
+    vi = words("vi", ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert vi.reason("no reply (53 tries in 55 s)") == "không có trả lời (53 lần thử trong 55 giây)"
+    assert vi.reason("down: connection refused while connecting to port 25") == (
+        "mất: từ chối kết nối, khi kết nối tới cổng 25"
+    )
+    assert vi.reason("it loses 7 % of the packets; something <new>") == "mất 7% gói tin; something <new>"
+    assert words("en", ZoneInfo("Asia/Ho_Chi_Minh")).reason("no reply") == "no reply"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboards.web.pictures import places, ribbon
-from dashboards.web.pictures.curves import Frame, Line, lines, smoke
+from dashboards.web.pictures.curves import Frame, Line, Mark, lines, smoke
 from dashboards.web.pictures.places import Place, depths, origins_of
 from dashboards.web.pictures.svg import round_steps
 from haidang.model import CheckId, Interval, State
@@ -69,8 +69,9 @@ def test_a_short_outage_is_seen_on_a_ribbon_of_a_month_and_lies_on_top() -> None
     svg = ribbon.draw(spans, 0, 30 * day, 20 * day, [(0, "01")], lambda one: one.reason, "month")
     bars = [one for one in ElementTree.fromstring(svg).iter("rect") if "span" in (one.get("class") or "")]
     assert bars[-1].get("class") == "span down"
-    assert float(bars[-1].get("width") or 0) >= ribbon.THINNEST
-    assert max(float(bar.get("x") or 0) + float(bar.get("width") or 0) for bar in bars) <= ribbon.WIDE * 20 / 30 + 1
+    left, wide = ([float((bar.get(key) or "").removesuffix("%")) for bar in bars] for key in ("x", "width"))
+    assert wide[-1] >= ribbon.THINNEST
+    assert max(map(sum, zip(left, wide, strict=True))) <= ribbon.WIDE * 20 / 30 + 1
 
 
 @given(st.floats(1e-6, 1e15))
@@ -91,4 +92,4 @@ def test_curves_are_well_formed_and_break_where_nothing_was_measured(values: dic
     runs = frame.runs(sorted(values))
     assert sum(map(len, runs)) == len(values)
     assert all(later - before <= 32 * S for run in runs for before, later in itertools.pairwise(run))
-    ElementTree.fromstring(lines(frame, [Line("in", values, area=True)], str, [(5.0, "<90 %>")]))
+    ElementTree.fromstring(lines(frame, [Line("in", values, area=True)], str, [Mark("capacity", 5.0, "<90 %>")]))

@@ -18,7 +18,7 @@ from alerting.outbox import Outbox
 from alerting.policy import Policy
 from config.schema.conferences import Conferences
 from haidang.clock import ManualClock
-from haidang.conferences.meetings import sittings, ways_to
+from haidang.conferences.meetings import configured, sittings, ways_to
 from haidang.conferences.verdict import Verdict, reasons, worst
 from haidang.conferences.words import say
 from haidang.maintaining import Maintaining
@@ -59,13 +59,13 @@ GOOD = seen("quality", Status.UP, loss_percent=0.0, mos=4.3, delay_ms=5.0)
 
 
 def test_a_series_and_a_single_meeting_come_in_their_order(loaded: config.Configuration) -> None:
-    found = sittings(loaded, at("2026-12-01T00:00"), at("2026-12-15T00:00"))
+    found = sittings(configured(loaded), at("2026-12-01T00:00"), at("2026-12-15T00:00"))
     assert [(one.meeting.id, one.start_ns) for one in found] == [
         ("weekly", at("2026-12-07T08:00")), ("once", at("2026-12-08T14:00")), ("weekly", at("2026-12-14T08:00")),
     ]  # fmt: skip
-    under_way = sittings(loaded, at("2026-12-07T09:59"), at("2026-12-07T10:30"))
+    under_way = sittings(configured(loaded), at("2026-12-07T09:59"), at("2026-12-07T10:30"))
     assert [one.meeting.id for one in under_way] == ["weekly"]
-    assert sittings(loaded, at("2026-12-07T10:00"), at("2026-12-07T10:30")) == []
+    assert sittings(configured(loaded), at("2026-12-07T10:00"), at("2026-12-07T10:30")) == []
 
 
 def test_a_room_depends_on_all_it_is_reached_through(loaded: config.Configuration) -> None:
@@ -115,7 +115,8 @@ def test_work_on_the_way_to_a_room_is_refused_while_it_meets_unless_forced(
     world = ConfiguredWorld(loaded, LedgerReader(database.connection))
     notifier = Notifier(Outbox(database, clock, "example.org"), world, ZONE)
     incidents = Incidents(database, clock, world, notifier, Policy())
-    add = Maintaining(loaded, database, clock, ledger, incidents, lambda: None).verbs()["maintenance.add"]
+    keeper = Maintaining(loaded, database, clock, ledger, incidents, lambda: None, lambda: configured(loaded))
+    add = keeper.verbs()["maintenance.add"]
 
     def asked(name: str, start: str, hours: int, **more: object) -> dict[str, object]:
         return {

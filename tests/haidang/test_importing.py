@@ -174,6 +174,7 @@ def test_every_wrong_cell_is_named_with_its_cure(main: Path, tmp_path: Path) -> 
     assert "neither an IPv4 or IPv6 address" in errors["all.xlsx:Cameras:B2"]["message"]
     assert errors["all.xlsx:Cameras:A4"]["hint"] == "may-3"
     assert "given before, at" in errors["all.xlsx:Cameras:A5"]["message"]
+    assert "all.xlsx:Cameras:A3" not in errors, "one clash is told once"
     assert "the id is missing" in errors["all.xlsx:Cameras:A6"]["message"]
     assert errors["all.xlsx:Cameras:C3"]["hint"] == "luc-ngan"
     assert errors["all.xlsx:Cameras:D3"]["hint"] == "hub"

@@ -58,7 +58,7 @@ class Bench:
         for target in self.targets:
             self.health.watch(CheckId(target, "icmp"), Rule())
         self.health.connect({CheckId("spoke", "icmp"): (CheckId("hub", "icmp"),)})
-        self.maintaining = Maintaining(configuration, self.database, self.clock, ledger, incidents, lambda: None)
+        self.maintaining = Maintaining(configuration, self.database, self.clock, ledger, incidents, lambda: None, list)
         self.verbs = self.maintaining.verbs()
         self.pipeline = Pipeline(
             self.clock, self.database, self.health, ledger, incidents, InMemoryStore(), lambda: None,

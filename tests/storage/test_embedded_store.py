@@ -105,6 +105,8 @@ async def test_it_answers_as_a_plain_list_of_points_would(
         else:
             assert isinstance(one, tuple)
             await flushed(store)
+            if memory.points:
+                await store.read(Query("ping", 0, NOON + 6 * 86400 * S))  # what it remembers goes stale
             await store.compact(NOON + one[1] * S)
     await flushed(store)
     await store.flush()

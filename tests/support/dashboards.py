@@ -29,7 +29,7 @@ from haidang.model import Point
 from haidang.rehearsal import Postbox, rehearse
 from lab.province import RunningProvince, Shape, generate
 from lab.province.configuration import write_configuration
-from storage.accounts import Accounts, ForecastRow
+from storage.accounts import Accounts, ForecastRow, Maintenance
 from storage.database import Database
 from storage.influx.store import InfluxStore
 from storage.metrics import InfluxSettings, InMemoryStore
@@ -39,6 +39,8 @@ from tests.support.stores import Server
 
 S = 10**9
 LASTS_S = 72 * 60
+CUT_S, MENDED_S = 30 * 60, 36 * 60
+"""A line is cut and mended again: an incident."""
 DATABASE = "haidang"
 
 
@@ -68,10 +70,15 @@ def record(folder: Path, start_s: int) -> Recorded:
     store = InMemoryStore()
     configuration = config.load(path)
     _foretell(configuration, start_s)
+    line = next(name for name, link in province.links.items() if link.system == "datanet")
 
     async def script(_postbox: Postbox) -> None:
         driving = asyncio.create_task(running.drive())
-        await asyncio.sleep(LASTS_S)
+        await asyncio.sleep(CUT_S)
+        running.cut(line)
+        await asyncio.sleep(MENDED_S - CUT_S)
+        running.mend(line)
+        await asyncio.sleep(LASTS_S - MENDED_S)
         driving.cancel()
 
     rehearse(path, running.network, clock, script, store=lambda _settings, _clock: store)
@@ -88,7 +95,13 @@ def _foretell(configuration: Configuration, start_s: int) -> None:
     database = Database(configuration.data_dir / "haidang.db", "haidang")
     month = month_at(start_s * S, configuration.timezone).name
     rows = [ForecastRow(system, system, month, 0.12, 900.0, 40) for system in configuration.inventory.systems]
-    Accounts(database).foretold(start_s * S, rows)
+    accounts = Accounts(database)
+    accounts.foretold(start_s * S, rows)
+    from_ns = (start_s + 40 * 60) * S
+    work = Maintenance(
+        0, "system", "cameras", from_ns, from_ns + 600 * S, "", "UTC", 1, "new <switch>", "an", start_s * S, None, ""
+    )
+    accounts.plan(work)
     database.close()
 
 
@@ -195,7 +208,14 @@ def victoria_rows(server: Server, target: dict[str, Any], text: str, recorded: R
 
 def settled(server: Server, recorded: Recorded) -> None:
     """Wait until a VictoriaMetrics finds everything that was written: it shows new names after a second or two."""
-    wanted = len({(point.series, name) for point in recorded.points for name in point.fields})
+    wanted = len(
+        {
+            (point.series, name)
+            for point in recorded.points
+            for name, value in point.fields.items()
+            if not isinstance(value, str)
+        }
+    )
     with urllib.request.urlopen(f"{server.url}/internal/force_flush", timeout=30) as answer:
         answer.read()
 

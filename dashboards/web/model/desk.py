@@ -6,10 +6,10 @@ import asyncio
 import itertools
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from alerting import records
 from alerting.records import Incident
@@ -31,11 +31,13 @@ T = TypeVar("T")
 AT_ONCE = 2
 """Readers at work at the same time; more of them would only take the processor from each other and from the loop."""
 MOST_WAITING = 64
-SHARE = 0.015
+SHARE = 0.01
 """How much of one processor the standings of the month may take: what takes long is worked out less often."""
 OLDEST_S = 30.0
 OUTLOOK_S = 300.0
 """How old the outlook may be: a month's risk does not change by the minute, and thousands of draws make it."""
+MOST_KEPT = 64
+"""Answers that are kept for a while."""
 MOST_SHOWN = 200
 """Open incidents that the wall is told of; it says how many more there are."""
 
@@ -121,12 +123,31 @@ class Desk:
         self._watch: sqlite3.Connection | None = None
         self._outlook: tuple[int, list[Foretold]] | None = None
         self._outlook_turn = asyncio.Lock()
+        self._look_turn = asyncio.Lock()
+        self._kept: dict[Hashable, tuple[float, object]] = {}
 
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""
         self.configuration = configuration
         self._not_before = 0.0
         self._outlook = None
+        self._kept.clear()
+
+    async def recent(self, key: Hashable, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Answer as `ask`, or with what the same question was answered at most `OLDEST_S` ago: for sums over a month.
+
+        Parameters:
+            key: what is asked; the same key always with the same question.
+        """
+        now = self._clock.monotonic_ns() / 1e9
+        known = self._kept.get(key)
+        if known is not None and now - known[0] < OLDEST_S:
+            return cast("T", known[1])
+        answer = await self.ask(question)
+        while len(self._kept) >= MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[key] = (now, answer)
+        return answer
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read in a thread.
@@ -179,8 +200,9 @@ class Desk:
             )
             return [OpenIncident(one, hidden.get(one.number, 0)) for one in records.incidents(sql, limit=MOST_SHOWN)]
 
-        before, self.incidents = self.incidents, await self.ask(read)
-        return before != self.incidents
+        async with self._look_turn:  # an older answer must not replace a newer one
+            before, self.incidents = self.incidents, await self.ask(read)
+            return before != self.incidents
 
     async def reckon(self, *, changed: bool) -> bool:
         """Work the standings of the month out anew when it is time to; tells whether it did.

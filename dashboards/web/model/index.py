@@ -39,6 +39,7 @@ class Index:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._called: dict[str, str] = {}
         self._of: Inventory | None = None
 
     def _read(self, inventory: Inventory) -> None:
@@ -53,7 +54,10 @@ class Index:
                     {one: thing.label(one) for one in ("vi", "en")},
                     " ".join(filter(None, (carrier, contract))),
                 )
+        self._called = {}
         for target in inventory.targets.values():
+            for said in (target.label("en"), target.label("vi"), target.id):
+                self._called[plain(said)] = target.id
             site = inventory.sites.get(target.site or "")
             circuit = inventory.circuits.get(target.circuit or "")
             about = [target.address or "", site.label("vi") if site else "", (circuit.carrier or "") if circuit else ""]
@@ -63,8 +67,7 @@ class Index:
 
     def find(self, asked: str, board: Board) -> tuple[list[Entry], int]:
         """Return the best entries that have every word of what was asked, and how many there are in all."""
-        if self._of is not board.inventory:
-            self._read(board.inventory)
+        self._fresh(board)
         wanted = plain(asked)[:100].split()
         if not wanted:
             return [], 0
@@ -72,6 +75,16 @@ class Index:
         whole = " ".join(wanted)
         found.sort(key=lambda one: (whole not in one.head, not one.head.startswith(whole), one.kind == "target"))
         return found[:MOST], len(found)
+
+    def called(self, name: str, board: Board) -> str | None:
+        """Return the target that a device means by a name: its id or one of its names, with or without a domain."""
+        self._fresh(board)
+        said = plain(name)
+        return self._called.get(said) or self._called.get(said.partition(".")[0])
+
+    def _fresh(self, board: Board) -> None:
+        if self._of is not board.inventory:
+            self._read(board.inventory)
 
     def _add(self, kind: str, name: str, names: dict[str, str], about: str) -> None:
         head = plain(f"{name} {names['vi']} {names['en']}")

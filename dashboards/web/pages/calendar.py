@@ -59,7 +59,7 @@ async def page(seat: Seat) -> Response:
             account = Books(configuration, sql, now_ns, now_ns).of_promise(promise, month)
             return Month(account.figures, account.formula, days(account, edges, now_ns)) if account else None
 
-        found = await seat.house.desk.ask(read)
+        found = await seat.house.desk.recent(("calendar", kind, name, month.name), read)
     first = words.local(month.start_ns).weekday()
     return seat.page(
         "calendar.html",

@@ -110,8 +110,7 @@ async def _picture(seat: Seat, circuit: Circuit, load: Load) -> Port | None:
         {"target": load.target, "ifName": load.interface}, 1800,
     )  # fmt: skip
     curves = await seat.house.store.read(query)
-    marks = [(circuit.mbps * 1e6, seat.words.bits(circuit.mbps * 1e6))] if circuit.mbps else []
-    return port(seat, load.interface, "", curves, DAYS * 24, marks) if curves else None
+    return port(seat, load.interface, "", curves, DAYS * 24, circuit, load) if curves else None
 
 
 def _circuit_state(seat: Seat, circuit: Circuit) -> State:

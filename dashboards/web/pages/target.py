@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from config import Target
 from dashboards.web.model.board import Now
 from dashboards.web.pages import when
 from dashboards.web.pages.measured import interfaces, sensors, smoke
+from dashboards.web.pages.room import Room, is_room, room
 from dashboards.web.pages.wall import row
 from dashboards.web.pictures import ribbon
 from dashboards.web.seat import Refused, Seat
@@ -30,6 +32,7 @@ from storage.metrics import StoreError
 RANGES: Mapping[str, tuple[int, int]] = {"3h": (3, 30), "30h": (30, 300), "10d": (240, 1800), "30d": (720, 7200)}
 """What can be looked back at, after SmokePing: hours, and the width of a bucket in seconds."""
 CHILDREN = 40
+NEIGHBOURS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,17 @@ class Probe:
     now: Now
     every: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A neighbour in words; ``target`` is whose page leads to it, if it is one that is watched."""
+
+    interface: str
+    name: str
+    target: Target | None
+    port: str
+    about: str
 
 
 async def page(seat: Seat) -> Response:
@@ -75,6 +89,7 @@ async def page(seat: Seat) -> Response:
     )  # fmt: skip
     problem = ""
     picture, ports, readings = Markup(""), [], []
+    meets: Room | None = None
     try:
         hours, step_s = RANGES[chosen]
         if "icmp" in target.probes:
@@ -82,6 +97,8 @@ async def page(seat: Seat) -> Response:
         if target.snmp is not None:
             ports = await interfaces(seat, target, hours, step_s)
             readings = await sensors(seat, target)
+        if "quality" in target.probes or is_room(seat, target):
+            meets = await room(seat, target, hours, step_s)
     except StoreError as error:
         problem = str(error)
     inventory = board.inventory
@@ -89,15 +106,41 @@ async def page(seat: Seat) -> Response:
     return seat.page(
         "target.html", target=target, name=target.label(words.language), state=board.target(target),
         quiet=target.id in seat.house.quiet(), past=past, month=f"{words.local(now_ns):%m/%Y}",
-        month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings,
-        problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
+        month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings, room=meets,
+        near=_near(seat, target), problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
         site=inventory.sites.get(target.site or ""), system=inventory.systems.get(target.system or ""),
         circuit=inventory.circuits.get(target.circuit or ""),
         parents=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.parents],
         needs=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.needs],
+        cause=_cause(seat, board.target(target)),
         children=[(one, board.target(one)) for one in children[:CHILDREN]], children_all=len(children),
         incidents=[row(seat, one) for one in past.incidents], meaning=Catalogue.ours(),
     )  # fmt: skip
+
+
+def _cause(seat: Seat, now: Now) -> tuple[Target, Now] | None:
+    """Return the device whose fault it is, when it is one."""
+    board = seat.house.board
+    known = board.inventory.targets.get(now.cause.target) if now.cause else None
+    return None if known is None else (known, board.target(known))
+
+
+def _near(seat: Seat, target: Target) -> list[Beside]:
+    house = seat.house
+    targets = house.board.inventory.targets
+    found: dict[tuple[str, str], Beside] = {}
+    for one in house.near(target.id)[:NEIGHBOURS]:
+        known = targets.get(house.index.called(one.name, house.board) or "")
+        about = (one.protocol.upper(), *(one.descr or "").splitlines()[:1])
+        # What says the same by LLDP and by CDP is one neighbour.
+        found.setdefault(
+            (one.interface, one.name),
+            Beside(
+                one.interface, known.label(seat.words.language) if known else one.name, known, one.port or "",
+                " · ".join(about),
+            ),
+        )  # fmt: skip
+    return list(found.values())
 
 
 def _past(seat: Seat, target: Target, sql: sqlite3.Connection) -> Past:
@@ -118,7 +161,7 @@ def _tell(seat: Seat) -> Callable[[Interval], str]:
         words = seat.words
         end_ns = one.end_ns or seat.now_ns
         said = f"{words('state.' + one.state)}: {words.time(one.start_ns)} – {words.time(end_ns)}"
-        return f"{said} ({words.duration((end_ns - one.start_ns) / 1e9)}) {one.reason}".strip()
+        return f"{said} ({words.duration((end_ns - one.start_ns) / 1e9)}) {words.reason(one.reason)}".strip()
 
     return tell
 
@@ -126,7 +169,10 @@ def _tell(seat: Seat) -> Callable[[Interval], str]:
 def _probes(seat: Seat, target: Target) -> list[Probe]:
     words, board = seat.words, seat.house.board
     first = target.primary
-    settings = {"icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host}
+    settings: dict[str, Any] = {
+        "icmp": target.icmp, "snmp": target.snmp, "dns": target.dns, "host": target.host, "quality": target.quality,
+        "backup": target.backup, **dict(target.services.items()),
+    }  # fmt: skip
     found = []
     for probe in target.probes:
         check = CheckId(target.id, probe)

@@ -17,7 +17,7 @@ from dashboards.web.house import House
 from dashboards.web.model.board import SEVERITY, Now, worst
 from dashboards.web.model.desk import Standing
 from dashboards.web.pictures import places
-from dashboards.web.pictures.places import Place
+from dashboards.web.pictures.places import Drawing, Place
 from dashboards.web.seat import Seat
 from dashboards.web.words import Words
 from haidang.model import State
@@ -81,16 +81,19 @@ async def live(seat: Seat) -> Response:
 async def part(seat: Seat) -> bytes:
     """Write what changes; the same for all who read one language, made once for each version."""
     house, key = seat.house, ("wall", seat.words.language)
-    version = (house.hub.version, house.board.version, seat.now_ns // FRESH_NS)
-    kept = house.rendered.get(key)
-    if kept is not None and kept[0] == version:
-        return kept[1]
-    latest = (
-        [] if house.desk.incidents else await house.desk.ask(lambda sql: records.incidents(sql, resolved=True, limit=5))
-    )
-    body = _write(seat, [row(seat, one) for one in latest]).encode()
-    house.rendered[key] = (version, body)
-    return body
+    async with house.writing:  # all walls ask at once when something has changed, and one is enough to write it
+        version = (house.hub.version, house.board.version, seat.now_ns // FRESH_NS)
+        kept = house.rendered.get(key)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        latest = (
+            []
+            if house.desk.incidents
+            else await house.desk.ask(lambda sql: records.incidents(sql, resolved=True, limit=5))
+        )
+        body = _write(seat, [row(seat, one) for one in latest]).encode()
+        house.rendered[key] = (version, body)
+        return body
 
 
 def _write(seat: Seat, latest: list[Row]) -> str:
@@ -98,16 +101,7 @@ def _write(seat: Seat, latest: list[Row]) -> str:
     board, desk = house.board, house.desk
     counts = board.counts()
     quiet = house.quiet()
-    sites = [_place(house, words, site) for site in board.inventory.sites]
-    if not sites:
-        sites = [
-            Place(one.id, one.label(words.language), None, None, None, board.target(one).state,
-                  f"{one.label(words.language)}: {words('state.' + board.target(one).state)}", 1)
-            for one in list(board.inventory.targets.values())[:400]
-        ]  # fmt: skip
-        picture = places.draw(sites, words("wall.map"), link="/target/")
-    else:
-        picture = places.draw(sites, words("wall.map"))
+    sites, picture = _map(seat)
     known = [one for one in sites if one.targets]
     bad = sum(counts.get(state, 0) for state in (State.DOWN, State.UNREACHABLE, State.DEGRADED))
     measured = sum(counts.values()) - counts.get(State.UNKNOWN, 0)
@@ -137,6 +131,27 @@ def _write(seat: Seat, latest: list[Row]) -> str:
         sites_all=len(known) if board.inventory.sites else 0,
         systems=[_tile(house, words, system) for system in board.inventory.systems.values()],
     )
+
+
+def _map(seat: Seat) -> tuple[list[Place], Drawing]:
+    """Return the sites, or the targets where there are none, and their picture; drawn anew when a state has changed."""
+    house, words = seat.house, seat.words
+    board = house.board
+    kept = house.maps.get(words.language)
+    if kept is not None and kept[0] == board.version:
+        return kept[1]
+    sites = [_place(house, words, site) for site in board.inventory.sites]
+    link = "/site/"
+    if not sites:
+        link = "/target/"
+        sites = [
+            Place(one.id, one.label(words.language), None, None, None, board.target(one).state,
+                  f"{one.label(words.language)}: {words('state.' + board.target(one).state)}", 1)
+            for one in list(board.inventory.targets.values())[:400]
+        ]  # fmt: skip
+    drawn = sites, places.draw(sites, words("wall.map"), link=link)
+    house.maps[words.language] = (board.version, drawn)
+    return drawn
 
 
 def _place(house: House, words: Words, site: str) -> Place:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup
 
-from dashboards.web.pictures.svg import element, joined
+from dashboards.web.pictures.svg import element, joined, percent
 from haidang.model import Interval, State
 
-WIDE, HIGH = 1200.0, 34.0
-THINNEST = 2.0
+WIDE, HIGH = 100.0, 34.0
+"""Across in percent of whatever room there is, the other way in pixels: words keep their size on a telephone."""
+THINNEST = 0.25
 """A short outage must still be seen."""
 _OVER = (State.UP, State.UNKNOWN, State.MAINTENANCE, State.DEGRADED, State.UNREACHABLE, State.DOWN)
 """What is drawn later lies on top: a thin outage is not hidden under what follows it."""
@@ -36,17 +37,21 @@ def draw(
     for one in intervals:
         left, right = x(max(one.start_ns, start_ns)), x(min(one.end_ns or now_ns, end_ns, now_ns))
         if right > left or one.state in (State.DOWN, State.UNREACHABLE):
-            bar = element("rect", element("title", tell(one)), x=left, y=0, width=max(right - left, THINNEST),
-                          height=HIGH, class_=f"span {one.state}")  # fmt: skip
+            wide = percent(max(right - left, THINNEST))
+            bar = element("rect", element("title", tell(one)), x=percent(left), y=0, width=wide, height=HIGH,
+                          class_=f"span {one.state}")  # fmt: skip
             parts.append((_OVER.index(one.state), bar))
+    shown = [(percent(x(at)), word) for at, word in ticks if x(at) < WIDE - 2.5]
+    minor = 5 if len(shown) > 12 else 2
     marks = [
-        joined((element("line", x1=x(at), x2=x(at), y1=0, y2=HIGH + 4, class_="tick"),
-                element("text", word, x=x(at) + 4, y=HIGH + 18, class_="axis")))
-        for at, word in ticks if x(at) < WIDE - 30
+        joined((element("line", x1=at, x2=at, y1=0, y2=HIGH + 4, class_="tick"),
+                element("text", word, x=at, dx=4, y=HIGH + 17, class_="axis minor" if number % minor else "axis")))
+        for number, (at, word) in enumerate(shown)
     ]  # fmt: skip
-    now = element("line", x1=x(now_ns), x2=x(now_ns), y1=-2, y2=HIGH + 2, class_="now") if now_ns < end_ns else ""
+    here = percent(x(now_ns))
+    now = element("line", x1=here, x2=here, y1=0, y2=HIGH + 2, class_="now") if now_ns < end_ns else ""
     bars = joined(bar for _, bar in sorted(parts, key=lambda part: part[0]))
+    ground = element("rect", x=0, y=0, width="100%", height=HIGH, class_="empty")
     return element(
-        "svg", element("title", title), element("rect", x=0, y=0, width=WIDE, height=HIGH, class_="empty"), bars, now,
-        joined(marks), view_box=f"0 -3 {WIDE:.0f} {HIGH + 26:.0f}", class_="ribbon", role="img",
+        "svg", element("title", title), ground, bars, now, joined(marks), class_="ribbon", role="img"
     )  # fmt: skip

@@ -7,27 +7,37 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+_SPELT = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio"}
+
 
 def element(name: str, *inside: str | Markup, **attributes: str | float) -> Markup:
-    """Write an element; texts are escaped, numbers get two decimals, names are spelt as SVG does."""
-    spelt = {"class_": "class", "view_box": "viewBox", "aspect": "preserveAspectRatio", "text_anchor": "text-anchor"}
-    written = [
-        Markup(' {}="{}"').format(
-            spelt.get(key, key).replace("_", "-") if key not in spelt else spelt[key], short(value)
-        )
-        for key, value in attributes.items()
-    ]
-    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(written), joined(inside))
+    """Write an element; texts are escaped, numbers get two decimals, names are spelt as SVG does.
+
+    A wall has thousands of them: putting strings together takes a tenth of the time that `Markup.format` does.
+    """
+    written = "".join(
+        [f' {_SPELT.get(key) or key.replace("_", "-")}="{_value(value)}"' for key, value in attributes.items()]
+    )
+    return Markup(f"<{name}{written}>{joined(inside)}</{name}>")  # noqa: S704 every part of it was escaped
 
 
 def joined(parts: Iterable[str | Markup]) -> Markup:
     """Put parts together; plain texts are escaped."""
-    return Markup("").join(escape(part) for part in parts)
+    return Markup("".join([part if type(part) is Markup else escape(part) for part in parts]))  # noqa: S704 see there
+
+
+def _value(value: str | float) -> str:
+    return escape(value) if isinstance(value, str) else short(value)
 
 
 def short(value: str | float) -> str:
     """Write a number short."""
     return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def percent(value: float) -> str:
+    """Write a share of the width."""
+    return f"{short(value)}%"
 
 
 def points(line: Iterable[tuple[float, float]]) -> str:

@@ -80,6 +80,15 @@ if (live) {
   else listen();
 }
 
+const here = document.querySelector(".row [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
+
+const further = document.querySelector(".further");
+if (further) {
+  document.addEventListener("click", (event) => { if (!further.contains(event.target)) further.open = false; });
+  further.addEventListener("keydown", (event) => { if (event.key === "Escape") { further.open = false; further.querySelector("summary").focus(); } });
+}
+
 document.addEventListener("keydown", (event) => {
   const box = document.getElementById("find");
   if (event.key === "/" && box && !event.ctrlKey && !event.metaKey && !event.altKey && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {

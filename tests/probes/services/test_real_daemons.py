@@ -156,6 +156,57 @@ async def test_opensmtpd_is_spoken_to_up_to_where_a_letter_would_begin(tmp_path:
         assert (seen.status, seen.reason) == (Status.DOWN, "it does not offer STARTTLS")
 
 
+async def test_the_certificate_of_dovecot_s_submission_after_starttls_is_judged_as_any_other(open_folder: Path) -> None:
+    dovecot = require("dovecot", "dovecot-submissiond")
+    require("/usr/lib/dovecot/submission-login", "dovecot-submissiond")
+    authority = Authority(open_folder)
+    # One address for each certificate: Dovecot has no other way to tell them apart before it knows a name.
+    hosts = {name: f"127.0.0.{number}" for number, name in enumerate(("right", "soon", "expired", "name", "own"), 11)}
+    kinds = {
+        "right": authority.issue("right.pem", hosts["right"]),
+        "soon": authority.issue("soon.pem", hosts["soon"], days=5.5),
+        "expired": authority.issue("expired.pem", hosts["expired"], days=-3),
+        "name": authority.issue("name.pem", "mail.test"),
+        "own": authority.issue("own.pem", hosts["own"], self_signed=True),
+    }
+    ports = {name: free_port() for name in kinds}
+    listeners = "".join(
+        f"  inet_listener {name} {{\n    address = {hosts[name]}\n    port = {port}\n  }}\n"
+        for name, port in ports.items()
+    )
+    local = "".join(
+        f"local {hosts[name]} {{\n  ssl_cert = <{file}\n  ssl_key = <{file}\n}}\n" for name, file in kinds.items()
+    )
+    (open_folder / "dovecot.conf").write_text(
+        f"protocols = submission\nbase_dir = {open_folder}/run\nstate_dir = {open_folder}/run\n"
+        f"log_path = /dev/stderr\nssl = yes\nssl_cert = <{kinds['right']}\nssl_key = <{kinds['right']}\nssl_dh =\n"
+        f"hostname = mail.test\nsubmission_relay_host = {HOST}\nfirst_valid_uid = 0\n"
+        f"service submission-login {{\n  chroot =\n  inet_listener submission {{\n    port = 0\n  }}\n{listeners}}}\n"
+        f"service anvil {{\n  chroot =\n}}\n{local}"
+        "passdb {\n  driver = static\n  args = password=x\n}\nuserdb {\n  driver = static\n  args = uid=0 gid=0\n}\n"
+    )
+    trust, clock = str(authority.file), SystemClock()
+    with program([dovecot, "-F", "-c", str(open_folder / "dovecot.conf")], 0, udp=True, folder=open_folder):
+        found = {}
+        for name, port in ports.items():
+            mail_settings = MailSettings(port=port, security="starttls", trust=trust)
+            async with asyncio.timeout(10):
+                while True:
+                    mail = await probe("smtp", clock, "real", hosts[name], mail_settings)
+                    if "refused" not in mail.reason:  # it does not listen yet
+                        break
+                    await asyncio.sleep(0.05)
+            tls = await probe("tls", clock, "real", hosts[name], TlsSettings(port=port, starttls="smtp", trust=trust))
+            assert (mail.status, mail.warning) == (tls.status, tls.warning), (name, mail.reason, tls.reason)
+            found[name] = mail.reason or mail.warning or "well"
+    assert found.pop("soon").startswith("its certificate expires in 5 days, on 20")
+    assert found == {
+        "right": "well", "expired": "its certificate has expired",
+        "name": f"its certificate is not for {hosts['name']}",
+        "own": "its certificate is signed by itself, and not among those that are trusted here",
+    }  # fmt: skip
+
+
 @pytest.fixture
 def modules() -> Path:
     """Where Kamailio's are, TLS among them."""

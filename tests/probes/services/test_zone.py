@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
+import ssl
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,13 @@ from haidang.clock import SystemClock
 from haidang.model import Observation, Status
 from probes.attempt import FAULT, Down
 from probes.dns import query
+from probes.http import HttpSettings
 from probes.icmp import IcmpEngine, ping
 from probes.kinds import probe
+from probes.tcp import TcpSettings
+from probes.tls import TlsSettings
 from probes.zone import Server, ZoneSettings, judge
+from tests.support.certificates import Authority
 from tests.support.exporter import exporter_says
 from tests.support.parts import require
 from tests.support.peers import HOST, free_port, program
@@ -145,14 +151,117 @@ async def test_a_silent_server_is_down_at_the_deadline(tmp_path: Path) -> None:
     assert seen.duration_ms < 250
 
 
-async def test_dns_and_icmp_agree_with_the_blackbox_exporter(port: int, tmp_path: Path) -> None:
+@asynccontextmanager
+async def slow_page(context: ssl.SSLContext | None) -> AsyncIterator[int]:
+    """Serve a page that takes 150 ms for TLS, 300 ms to the first byte, 200 ms for the rest; gives the port."""
+    loop = asyncio.get_running_loop()
+
+    async def serve(near: socket.socket) -> None:
+        if context is not None:
+            await asyncio.sleep(0.15)
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, near, ssl=context)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.3)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nhello")
+            await asyncio.sleep(0.2)
+            writer.write(b"world")
+            await reader.read()
+        transport.abort()
+
+    async def accept() -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                near, _ = await loop.sock_accept(listener)
+                group.create_task(serve(near))
+
+    with socket.create_server((HOST, 0)) as listener:
+        listener.setblocking(False)
+        task = asyncio.create_task(accept())
+        yield int(listener.getsockname()[1])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_phases_of_all_agree_with_the_blackbox_exporter_in_one_run(port: int, tmp_path: Path) -> None:
+    exporter = require("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.issue("web.pem", HOST))
+    tls = f"preferred_ip_protocol: ip4, tls_config: {{ca_file: {authority.file}}}"
+    (tmp_path / "blackbox.yml").write_text(f"""
+modules:
+  http: {{prober: http, timeout: 5s, http: {{{tls}}}}}
+  tls: {{prober: tcp, timeout: 5s, tcp: {{{tls}, tls: true}}}}
+  tcp: {{prober: tcp, timeout: 5s, tcp: {{preferred_ip_protocol: ip4}}}}
+  dns: {{prober: dns, timeout: 1s, dns: {{preferred_ip_protocol: ip4, query_name: bac.test, query_type: SOA}}}}
+  ping: {{prober: icmp, timeout: 3s, icmp: {{preferred_ip_protocol: ip4}}}}
+""")
+    web, trust, clock = free_port(), str(authority.file), SystemClock()
+    command = [exporter, f"--config.file={tmp_path}/blackbox.yml", f"--web.listen-address={HOST}:{web}"]
+    with program(command, web, folder=tmp_path):
+        async with slow_page(None) as plain, slow_page(context) as safe:
+
+            async def theirs(module: str, target: str) -> dict[str, float]:
+                found = await asyncio.to_thread(exporter_says, web, module, target)
+                assert found["probe_success"] == 1, (module, target)
+                return found
+
+            for scheme, number in (("http", plain), ("https", safe)):
+                url = f"{scheme}://{HOST}:{number}/"
+                said, seen = await asyncio.gather(
+                    theirs("http", url), probe("http", clock, "web", HOST, HttpSettings(url=url, trust=trust))
+                )
+                assert seen.status is Status.UP, seen.reason
+                took = {"connect": 0, "tls": 150 * (scheme == "https"), "processing": 300, "transfer": 200}
+                ours = {
+                    "connect": "connect_ms",
+                    "tls": "tls_ms",
+                    "processing": "first_byte_ms",
+                    "transfer": "transfer_ms",
+                }
+                for phase, expected in took.items():
+                    their_ms = said.get(f'probe_http_duration_seconds{{phase="{phase}"}}', 0) * 1e3
+                    our_ms = float(seen.fields.get(ours[phase], 0))
+                    assert expected - 10 <= our_ms <= expected + 100, (url, phase)
+                    assert abs(our_ms - their_ms) < 50, (url, phase)
+            said, seen = await asyncio.gather(
+                theirs("tls", f"{HOST}:{safe}"), probe("tls", clock, "web", HOST, TlsSettings(port=safe, trust=trust))
+            )
+            assert seen.status is Status.UP
+            assert abs(seen.duration_ms - said["probe_duration_seconds"] * 1e3) < 50
+            assert 140 < float(seen.fields["tls_ms"]) < 250
+            said, seen = await asyncio.gather(
+                theirs("tcp", f"{HOST}:{plain}"), probe("tcp", clock, "web", HOST, TcpSettings(port=plain))
+            )
+            assert seen.status is Status.UP
+            assert abs(seen.duration_ms - said["probe_duration_seconds"] * 1e3) < 50
+        said, answered = await asyncio.gather(
+            theirs("dns", f"{HOST}:{port}"), query(clock, "dns", HOST, name="bac.test", port=port)
+        )
+        assert answered.status is Status.UP
+        took_ms = said['probe_dns_duration_seconds{phase="request"}'] * 1e3
+        assert abs(float(answered.fields["query_time_ms"]) - took_ms) < 50
+        said = await theirs("ping", HOST)
+    engine = IcmpEngine()
+    try:
+        pinged = await ping(engine, clock, HOST, count=1)
+    finally:
+        engine.close()
+    assert pinged.status is Status.UP
+    assert abs(float(pinged.fields["rtt_median_ms"]) - said['probe_icmp_duration_seconds{phase="rtt"}'] * 1e3) < 50
+
+
+async def test_verdicts_of_dns_agree_with_the_blackbox_exporter(port: int, tmp_path: Path) -> None:
     exporter = require("prometheus-blackbox-exporter", "prometheus-blackbox-exporter")
     dns_module = "{{prober: dns, timeout: 1s, dns: {{preferred_ip_protocol: ip4, query_name: {}, query_type: SOA{}}}}}"
     questions = {"bac": "bac.test", "gone": "gone.bac.test", "elsewhere": "elsewhere.test"}
     lines = [
         f"  {key}: {dns_module.format(name, ', valid_rcodes: [NOERROR, NXDOMAIN]')}" for key, name in questions.items()
     ]
-    lines.append("  ping: {prober: icmp, timeout: 3s, icmp: {preferred_ip_protocol: ip4}}")
     (tmp_path / "blackbox.yml").write_text("modules:\n" + "\n".join(lines) + "\n")
     web = free_port()
     command = [exporter, f"--config.file={tmp_path}/blackbox.yml", f"--web.listen-address={HOST}:{web}"]
@@ -160,16 +269,11 @@ async def test_dns_and_icmp_agree_with_the_blackbox_exporter(port: int, tmp_path
         for number, expected in ((port, {"bac": 1, "gone": 1, "elsewhere": 0}), (free_port(), {"bac": 0})):
             for key, up in expected.items():
                 theirs = exporter_says(web, key, f"{HOST}:{number}")
-                ours = await query(SystemClock(), "dns", HOST, name=questions[key], port=number)
+                ours = await query(SystemClock(), "dns", HOST, name=questions[key], port=number, timeout_s=1)
                 assert (theirs["probe_success"], ours.status is Status.UP) == (up, bool(up)), (key, ours.reason)
-                if up:
-                    took = theirs['probe_dns_duration_seconds{phase="request"}'] * 1e3
-                    assert abs(float(ours.fields["query_time_ms"]) - took) < 50
-        theirs = exporter_says(web, "ping", HOST)
-    engine = IcmpEngine()
-    try:
-        pinged = await ping(engine, SystemClock(), HOST, count=1)
-    finally:
-        engine.close()
-    assert (theirs["probe_success"], pinged.status) == (1, Status.UP)
-    assert abs(float(pinged.fields["rtt_median_ms"]) - theirs['probe_icmp_duration_seconds{phase="rtt"}'] * 1e3) < 50
+
+
+async def test_a_port_where_nobody_listens_refuses_a_question_at_once() -> None:
+    seen = await query(SystemClock(), "dns", HOST, name="bac.test", port=free_port(socket.SOCK_DGRAM))
+    assert (seen.status, seen.reason) == (Status.DOWN, f"{HOST}: connection refused")
+    assert seen.duration_ms < 250

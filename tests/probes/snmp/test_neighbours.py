@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probes.snmp import Access, Session, SnmpEngine, ber, poll
 from probes.snmp.ber import Value
+from probes.snmp.memory import Memory
 from tests.support.snmp_agent import Agent, interfaces, serving
 
 LLDP = "1.0.8802.1.1.2.1"
@@ -33,3 +34,17 @@ async def test_neighbours_have_names_ports_and_the_port_of_ours_they_are_at(engi
         ("lldp", "8", "02:00:00:00:00:0a", None, None),
         ("cdp", "Gi1/0/2", "phone", "Port 1", None),
     ]
+
+
+async def test_between_two_walks_neighbours_are_those_of_the_last_and_are_not_asked_for(engine: SnmpEngine) -> None:
+    mib = interfaces(1)
+    mib[f"{CDP}.6.1.1"] = (ber.OCTET_STRING, b"phone")
+    memory = Memory()
+    async with serving(Agent(mib)) as agent:
+        session = Session(engine, "127.0.0.1", Access(port=agent.port, timeout_s=0.6))
+        first = await poll(session, memory=memory, with_neighbours=True)
+        walked = len(agent.asked)
+        second = await poll(session, memory=memory, with_neighbours=True)
+        assert len(agent.asked) - walked < walked
+    assert [one.name for one in first.neighbours] == ["phone"]
+    assert second.neighbours == first.neighbours

@@ -23,7 +23,7 @@ from collectors.plan import RISK_KINDS
 from config import Configuration, load
 from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
-from haidang.rehearsal import Postbox, rehearse
+from haidang.rehearsal import Postbox, in_memory, rehearse
 from haidang.ruling import is_rule
 from haidang.selfwatch import CHECKS
 from haidang.stages import LiveStage, SimulatedStage, WallClock
@@ -49,6 +49,7 @@ from lab.scenario import (
 )
 from storage.database import open_reader
 from storage.ledger import LedgerReader
+from storage.metrics import open_store
 
 logger = structlog.get_logger(__name__)
 
@@ -87,12 +88,15 @@ def prepare(
     return path
 
 
-def rehearse_scenario(scenario: Scenario, province: Province, folder: Path, *, speed: float = math.inf) -> Played:
+def rehearse_scenario(
+    scenario: Scenario, province: Province, folder: Path, *, speed: float = math.inf, keep: bool = False
+) -> Played:  # fmt: skip
     """Play a scenario in simulated time.
 
     Parameters:
         folder: where configuration and records go.
         speed: at most so many times as fast as real time.
+        keep: whether measurements are written into the folder too, for reports and pages of it.
 
     Raises:
         ScenarioInvalid: nobody fits a part of it.
@@ -109,7 +113,7 @@ def rehearse_scenario(scenario: Scenario, province: Province, folder: Path, *, s
         stage = SimulatedStage(clock, postbox)
         played.append((await enact(scenario, running, cast, clock, stage), stage.wall))
 
-    rehearse(path, running.network, clock, script, speed=speed)
+    rehearse(path, running.network, clock, script, speed=speed, store=open_store if keep else in_memory)
     ((truth, wall),) = played
     return Played(truth, judge(scenario.scenario, truth, recorded(load(path), truth, wall)))
 

@@ -62,7 +62,7 @@ def _throw_away(path: Path, schema: str) -> Database:
     return database
 
 
-def _store(settings: StoreSettings, clock: Clock) -> MetricStore:
+def in_memory(settings: StoreSettings, clock: Clock) -> MetricStore:
     """Keep measurements in memory; a remote store is the real thing, so that it can be away."""
     return InMemoryStore(POINTS) if isinstance(settings, EmbeddedSettings) else open_store(settings, clock)
 
@@ -77,7 +77,7 @@ Script = Callable[[Postbox], Coroutine[None, None, None]]
 
 def rehearse(
     config: Path, network: Network, clock: ManualClock, script: Script, *, speed: float = math.inf,
-    store: Callable[[StoreSettings, Clock], MetricStore] = _store,
+    store: Callable[[StoreSettings, Clock], MetricStore] = in_memory,
 ) -> Postbox:  # fmt: skip
     """Live through a script.
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reports.columns import Field, Table, made, numbers, text, typed
-from reports.model import QualityRow, Report
+from reports.equipment_rows import QualityRow
+from reports.model import Report
 from reports.words import Words
 
 _SOON_S = 30 * 86_400

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from config import Configuration, Target
 from config.role_files import roles
 from reports.equipment import Equipment
+from reports.equipment_rows import ConnectionRow, QualityRow, RoomRow
 from reports.gather import labelled
-from reports.model import ConnectionRow, Label, QualityRow, RoomRow, TargetRow
+from reports.model import TargetRow
+from reports.parts import Label
 
 CONFERENCE = "videoconf"
 """The kind of system whose roles are conference rooms and what puts them through; a role of that name is one, too."""

@@ -137,15 +137,15 @@ def burn(report: Report, words: Words) -> list[str]:
 
 def _burn(row: Promised, words: Words, wide: float) -> list[str]:
     budget = row.numbers.budget_s or 1.0
-    sums, at = [0.0], 0.0
-    for day in row.days:
-        if day.counted_s > 0:
-            at += day.down_s
-            sums.append(at)
+    counted = [number for number, day in enumerate(row.days) if day.counted_s > 0]
+    at, sums = 0.0, [(counted[0], 0.0)]
+    for number in range(counted[0], counted[-1] + 1):
+        at += row.days[number].down_s
+        sums.append((number + 1, at))
     top = max(budget, at) * 1.12
     high, base, left = 62.0, 92.0, 4.0
     step = (wide - 140) / len(row.days)
-    path = " ".join(f"{left + number * step:.1f},{base - high * value / top:.1f}" for number, value in enumerate(sums))
+    path = " ".join(f"{left + number * step:.1f},{base - high * value / top:.1f}" for number, value in sums)
     level = base - high * budget / top
     end = base - high * at / top
     if abs(end - level) < 11:

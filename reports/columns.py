@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from reports.model import Numbers, Spread
+from reports.model import Spread
+from reports.parts import Numbers
 from reports.words import Words
 
 Type = Literal["text", "percent", "duration", "number", "whole", "time", "date"]

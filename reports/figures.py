@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from availability import spans
@@ -25,21 +26,9 @@ from reports import annexes, gather, notes, snapshot, story, wording
 from reports.equipment import Equipment
 from reports.gather import labelled, name_of
 from reports.lines import Lines, Progress
-from reports.model import (
-    FORMULA_VERSION,
-    Day,
-    Letterhead,
-    Longer,
-    Month,
-    Numbers,
-    Promised,
-    Report,
-    Seal,
-    SiteRow,
-    TargetRow,
-    at,
-)
-from reports.records import Records
+from reports.model import FORMULA_VERSION, Day, Letterhead, Longer, Month, Promised, Report, Seal, SiteRow, TargetRow
+from reports.parts import Numbers, Part, at
+from reports.records import Incident, Records
 from reports.seal import sealed
 from storage import snapshots
 from storage.accounts import AccountsReader
@@ -142,28 +131,9 @@ class _Building:
             if not self._asked.kind or one.check.target in self._targets or one.hidden & self._targets.keys()
         ]  # fmt: skip
         rows = gather.incident_rows(incidents, self._inventory)
-        measured = self._asked.equipment
-        loads = [row for row in measured.loads if not self._asked.kind or row.target in self._targets]
-        readings = [row for row in measured.readings if row.id in self._targets]
-        certificates = [row for row in measured.certificates if row.id in self._targets]
-        rooms = list(annexes.rooms(targets, measured))
-        connections = list(annexes.connections(configuration, self._targets.values(), measured))
+        measured = self._measured(targets)
         following = month_named(_before(self._asked.month, -1), self._zone)
         self._progress("seal", 0, 1)
-        seal = Seal(
-            inputs=self._records.digest(
-                min([
-                    self._trend_ns,
-                    *(one.period_at(self._until_ns, self._zone).start_ns for one in self._longer),
-                ]), self._known_ns,
-                (
-                    [(replace(one, hidden=frozenset()), sorted(one.hidden)) for one in incidents],
-                    [row.model_dump_json() for row in (*loads, *readings, *certificates, *rooms, *connections)],
-                    sorted(self._asked.outlook.items()),
-                ),
-            ),
-            configuration=snapshots.digest(snapshot.described(configuration)),
-        )  # fmt: skip
         report = Report(
             formula_version=FORMULA_VERSION, month=self._asked.month, timezone=str(self._zone),
             start=at(period.start_ns), end=at(period.end_ns), until=at(self._until_ns),
@@ -181,11 +151,35 @@ class _Building:
             exclusions=tuple(gather.exclusions(
                 configuration, self._works, self._books, self._records, period, self._targets
             )),
-            loads=tuple(loads), readings=tuple(readings), certificates=tuple(certificates), rooms=tuple(rooms),
-            connections=tuple(connections), targets=tuple(targets),
-            planned=tuple(gather.planned(self._inventory, self._works, following, self._targets)), seal=seal,
+            **measured, targets=tuple(targets),
+            planned=tuple(gather.planned(self._inventory, self._works, following, self._targets)),
+            seal=self._seal(incidents, measured),
         )  # fmt: skip
         return sealed(report.model_copy(update={"story": story.told(report)}))
+
+    def _measured(self, targets: Iterable[TargetRow]) -> dict[str, Any]:
+        """Return the parts that were measured beside the ledger, of what the report is about."""
+        had, mine = self._asked.equipment, self._targets
+        return {
+            "loads": tuple(row for row in had.loads if not self._asked.kind or row.target in mine),
+            "readings": tuple(row for row in had.readings if row.id in mine),
+            "certificates": tuple(row for row in had.certificates if row.id in mine),
+            "rooms": tuple(annexes.rooms(targets, had)),
+            "connections": tuple(annexes.connections(self._configuration, mine.values(), had)),
+        }
+
+    def _seal(self, incidents: Iterable[Incident], measured: Mapping[str, Iterable[Part]]) -> Seal:
+        """Sum up what the figures are made of."""
+        longer = (one.period_at(self._until_ns, self._zone).start_ns for one in self._longer)
+        more = (
+            [(replace(one, hidden=frozenset()), sorted(one.hidden)) for one in incidents],
+            [row.model_dump_json() for rows in measured.values() for row in rows],
+            sorted(self._asked.outlook.items()),
+        )
+        return Seal(
+            inputs=self._records.digest(min([self._trend_ns, *longer]), self._known_ns, more),
+            configuration=snapshots.digest(snapshot.described(self._configuration)),
+        )
 
     def _account(self, target: Target, number: int) -> Account:
         if number % 100 == 0:

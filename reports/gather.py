@@ -15,17 +15,8 @@ from availability.timeline import Timeline, added_up, within
 from config import Configuration, Inventory, Target
 from config.schema.things import Circuit, Risk
 from haidang.model import CheckId, State
-from reports.model import (
-    Cause,
-    ExclusionRow,
-    IncidentRow,
-    IncidentSums,
-    Label,
-    OutageRow,
-    Spread,
-    WorkRow,
-    at,
-)
+from reports.model import Cause, ExclusionRow, IncidentRow, IncidentSums, OutageRow, Spread, WorkRow
+from reports.parts import Label, at
 from reports.records import Incident, Records, Stretch
 from storage.accounts import Maintenance
 

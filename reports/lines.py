@@ -14,7 +14,8 @@ from config import Configuration, Inventory, Target
 from config.schema.things import Circuit
 from reports import gather, wording
 from reports.gather import labelled
-from reports.model import CarrierRow, CircuitRow, Label, Numbers, OutageRow
+from reports.model import CarrierRow, CircuitRow, OutageRow
+from reports.parts import Label, Numbers
 from reports.records import Records
 
 Progress = Callable[[str, int, int], None]

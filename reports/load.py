@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from config import Configuration
-from reports.model import Label, LoadRow, at
+from reports.equipment_rows import LoadRow
+from reports.parts import Label, at
 from storage.metrics import MetricStore, Query
 
 LIMIT_PERCENT = 90.0

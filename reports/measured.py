@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from reports.model import CertificateRow, Change, ConnectionRow, LoadRow, QualityRow, ReadingRow, Report, RoomRow
+from reports.equipment_rows import CertificateRow, ConnectionRow, LoadRow, QualityRow, ReadingRow, RoomRow
+from reports.model import Change, Report
 from reports.notes import INCIDENTS
 from reports.seal import LATER, differences
 
@@ -72,7 +73,9 @@ def _rows(before: Sequence[Row], fresh: Sequence[Row]) -> tuple[tuple[Row, ...],
     """Take rows over that are gone, or were made of more."""
     now = {_key(row): row for row in fresh}
     lost = {_key(row): row for row in before if _key(row) not in now or _known(now[_key(row)]) < _known(row)}
-    return tuple(row for _, row in sorted({**now, **lost}.items())), len(lost)
+    place = {_key(row): number for number, row in enumerate(before)}
+    merged = sorted({**now, **lost}.items(), key=lambda one: place.get(one[0], len(place)))
+    return tuple(row for _, row in merged), len(lost)
 
 
 def _ways(before: Mapping[tuple[str, ...], Way], fresh: Mapping[tuple[str, ...], Way]) -> tuple[tuple[Way, ...], int]:

@@ -6,59 +6,15 @@ are UTC; durations are seconds; percentages are 0 to 100; ``None`` is what is no
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from availability.objectives import Figures
+from reports.equipment_rows import CertificateRow, ConnectionRow, LoadRow, ReadingRow, RoomRow
+from reports.parts import Label, Numbers, Part
 
 FORMULA_VERSION = "2"
 """Raised whenever the same ledger would give another figure."""
-
-Label = dict[str, str]
-"""A text by language."""
-
-
-def at(at_ns: int) -> datetime:
-    """Return a moment of the ledger, to the microsecond."""
-    return datetime.fromtimestamp(at_ns // 10**9, UTC).replace(microsecond=at_ns % 10**9 // 1000)
-
-
-class Part(BaseModel):
-    """Base of everything in a report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Numbers(Part):
-    """Availability over the period; see `availability.objectives.Figures` for every formula."""
-
-    availability_percent: float | None
-    lowest_percent: float | None
-    highest_percent: float | None
-    coverage_percent: float | None
-    period_s: float
-    elapsed_s: float
-    up_s: float
-    down_s: float
-    unknown_s: float
-    excluded_s: float
-    outages: int
-    objective_percent: float | None
-    budget_s: float | None
-    budget_left_s: float | None
-    verdict: str | None
-
-    @classmethod
-    def of(cls, figures: Figures) -> Numbers:
-        """Take the figures over, percentages and seconds to the sixth digit."""
-        values: dict[str, Any] = {}
-        for name in cls.model_fields:
-            value = getattr(figures, name)
-            values[name] = round(value, 6) if isinstance(value, float) else value
-        values["verdict"] = figures.verdict.value if figures.verdict else None
-        return cls(**values)
 
 
 class Month(Part):
@@ -255,95 +211,6 @@ class ExclusionRow(Part):
     state: str
 
 
-class LoadRow(Part):
-    """How loaded one end of a line was: the highest of the hourly P95 of 7 days, against 90 % of what is contracted."""
-
-    circuit: Label
-    target: str
-    interface: str
-    direction: str
-    mbps: float | None
-    highest_percent: float
-    highest_at: datetime
-    windows: int
-    over: int
-    """Windows above 90 %."""
-    coverage_percent: float
-
-
-class ReadingRow(Part):
-    """What one sensor said over the period; hours are those in which it said something."""
-
-    group: str
-    """power, climate, disks."""
-    kind: str
-    id: str
-    target: Label
-    sensor: str
-    unit: str
-    lowest: float | None
-    mean: float | None
-    highest: float | None
-    band_low: float | None
-    band_high: float | None
-    outside_percent: float | None
-    """Of hours whose mean was outside the band."""
-    bad_percent: float | None
-    """Of hours in which the device itself was not content."""
-    coverage_percent: float
-
-
-class CertificateRow(Part):
-    """When a service's certificate ends, as it was last seen in the period."""
-
-    id: str
-    target: Label
-    probe: str
-    seen: datetime
-    ends: datetime
-    left_s: float
-    """From the end of the period; negative: it had ended."""
-
-
-class QualityRow(Part):
-    """The way to a target over the period: means of its pings, and the highest loss of one."""
-
-    loss_percent: float | None = None
-    rtt_ms: float | None = None
-    jitter_ms: float | None = None
-    worst_loss_percent: float | None = None
-    mos: float | None = None
-    """Mean opinion score (ITU-T G.107) of bursts as speech or video would send them; of several marks the worst."""
-
-
-class RoomRow(Part):
-    """A conference room or its MCU: availability and the way to it."""
-
-    id: str
-    name: Label
-    site: Label | None
-    numbers: Numbers
-    quality: QualityRow
-
-
-class ConnectionRow(Part):
-    """One end of a channel, as the yearly registration of connections asks for it."""
-
-    circuit: str
-    name: Label
-    system: str
-    carrier: str
-    contract: str
-    a: Label | None
-    b: Label | None
-    mbps: float | None
-    channels: int
-    """Of all channels, how many end at the site of this end."""
-    target: str
-    load_percent: float | None
-    quality: QualityRow
-
-
 class TargetRow(Part):
     """A target by its primary check."""
 
@@ -373,7 +240,7 @@ class Note(Part):
 
     key: str
     gaps: dict[str, str]
-    labels: dict[str, Label] = {}
+    labels: dict[str, Label] = Field(default_factory=dict)
 
 
 class Letterhead(Part):
@@ -428,7 +295,7 @@ class Report(Part):
     approved: Approval | None = None
     changes: tuple[Change, ...] = ()
     letterhead: Letterhead
-    story: dict[str, tuple[str, ...]] = {}
+    story: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     notes: tuple[Note, ...]
     promised: tuple[Promised, ...]
     longer: tuple[Longer, ...] = ()

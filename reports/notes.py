@@ -14,7 +14,8 @@ from availability.spans import merged
 from availability.timeline import of_check
 from config import Inventory, Target
 from haidang.model import CheckId
-from reports.model import IncidentRow, Label, Note, OutageRow, Promised, SiteRow, TargetRow, at
+from reports.model import IncidentRow, Note, OutageRow, Promised, SiteRow, TargetRow
+from reports.parts import Label, at
 from storage.snapshots import Snapshot
 
 INCIDENTS_START, INCIDENTS_END, INCIDENTS_STILL = "incidents_start", "incidents_end", "incidents_still"
@@ -24,6 +25,8 @@ WHOLE_PERCENT = 99.9
 """Coverage below which it is said."""
 _SOON_S = 3600
 """Sites that were first watched within this after the first of all came with it."""
+_EACH = 3
+"""Objectives whose coverage is told one by one; of more in one sentence."""
 _MOST = 20
 """Sentences of one kind; the rest is counted."""
 
@@ -47,10 +50,7 @@ def of_period(
     blind = [
         row for row in promised if (row.numbers.coverage_percent or 0) < WHOLE_PERCENT and row.numbers.elapsed_s > 0
     ]
-    found += [
-        Note(key="coverage", gaps={"percent": f"{row.numbers.coverage_percent or 0:.6f}"}, labels={"name": row.name})
-        for row in blind[:_MOST]
-    ]  # fmt: skip
+    found += _blind(blind)
     for key, lines in (
         ("over_start", [row.circuit for row in outages if row.began_before]),
         ("over_end", [row.circuit for row in outages if row.end is None and until_ns >= period.end_ns]),
@@ -68,6 +68,16 @@ def of_period(
         if names:
             found.append(_named(key, names))
     return found
+
+
+def _blind(rows: Sequence[Promised]) -> list[Note]:
+    """Tell of each what was measured; of many in one sentence: a daemon that was stopped is so for all of them."""
+    shares = {row.id: f"{row.numbers.coverage_percent or 0:.6f}" for row in rows}
+    if len(rows) <= _EACH:
+        return [Note(key="coverage", gaps={"percent": shares[row.id]}, labels={"name": row.name}) for row in rows]
+    said = _named("coverage_many", [row.name for row in rows])
+    low, high = min(shares.values(), key=float), max(shares.values(), key=float)
+    return [said.model_copy(update={"gaps": {**said.gaps, "low": low, "high": high}})]
 
 
 def _named(key: str, names: Sequence[Label]) -> Note:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ MOST_ROWS = 400
 """Of a printed table; the files for programs have all of them."""
 _ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 """Numbers of annexes, as Nghị định 30/2020/NĐ-CP has them."""
+_CHANGES = _ROMAN[11]
+"""The last annex, which only revisions have."""
 _MARKS = {"met": "●", "missed": "■", "open": "○", "undecided": "◊"}
 _IDS = {"promised": "objectives", "times": "incident_times"}
 _BY = {"outages": "down", "incidents": "duration"}
@@ -51,6 +54,8 @@ class _Pages:
             ("inventory", [self._table("connections")]),
             ("formulas", self._formulas()),
         ]
+        if report.approved is not None:
+            annexes.append(("changes", [self._table("changes")]))
         numbered = [
             {
                 "number": say("letter.annex", n=_ROMAN[number]),
@@ -102,13 +107,22 @@ class _Pages:
             blocks.append(_paragraph(words.say(
                 "formulas.approved", n=report.revision, author=report.approved.author, reason=report.approved.reason
             )))  # fmt: skip
-            blocks += [_heading(words.say("sections.changes")), self._table("changes")]
+            blocks += [_heading(words.say("sections.changes")), *self._main_changes()]
         blocks += [_paragraph(" ".join(report.story[words.language]))]
         blocks += [self._table("promised")]
         if report.notes:
             blocks += [_heading(words.say("sections.notes"))]
             blocks.append(_list([self._note(note) for note in report.notes]))
         return {"title": words.say("sections.summary"), "blocks": blocks}
+
+    def _main_changes(self) -> list[dict[str, Any]]:
+        """Return the changes that matter most; the annex has all."""
+        table = self._tables["changes"]
+        main = [row for number, row in enumerate(table.rows) if number in table.bad]
+        words = self._words
+        count = words.say("changes_in_all", count=len(table.rows), annex=_CHANGES)
+        shown = [self._table("changes", replace(table, rows=tuple(main), bad=frozenset()))] if main else []
+        return [*shown, _paragraph(count)]
 
     def _objectives(self) -> dict[str, Any]:
         blocks: list[Any] = []
@@ -183,13 +197,13 @@ class _Pages:
         for key in ("at", "until"):
             if key in gaps:
                 gaps[key] = words.time(datetime.fromisoformat(gaps[key]))
-        for key in ("percent", "before", "after"):
+        for key in ("percent", "low", "high", "before", "after"):
             if key in gaps:
                 gaps[key] = words.percent(float(gaps[key])) if gaps[key] else "–"
         return words.say(f"notes.{note.key}", **gaps, **{key: words.name(one) for key, one in note.labels.items()})
 
-    def _table(self, key: str) -> dict[str, Any]:
-        table, words = self._tables[key], self._words
+    def _table(self, key: str, table: Table | None = None) -> dict[str, Any]:
+        table, words = table or self._tables[key], self._words
         title = words.say(f"sections.{_IDS.get(key, key)}").partition(". ")
         if not table.rows:
             return self._empty(key)

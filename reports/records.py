@@ -156,7 +156,14 @@ class Records:
         until = self._until_ns
         for query, values in (
             ("SELECT target, probe, since_ns FROM watched WHERE since_ns < ? ORDER BY target, probe", (until,)),
-            ("SELECT target, from_ns, probe FROM primary_check WHERE from_ns < ? ORDER BY target, from_ns", (until,)),
+            (
+                (  # of targets that had another one: sums of reports from before this was on record stay as they are
+                    "SELECT target, from_ns, probe FROM primary_check AS one WHERE from_ns < ?1 AND EXISTS (SELECT 1 "
+                    "FROM primary_check AS other WHERE other.target = one.target AND other.from_ns < ?1 "
+                    "AND other.from_ns <> one.from_ns) ORDER BY target, from_ns"
+                ),
+                (until,),
+            ),
             (
                 (
                     "SELECT target, probe, state, start_ns, min(coalesce(end_ns, ?1), ?2), reason, cause_target, "

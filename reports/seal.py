@@ -95,9 +95,17 @@ def _compare(where: str, old: object, new: object, found: list[Change]) -> None:
         found.append(Change(where=where, before=_said(old), after=_said(new)))
 
 
+_NAMES = (
+    ("id",), ("number",), ("name",), ("month",), ("day",), ("circuit", "start"), ("about", "start"),
+    ("group", "kind", "id", "sensor"), ("id", "probe"), ("circuit", "target"),
+    ("circuit", "target", "interface", "direction"),
+)  # fmt: skip
+"""What rows may be named by, tried in this order."""
+
+
 def _by_name(rows: list[Any]) -> dict[str, Any]:
     """Name rows by what they are about; by their place where that is not one of a kind."""
-    for keys in (("id",), ("number",), ("name",), ("month",), ("day",), ("circuit", "start"), ("about", "start")):
+    for keys in _NAMES:
         if all(isinstance(row, dict) and all(key in row for key in keys) for row in rows):
             names = [" ".join(_said(row[key]) for key in keys) for row in rows]
             if len(set(names)) == len(names):

@@ -208,6 +208,8 @@ def _read(signing: Signing) -> tuple[PrivateKeyTypes, x509.Certificate, list[x50
         else:
             key = serialization.load_pem_private_key(_bytes(signing.key or ""), password)
             own, *above = x509.load_pem_x509_certificates(_bytes(signing.certificate or ""))
+    except CannotSign:
+        raise  # the file cannot be read
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # What the library says of a wrong password differs by the kind of file.
         cure = "is its password right, and the file a PKCS#12 or PEM one?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from reports import annex_tables
+from reports import annex_tables, changed
 from reports.columns import Table, made, numbers, spreads, text, typed, verdict
 from reports.model import FORMULA_VERSION, CircuitRow, Promised, Report, SiteRow
 from reports.words import Words
@@ -334,15 +334,20 @@ def _planned(report: Report, words: Words) -> Table:
     )
 
 
-def _changes(report: Report, _words: Words) -> Table:
+def _changes(report: Report, words: Words) -> Table:
     return made(
         "changes",
-        report.changes,
+        tuple(changed.said(report, words)),
         [
-            text("where", lambda row: row.where, 4),
-            text("before", lambda row: row.before, 2),
-            text("after", lambda row: row.after, 2),
+            text("subject", lambda row: row.subject, 3),
+            text("figure", lambda row: row.figure, 2.2),
+            text("was", lambda row: row.was, 1.6),
+            text("now", lambda row: row.now, 1.6),
+            text("where", lambda row: row.change.where),
+            text("before", lambda row: row.change.before),
+            text("after", lambda row: row.change.after),
         ],
+        lambda row: row.main,
     )
 
 

@@ -22,6 +22,7 @@ LARGEST = 20 * 1024 * 1024
 MOST_ROWS = 100_000
 CLOSE_PERCENT = 0.005
 """Figures that are rounded to two digits agree within this."""
+_UNIT = re.compile(r"\s*(\(%\)|%)\s*$")
 _NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)?")
 
 
@@ -86,7 +87,7 @@ def rows(table: Iterable[Sequence[object]], name: str) -> list[Theirs]:
         NotAComparison: a column is missing, a number is none, or a line is there twice.
     """
     lines = iter(table)
-    places = _places([_key(cell) for cell in next(lines, ())], name)
+    places = _places([_head(cell) for cell in next(lines, ())], name)
     found: list[Theirs] = []
     seen: set[str] = set()
     for number, cells in enumerate(lines, 2):
@@ -164,14 +165,20 @@ def _places(head: Sequence[str], name: str) -> Mapping[str, int]:
              ("circuit", "availability", "down_minutes")}  # fmt: skip
     for key, called in names.items():
         for one in called:
-            if _key(one) in head:
-                places.setdefault(key, head.index(_key(one)))
+            if _head(one) in head:
+                places.setdefault(key, head.index(_head(one)))
     if "circuit" not in places or len(places) == 1:
         missing = "circuit" if "circuit" not in places else "availability"
         raise NotAComparison(
-            f"{name}: has no column for {missing}: it may be called {', '.join(names[missing])}"
+            f"{name}: has no column for {missing} (there are {', '.join(filter(None, head)) or 'none'}): "
+            f"it may be called {', '.join(names[missing])}"
         )  # fmt: skip
     return places
+
+
+def _head(cell: object) -> str:
+    """Return what a column is called, without the per cent sign that people put behind it."""
+    return _key(_UNIT.sub("", str(cell)))
 
 
 def _key(cell: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from availability.promises import Promise
 from availability.systems import Formula, Rule
 from reports.gather import LANGUAGES
-from reports.model import Label
+from reports.parts import Label
 from reports.words import plain
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from haidang.catalogue import Sentences
-from reports.model import Label
+from reports.parts import Label
 
 
 class Words(Sentences):

@@ -61,7 +61,8 @@ def run_scenario(
         ),
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--dir", "-d", metavar="DIR", help="Keep configuration, records and logs here.")
+        Path | None,
+        typer.Option("--dir", "-d", metavar="DIR", help="Keep configuration, records, measurements and logs here."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +71,7 @@ def run_scenario(
     Ends with 1 when something was missed or invented.
     """
     with _folder(directory) as folder:
-        played = _play(scenario, scale, seed, speed, folder)
+        played = _play(scenario, scale, seed, speed, folder, keep=directory is not None)
         (folder / "verdict.json").write_text(json.dumps(played.verdict.as_json(), ensure_ascii=False), "utf-8")
     if as_json:
         sys.stdout.write(json.dumps(played.verdict.as_json(), ensure_ascii=False) + "\n")
@@ -141,7 +142,7 @@ def _read(name: str) -> Scenario:
         fail(str(error))
 
 
-def _play(name: str, scale: float, seed: int, speed: float | None, folder: Path) -> Played:
+def _play(name: str, scale: float, seed: int, speed: float | None, folder: Path, *, keep: bool = False) -> Played:
     scenario, province = _read(name), made_province(scale, seed)
     real = speed is not None and speed <= 1
     why = scenario.simulated_only if real else scenario.real_only
@@ -151,7 +152,7 @@ def _play(name: str, scale: float, seed: int, speed: float | None, folder: Path)
     try:
         if real:
             return run_live(scenario, province, folder)
-        return rehearse_scenario(scenario, province, folder, speed=speed or math.inf)
+        return rehearse_scenario(scenario, province, folder, speed=speed or math.inf, keep=keep)
     except ConfigurationInvalid as invalid:
         fail(f"{scenario.scenario}: its settings are wrong", *map(str, invalid.errors))
     except Ended:

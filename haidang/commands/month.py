@@ -42,9 +42,9 @@ def fresh_report(configuration: Configuration, month: str, kind: str, name: str,
         fail(f"--month: {month} has not begun")
     known = {
         "": [""], "system": list(inventory.systems), "site": list(inventory.sites),
-        "carrier": sorted({one.carrier.casefold() for one in inventory.circuits.values() if one.carrier}),
+        "carrier": sorted({one.carrier for one in inventory.circuits.values() if one.carrier}),
     }[kind]  # fmt: skip
-    if (name.casefold() if kind == "carrier" else name) not in known:
+    if name not in known and not (kind == "carrier" and name.casefold() in map(str.casefold, known)):
         fail(f"no {kind} {name}: there are {', '.join(known[:SHOWN]) or 'none'}{', …' if len(known) > SHOWN else ''}")
     running = holder(configuration) is not None
     say = _Progress(quiet=quiet)

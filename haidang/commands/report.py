@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,6 +67,8 @@ def report(
         fail("--approve and --reason belong together: a revision says who approved it, and why")
     if kind and (keep or approve):
         fail("only the whole report is kept and revised: leave --system, --carrier and --site out")
+    if out is not None and out.exists() and not out.is_dir():
+        fail(f"--out {out}: is a file, not a folder")
     signer = _signer(configuration) if "pdf" in wanted else None  # before the long work: a wrong password is said now
     month = month or reporting.month_before(time.time_ns(), configuration.timezone)
     fresh = fresh_report(configuration, month, kind, name, quiet=as_json)
@@ -187,10 +190,17 @@ def _say_changed(before: Report, found: Sequence[Change]) -> None:
 
 def _write(folder: Path, files: dict[str, bytes]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_bytes(text)
     stem = min(files).partition(".")[0].removesuffix("-vi").removesuffix("-en")
-    (folder / f"{stem}.sha256").write_bytes(sums(files))
+    for name, text in {**files, f"{stem}.sha256": sums(files)}.items():
+        aside = folder / f".{name}.part"  # a disk that is full leaves the file of before, or none
+        try:
+            aside.write_bytes(text)
+            aside.replace(folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            error.filename = str(folder / name)
+            raise
     return [str(folder / name) for name in files]
 
 

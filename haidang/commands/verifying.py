@@ -127,10 +127,10 @@ def _signature(one: signing.Found, configured: str | None) -> dict[str, Any]:
     said = f"SIGNATURE BROKEN: {one.wrong}" if not one.whole else (
         "CHANGED AFTER IT WAS SIGNED" if one.later else "the signature is whole"
     )  # fmt: skip
-    ours = whole and one.fingerprint == configured
+    known = one.fingerprint == configured
     other = "another certificate" if configured else "a certificate"
-    whose = "this configuration's certificate" if ours else f"{other}, SHA-256 {one.fingerprint or '–'}"
+    whose = "this configuration's certificate" if known else f"{other}, SHA-256 {one.fingerprint or '–'}"
     return {
-        "signer": one.signer, "at": one.at.isoformat() if one.at else None, "whole": whole, "ours": ours,
-        "certificate_sha256": one.fingerprint, "said": f"{who}: {said}; by {whose}",
+        "signer": one.signer, "at": one.at.isoformat() if one.at else None, "whole": whole, "ours": whole and known,
+        "certificate_sha256": one.fingerprint, "said": f"{who}: {said}; {'by' if whole else 'as if by'} {whose}",
     }  # fmt: skip

@@ -121,7 +121,7 @@ def test_a_kept_report_stays_until_somebody_approves_a_revision(config: Path, tm
         (("--month", "2999-01"), "has not begun"),
         (("--format", "docx"), "there are pdf, html, xlsx, csv, json"),
         (("--language", "fr"), "there are vi and en"),
-        (("--month", "2026-10", "--carrier", "FPT"), "no carrier FPT: there are viettel, vnpt"),
+        (("--month", "2026-10", "--carrier", "FPT"), "no carrier FPT: there are VNPT, Viettel"),
         (("--site", "north", "--system", "wan"), "name one of"),
         (("--approve", "An"), "belong together"),
         (("--month", "2026-10", "--site", "north", "--keep"), "only the whole report is kept"),
@@ -230,3 +230,15 @@ def test_a_report_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     failed = asyncio.run(reporting.have_made(tmp_path / "haidang.yaml", "2026-10"))
     assert failed is not None
     assert "is not there yet" in failed
+
+
+def test_a_file_that_cannot_be_written_leaves_no_half_of_it(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "report-2026-10.json").mkdir(parents=True)
+    done = haidang("report", "--month", "2026-10", "--format", "json", "--out", str(out), "--config", str(config))
+    assert done.exit_code == 2
+    assert f"{out}/report-2026-10.json: cannot be written" in done.stderr
+    assert [one.name for one in out.iterdir()] == ["report-2026-10.json"]
+    (tmp_path / "file").touch()
+    done = haidang("report", "--month", "2026-10", "--out", str(tmp_path / "file"), "--config", str(config))
+    assert "is a file, not a folder" in done.stderr

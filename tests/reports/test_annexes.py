@@ -22,7 +22,7 @@ from reports.model import Report
 from reports.pages import laid_out
 from reports.seal import digest, written
 from reports.words import Words
-from storage.metrics import InMemoryStore
+from storage.metrics import Curve, InMemoryStore, Query, StoreError
 from tests.reports.ledgers import HANOI, TEXT, S, at, configured, october, reported
 
 PERIOD = month_named("2026-10", HANOI)
@@ -74,6 +74,26 @@ def test_a_battery_that_complains_is_shown_with_how_long(tmp_path: Path) -> None
         put(store, "sensor", tags, hour, value=100 - 20 * hour, status_code=2 * (hour == 3))
     [row] = read(configured(tmp_path, ROLES), store).readings
     assert (row.group, row.lowest, row.highest, row.bad_percent, row.outside_percent) == ("power", 40, 100, 25, None)
+
+
+def test_every_hour_weighs_the_same_however_often_it_was_looked_at(tmp_path: Path) -> None:
+    store = InMemoryStore()
+    for second in range(60):
+        series = Series("ping", (("target", "a"),))
+        store.add([Point(series, PERIOD.start_ns + second * S, {"percent_packet_loss": 100.0})])
+    for hour in (1, 2, 3):
+        put(store, "ping", {"target": "a", "site": "moved"}, hour, percent_packet_loss=0.0)
+    row = read(configured(tmp_path), store).quality["a"]
+    assert (row.loss_percent, row.worst_loss_percent) == (25, 100)
+
+
+def test_a_number_that_stands_for_a_word_has_no_mean(tmp_path: Path) -> None:
+    store = InMemoryStore()
+    tags = {"target": "b", "sensor": "Ắc quy", "kind": "battery", "unit": "state"}
+    for hour, value in enumerate((2, 3)):
+        put(store, "sensor", tags, hour, value=value, status_code=value - 2)
+    [row] = read(configured(tmp_path), store).readings
+    assert (row.lowest, row.mean, row.highest, row.bad_percent) == (None, None, None, 50)
 
 
 def test_certificates_end_when_they_were_last_seen_to(tmp_path: Path) -> None:
@@ -204,3 +224,36 @@ def test_whatever_has_a_role_of_video_conference_is_in_its_annex_with_how_it_is_
     made = reported(configuration, equipment=read(configuration, store))
     assert [(row.id, row.quality.mos) for row in made.rooms] == [("a", None), ("c", 3.4)]
     assert digest(made) == made.seal.figures
+
+
+def test_a_store_that_cannot_answer_for_days_is_asked_for_hours(tmp_path: Path) -> None:
+    class Weak(InMemoryStore):
+        asked = 0
+
+        async def read(self, query: Query) -> list[Curve]:
+            self.asked += 1
+            if query.end_ns - query.start_ns > 6 * 3600 * S:
+                raise StoreError("too much")
+            return await super().read(query)
+
+    weak, strong = Weak(), InMemoryStore()
+    for store in (weak, strong):
+        for hour in range(0, 700, 50):
+            put(store, "ping", {"target": "a"}, hour, percent_packet_loss=hour / 100)
+    configuration = configured(tmp_path)
+    assert read(configuration, weak) == read(configuration, strong)
+    assert weak.asked < 16 * 130, "it is not asked for more again"
+
+
+def test_a_store_that_is_away_is_away(tmp_path: Path) -> None:
+    class Away(InMemoryStore):
+        asked = 0
+
+        async def read(self, query: Query) -> list[Curve]:
+            self.asked += 1
+            raise StoreError("away")
+
+    away = Away()
+    with pytest.raises(StoreError, match="away"):
+        read(configured(tmp_path), away)
+    assert away.asked == 3

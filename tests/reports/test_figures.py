@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from haidang.model import CheckId, State, Transition
+from reports import charts
 from reports.gather import spread
 from reports.model import Report, TargetRow
 from reports.pages import laid_out
@@ -301,4 +303,35 @@ def test_a_better_check_leaves_the_months_before_it_as_they_were(tmp_path: Path)
     assert sum(one.down_s for one in report.causes) == 1800 + DAY
     [said] = [line for line in notes(report, "vi") if "phép đo trước" in line]
     assert "1 đối tượng (Máy chủ C) được tính theo ping đến 16/10/2026 00:00:00 và theo TCP từ lúc đó" in said
-    assert any("by ping until 16/10/2026 00:00:00 and by TCP from then on" in line for line in notes(report, "en"))
+    assert any(
+        "count by ping until 16/10/2026 00:00:00 and by TCP from then on" in line for line in notes(report, "en")
+    )
+
+
+def test_the_use_of_the_budget_is_drawn_on_the_days_it_is_of(tmp_path: Path) -> None:
+    down = ("a", at("2026-10-30T10:00"), at("2026-10-30T11:00"))
+    report = reported(october(tmp_path, [down], since="2026-10-29"))
+    [drawn, *_] = charts.burn(report, Words("vi", HANOI))
+    points = re.search(r'polyline points="([^"]+)"', drawn)
+    assert points
+    xs = [float(one.split(",")[0]) for one in points[1].split()]
+    assert len(xs) == 4, "the evening before monitoring began, and three days"
+    left = xs[0] - 28 * (xs[1] - xs[0])
+    assert left == pytest.approx(4, abs=2), "28 days of the month lie before it"
+
+
+def test_many_objectives_that_were_not_measured_throughout_share_a_sentence(tmp_path: Path) -> None:
+    more = "".join(f"  - {{id: o{number}, system: wan, percent: 9{number}}}\n" for number in range(4))
+    text = TEXT.replace("objectives:\n", f"objectives:\n{more}")
+    report = reported(october(tmp_path, text=text, until="2026-10-16"))
+    [said] = [line for line in notes(report, "vi") if "không rõ" in line]
+    assert said.startswith("6 mục tiêu (Mạng WAN, ")
+    assert "chỉ đo được từ 48,387% đến 48,387% thời gian" in said
+
+
+def test_the_sum_over_what_a_report_was_made_of_stays_when_it_is_written_down_who_speaks(tmp_path: Path) -> None:
+    configuration = october(tmp_path)
+    before = reported(configuration)
+    with closing(database(configuration)) as opened:
+        Ledger(opened).judge_by([CheckId(name, "icmp") for name in "abc"], at("2026-10-10") * S)
+    assert reported(configuration).seal == before.seal

@@ -16,9 +16,10 @@ from haidang import cli
 from haidang.commands import month as commands
 from reports.archive import revised
 from reports.equipment import Equipment
+from reports.equipment_rows import CertificateRow, LoadRow, QualityRow, ReadingRow
 from reports.measured import beside
-from reports.model import CertificateRow, LoadRow, QualityRow, ReadingRow, Report
-from reports.model import at as moment
+from reports.model import Report
+from reports.parts import at as moment
 from reports.seal import digest, read, written
 from tests.haidang.test_reporting import correct
 from tests.reports.ledgers import S, at, october, reported
@@ -128,3 +129,15 @@ def test_the_commands_say_in_one_line_that_measurements_are_gone(
     assert line in done.stderr.split("\n")
     assert "promised[wan].numbers.down_s: 3600.0 -> 4200.0" in done.stderr
     assert written(read(made.read_bytes(), "made")) == made.read_bytes()
+
+
+def test_several_sensors_of_a_device_are_told_apart_and_stay_in_their_order(tmp_path: Path) -> None:
+    configuration = ledger(tmp_path)
+    battery = reading().model_copy(update={"group": "power", "kind": "ups_charge", "sensor": "Ắc quy"})
+    rows = (battery, reading(), reading().model_copy(update={"sensor": "Tủ máy"}))
+    before = reported(configuration, equipment=replace(MEASURED, readings=rows))
+    fresh = reported(configuration, equipment=replace(MEASURED, readings=rows))
+    assert beside(before, fresh) == (fresh, 0, ())
+    warmer = replace(MEASURED, readings=(*rows[:2], rows[2].model_copy(update={"mean": 23.0})))
+    [change] = beside(before, reported(configuration, equipment=warmer)).changed
+    assert change.where == "readings[climate temperature a Tủ máy].mean"

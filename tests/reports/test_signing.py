@@ -155,13 +155,14 @@ def test_a_key_that_cannot_be_used_is_named_with_its_cure(
     for signing, message in (
         ({"pkcs12": tmp_path / "key.p12", "password": Secret(file=str(tmp_path / "wrong"))}, "is its password right"),
         ({"pkcs12": tmp_path / "key.p12", "password": Secret(file=str(tmp_path / "gone"))}, "reports.sign.password: "),
-        ({"pkcs12": tmp_path / "none.p12"}, "none.p12: "),
+        ({"pkcs12": tmp_path / "none.p12"}, "none.p12: there is no such file"),
         ({"certificate": pem, "key": other}, "is not the one of CN="),
         ({"certificate": tmp_path / "text.pem", "key": pem}, "cannot be used"),
     ):
         with pytest.raises(CannotSign) as raised:
             Signer(Signing(**{key: str(value) if isinstance(value, Path) else value for key, value in signing.items()}))
         assert message in str(raised.value)
+        assert ("password" in str(raised.value)) == ("such" not in message and "CN=" not in message)
     with pytest.raises(CannotSign, match=r"valid from .* renew it"):
         Signer(Signing(certificate=str(pem), key=str(pem))).sign(pdf, NOW + timedelta(days=400))
 

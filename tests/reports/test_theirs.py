@@ -44,7 +44,7 @@ def test_minutes_of_downtime_are_taken_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,value\na,1\n", "x: has no column for circuit: it may be called kênh"),
+        ("name,value\na,1\n", "x: has no column for circuit (there are name, value): it may be called kênh"),
         ("circuit,value\na,1\n", "x: has no column for availability"),
         ("circuit,availability\na,much\n", 'x:2: "much" is not a number'),
         ("circuit,availability\na,120\n", "x:2: 120 is no percentage"),
@@ -79,3 +79,8 @@ def test_a_spreadsheets_percent_cells_are_understood(tmp_path: Path) -> None:
     [line] = json.loads(done.stdout)["lines"]
     assert (line["circuit"], line["verdict"], line["theirs_percent"]) == ("line-b", "theirs is higher", 99.5)
     assert line["difference_percent"] == pytest.approx(99.5 - 100 * (1 - 10 / 744), abs=1e-5)
+
+
+def test_a_per_cent_sign_in_a_head_is_no_other_column() -> None:
+    [one] = read_csv("Kênh truyền;Mức sẵn sàng (%);Phút gián đoạn\nline-a;99,90;3\n".encode(), "x")
+    assert (one.availability_percent, one.down_s) == (99.9, 180)

@@ -74,11 +74,6 @@ def configured(configuration: Configuration) -> list[Series]:
     return [_series(one, configuration) for one in configuration.conferences.meetings]
 
 
-def held(meeting: Meeting, configuration: Configuration, from_ns: int, to_ns: int) -> list[Sitting]:
-    """Return when a meeting of the configuration touches a period. Errors as `Series.held`."""
-    return _series(meeting, configuration).held(from_ns, to_ns)
-
-
 def _series(one: Meeting, configuration: Configuration) -> Series:
     zone = configuration.timezone
     start_ns = moment(datetime.fromisoformat(one.start), zone)

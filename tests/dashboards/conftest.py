@@ -65,11 +65,18 @@ def write(
         (folder / "community").write_text("public", encoding="utf-8")
         (folder / "community").chmod(0o600)
         begins = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")) + timedelta(minutes=2)
+        event = (
+            "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:test", "BEGIN:VEVENT", "UID:daily@example.vn", "SUMMARY:Giao ban",
+            f"DTSTART;TZID=Asia/Ho_Chi_Minh:{begins + timedelta(days=1):%Y%m%dT%H%M%S}", "DURATION:PT1H",
+            "LOCATION:hall", "RRULE:FREQ=DAILY;COUNT=3", "END:VEVENT", "END:VCALENDAR", "",
+        )  # fmt: skip
+        (folder / "office.ics").write_text("\r\n".join(event), encoding="utf-8")
         meetings = f"""\
 credentials: [{{id: all, version: 2c, community: {{file: community}}}}]
 conferences:
   before: [10m]
   burst: 1s
+  calendars: [{{id: office, file: office.ics, rooms: {{hall: [loop]}}}}]
   meetings: [{{id: floods, name: "{hostile}", start: "{begins:%Y-%m-%dT%H:%M}", rooms: [loop]}}]
 """
     path.write_text(

@@ -146,7 +146,7 @@ async def learns(client: Client) -> None:
     why = await told(client, "why", about=f"#{number}")
     assert why["why"][0]["of"] == "incident"
     assert (await told(client, "oncall"))["rotas"][0]["person"] in ("an", "binh")
-    assert (await told(client, "conferences"))["configured"] == 1
+    assert (await told(client, "conferences"))["configured"] == 2
     assert (await told(client, "monitor"))["checks"] == 4
     assert {row["objective"] for row in (await told(client, "forecast"))["forecasts"]} == {"wan"}
     await told(client, "maintenance")

@@ -362,6 +362,7 @@ def test_a_room_shows_its_last_burst_and_its_meetings_with_what_was_found_before
     page = until(lambda: re.search(counts, browser.get("/conferences").text), 30, "the room was tried").string
     assert "&lt;script&gt;alert(" in page
     assert 'href="/target/loop"' in page
+    assert page.count("Giao ban") == 3, "those of the calendar"
     device = until(
         lambda: text if "MOS</tr>" in (text := browser.get("/target/loop").text) else None, 30, "a burst was stored"
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from config.schema.conferences import Meeting
 from dashboards.web.pages.when import HOUR_NS
 from dashboards.web.seat import Seat
 from haidang.conferences import sheets
-from haidang.conferences.meetings import Sitting, held
+from haidang.conferences.keeping import meetings_on_record
+from haidang.conferences.meetings import Sitting, known
 from haidang.conferences.sheets import Room, Sheet, called, in_words
 from haidang.conferences.verdict import Verdict
 from haidang.model import State
@@ -70,49 +69,49 @@ class Record:
 async def page(seat: Seat) -> Response:
     """Answer with all meetings."""
     seat.require("viewer")
-    coming, past = await of_rooms(seat, seat.house.configuration.conferences.meetings)
-    known = seat.house.configuration.inventory.targets
-    return seat.page("conferences.html", coming=coming[:MOST], past=past[:MOST], known=known)
+    coming, past = await of_rooms(seat)
+    targets = seat.house.configuration.inventory.targets
+    return seat.page("conferences.html", coming=coming[:MOST], past=past[:MOST], known=targets)
 
 
-async def of_rooms(seat: Seat, meetings: Iterable[Meeting], room: str = "") -> tuple[list[Record], list[Record]]:
+async def of_rooms(seat: Seat, room: str = "") -> tuple[list[Record], list[Record]]:
     """Return meetings that are under way or to come, and those that were, the newest first.
 
     Parameters:
-        room: only what was found of this one.
+        room: only the meetings of this one, and what was found of it.
 
     Raises:
         DeskBusy, DatabaseError: as `dashboards.web.model.desk.Desk.ask`.
     """
-    configuration, now_ns = seat.house.configuration, seat.now_ns
-    meetings = tuple(meetings)
+    configuration, now_ns, desk = seat.house.configuration, seat.now_ns, seat.house.desk
+    every = await desk.recent("meetings", lambda sql: meetings_on_record(configuration, sql))
+    series = [one for one in every if not room or room in one.meeting.rooms]
+    if not series:
+        return [], []
+    names = {name: one.label(seat.words.language) for name, one in known(series).items()}
 
     def ahead(_sql: sqlite3.Connection) -> list[Sitting]:
         found: list[Sitting] = []
-        for one in meetings:
+        for one in series:
             try:
-                found += held(one, configuration, now_ns, now_ns + AHEAD_NS)
+                found += one.held(now_ns, now_ns + AHEAD_NS)
             except ValueError:  # the daemon's log names the rule that cannot be used
                 continue
         return found
 
     def kept(sql: sqlite3.Connection) -> list[Sheet]:
-        return [sheet for one in meetings for sheet in sheets.last(sql, one.id, OF_MEETING)]
+        return [sheet for name in names for sheet in sheets.last(sql, name, OF_MEETING)]
 
-    if not meetings:
-        return [], []
-    desk = seat.house.desk
-    sittings = await desk.recent(("sittings", *(one.id for one in meetings)), ahead)
+    sittings = await desk.recent(("sittings", room), ahead)
     made = await desk.ask(kept)
     newest: dict[tuple[str, int], Sheet] = {}
     for sheet in made:
         if not room or any(one.room == room for one in sheet.rooms):
-            known = newest.get((sheet.meeting, sheet.start_ns))
-            if known is None or sheet.made_ns > known.made_ns:
+            before = newest.get((sheet.meeting, sheet.start_ns))
+            if before is None or sheet.made_ns > before.made_ns:
                 newest[sheet.meeting, sheet.start_ns] = sheet
-    names = {one.id: one.label(seat.words.language) for one in meetings}
     coming = [
-        _record(seat, names[one.meeting.id], one.start_ns, one.end_ns, len(set(one.meeting.rooms)),
+        _record(seat, one.meeting.label(seat.words.language), one.start_ns, one.end_ns, len(set(one.meeting.rooms)),
                 newest.pop((one.meeting.id, one.start_ns), None), room)
         for one in sorted(sittings, key=lambda one: (one.start_ns, one.meeting.id)) if one.end_ns > now_ns
     ]  # fmt: skip

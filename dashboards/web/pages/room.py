@@ -80,8 +80,7 @@ async def room(seat: Seat, target: Target, hours: int, step_s: int) -> Room:
         DeskBusy, DatabaseError: the ledger cannot be read.
     """
     board, words = seat.house.board, seat.words
-    own = [one for one in seat.house.configuration.conferences.meetings if target.id in one.rooms]
-    coming, past = await meetings.of_rooms(seat, own, target.id)
+    coming, past = await meetings.of_rooms(seat, target.id)
     signals = [
         (words.known("probes", probe), board.check(CheckId(target.id, probe)))
         for probe in SIGNALLING if probe in target.probes
@@ -102,7 +101,7 @@ async def room(seat: Seat, target: Target, hours: int, step_s: int) -> Room:
             title, step = f"MOS {target.label(words.language)}", max([300.0, *(float(one.step_s) for one in past_mos)])
             limit = Mark("limit", limits.watch_mos, words("room.watch_below", mos=words.number(limits.watch_mos)))
             picture = lines(frame(seat, hours, step, title), drawn, words.number, [limit], most=5.0)
-    return Room(is_room(seat, target), signals, bursts, picture, coming[:5], past[:8])
+    return Room(is_room(seat, target) or bool(coming or past), signals, bursts, picture, coming[:5], past[:8])
 
 
 def _of(curves: list[Curve], mark: str) -> list[Curve]:

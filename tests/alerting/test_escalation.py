@@ -156,7 +156,7 @@ def test_what_is_not_urgent_comes_as_one_list_at_its_hour(night: Night) -> None:
     night.passes(5 * 3600)  # from 03:12 past 07:30
     assert night.told() == [("binh", "digest")]
     (payload,) = night.desk.sql.execute("SELECT payload FROM notification WHERE step = 'digest'").fetchone()
-    assert "List of 3 things" in payload
+    assert "Not urgent, since the last list: 3" in payload
     assert payload.count("Station hub") == 2
     assert payload.count("Station other") == 1
     night.passes(24 * 3600)

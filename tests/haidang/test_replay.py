@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from haidang.cli import app
@@ -35,14 +32,6 @@ def at(seconds: float) -> str:
 
 def outage(target: str, start: float, end: float) -> dict[str, Any]:
     return {"target": target, "start": at(start), "end": at(end)}
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """Take the command's log settings back: they point at a stream that ends with the test."""
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers.clear()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from typer.testing import CliRunner
 
 from haidang.cli import app
@@ -107,7 +108,11 @@ def typed(*words: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProces
     if prefix:
         whole = [*prefix, *COMMAND, *words]
         return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60)
-    done = CliRunner().invoke(app, words)
+    log = structlog.get_config()
+    try:
+        done = CliRunner().invoke(app, words)
+    finally:
+        structlog.configure(**log)  # the command set it up for a standard error that is gone now
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)

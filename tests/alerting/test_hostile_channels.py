@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ async def test_a_command_gets_nothing_that_acts_and_none_of_it_in_words_or_envir
     argv = (sys.executable, "-c", f"{keeps};{body};{rest}", str(tmp_path), "$(id)")
     await CommandChannel(CommandSettings(argv, 10)).send(message(EVIL[kind]))
     harmless((tmp_path / "body").read_bytes(), "subject", "text", "link")
-    words, environment = eval((tmp_path / "rest").read_text())
+    words, environment = ast.literal_eval((tmp_path / "rest").read_text())
     assert words == ["$(id)"]
     assert {name for name, _ in environment} <= {b"PATH", b"LANG", b"HOME", b"LC_CTYPE"}
     assert not any(byte not in PRINTABLE for _, value in environment for byte in value)

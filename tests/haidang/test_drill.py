@@ -47,12 +47,13 @@ def test_mail_that_could_not_go_arrives_later_and_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "most_messages"),
     [
-        ("backbone-line-cut", 2), ("flapping-line", 4), ("loss-even", 0), ("loss-bursty", 4),
+        ("backbone-line-cut", 2), ("flapping-line", 4), ("loss-even", 0), ("loss-bursty", 3),
         ("latency-creep", 0), ("commune-power-failure", 3), ("agent-dead", 2), ("clock-step", 4), ("store-away", 4),
     ],
 )  # fmt: skip
 def test_each_scenario_is_seen_for_what_it_is(name: str, most_messages: int, tmp_path: Path) -> None:
-    # Of a fifth of all packets lost in spells the longest are outages, in which nothing came through: one that flaps.
+    # Of a fifth of all packets lost in spells the longest are outages in which nothing came through; how many there are
+    # is chance. Four in an hour flap: that it does, that it lasts, that it is over.
     # A power failure of hours is told a third time: that it lasts. A store that is away is an incident of our own.
     verdict = played(name, tmp_path)
     assert verdict.passed, verdict.notes

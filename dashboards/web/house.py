@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from collectors.toll import Toll
@@ -24,6 +25,7 @@ from dashboards.web.model.index import Index
 from dashboards.web.pictures.places import Drawing, Place
 from haidang.clock import Clock
 from probes.snmp.neighbours import Neighbour
+from probes.threads import in_thread
 from storage.metrics import MetricStore, StoreStatus
 
 BEHIND_S = 20.0
@@ -127,10 +129,18 @@ class House:
     near: Near
     provider: Provider | None = None
     """Of OpenID, once somebody has signed in there, by the configuration that was in force then."""
-    index: Index = field(default_factory=Index)
+    indexed: Index | None = None
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""
     maps: dict[str, tuple[int, tuple[list[Place], Drawing]]] = field(default_factory=dict)
     """The wall's sites and their picture by language, each with the version of the board it was made from."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by who writes what is the same for many."""
+
+    async def index(self) -> Index:
+        """Return the search index; it is made beside the loop when it is first asked for, and for another inventory."""
+        async with self.writing:
+            while self.indexed is None or self.indexed.of is not self.board.inventory:
+                inventory = self.board.inventory
+                self.indexed = await in_thread(partial(Index, inventory), "web-index")
+            return self.indexed

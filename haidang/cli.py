@@ -1,6 +1,7 @@
 """The command line. Each command is thin: it reads its words, calls a room, prints what came of it.
 
-Exit status: 0 all is well, 1 what was asked about is bad, 2 the command or the configuration is wrong.
+Exit status: 0 all is well; 1 what was asked about is bad, or nobody is there to do it; 2 the command or the
+configuration is wrong, also when it names something that is not there.
 """
 
 from __future__ import annotations

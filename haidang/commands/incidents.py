@@ -100,7 +100,7 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
     with ledger(configuration) as sql:
         found = show.incidents(configuration, sql, time.time_ns(), resolved=True, number=_number(number))
     if not found:
-        fail(f"there is no incident {number}; haidang incidents --all lists them", status=2)
+        fail(f"there is no incident {number}; haidang incidents --all lists them")
     one = found[0]
     if as_json:
         print_json(one)

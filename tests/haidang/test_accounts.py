@@ -162,7 +162,7 @@ def test_what_a_person_adds_through_the_daemon_changes_the_figures_and_not_the_r
         )
         assert down(config, "a") == 3000
         refused = haidang("maintenance", "add", "site:nowhere", *half_past, "--config", config)
-        assert refused.exit_code == 1
+        assert refused.exit_code == 2
         assert "site:nowhere covers no target" in refused.stderr
         assert daemon.end() == 0
     assert not (Path(config).parent / "data" / "control").exists()

@@ -57,6 +57,10 @@ COMMANDS = {
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""
 
+ROOMS = frozenset({
+    "alerting", "availability", "collectors", "config", "dashboards", "haidang", "lab", "probes", "reports", "storage",
+})  # fmt: skip
+
 
 class _Commands(UserDict[str, Any]):
     """The commands by name, each made when it is looked at."""
@@ -118,6 +122,15 @@ def main() -> None:
     logs.configure(level="warning")  # not to standard output: there JSON stays JSON; daemon and lab set their own
     try:
         app(prog_name="haidang")
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ROOMS:  # a fault of ours: whoever mends it needs to see where
+            raise
+        sys.stderr.write(
+            f"this installation of haidang is broken: {package or 'a package'} is missing or broken ({error})\n"
+            "cure: run systemd/install.sh again (a service), or in a working copy: rm -rf .venv && make venv\n"
+        )
+        sys.exit(2)
     except BrokenPipeError:  # the reader of our output went away, as head does
         sys.stderr.close()
         os._exit(1)

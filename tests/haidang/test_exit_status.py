@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,18 @@ def test_without_rotas_nobody_is_on_duty_and_that_is_said(config: Path, tmp_path
     done = typed("export", str(tmp_path / "out"), "--config", str(config), "--json")
     assert (done.returncode, json.loads(done.stdout)) == (1, {"files": [], "rows": {}})
     assert "there is nothing to export" in done.stderr
+
+
+@pytest.mark.parametrize(("package", "words"), [("typst", ("report",)), ("xlsxwriter", ("export", "out.xlsx"))])
+def test_a_package_that_is_missing_is_one_line_with_the_cure_and_no_traceback(
+    config: Path, package: str, words: tuple[str, ...]
+) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv = {['haidang', *words, '--config', str(config)]!r}; "
+        "from haidang.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    first, cure = done.stderr.splitlines()
+    assert first.startswith(f"this installation of haidang is broken: {package} is missing")
+    assert cure.startswith("cure: run systemd/install.sh again")

@@ -123,7 +123,7 @@ class SelfWatch:
                         Transition(CheckId(OWN, change.rule.id), state, was, change.at_ns, now_ns, reason)
                     )
         except sqlite3.Error as error:
-            logger.error("what is wrong with us could not be written", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("what is wrong with us could not be written, tried again", error=str(error))
             return
         for change, reason in self._waiting:
             logger.warning("self", what=change.rule.id, wrong=change.firing, reason=reason)

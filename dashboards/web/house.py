@@ -45,7 +45,7 @@ class Vitals:
         worst_late_ms: the latest in the last minute.
         skipped: slots that were left out.
         unwritten: transitions that wait for the disk.
-        refused: the disk refused them.
+        ledger_error: why the disk takes nothing; empty when it does.
         icmp_dropped, snmp_dropped: replies lost in our own buffers.
         probes: what each kind of probe has cost.
         store: how the metric store is.
@@ -61,7 +61,7 @@ class Vitals:
     worst_late_ms: float
     skipped: int
     unwritten: int
-    refused: bool
+    ledger_error: str
     icmp_dropped: int
     snmp_dropped: int
     probes: tuple[Toll, ...]
@@ -72,7 +72,7 @@ class Vitals:
     @property
     def trouble(self) -> tuple[str, str]:
         """What is wrong with the monitor itself: a key of the catalogue and its gap; empty ones when nothing is."""
-        if self.refused:
+        if self.ledger_error:
             return "disk", str(self.unwritten)
         if self.worst_late_ms > BEHIND_S * 1000:
             return "late", f"{self.worst_late_ms / 1000:.0f}"

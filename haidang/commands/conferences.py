@@ -97,10 +97,8 @@ def read(
     """
     configuration = read_config(config)
     named = {one.id: one for one in configuration.conferences.calendars}
-    if not named:
-        fail("no calendars are configured: add conferences.calendars")
     if calendar and calendar not in named:
-        fail(f"there is no calendar {calendar}; calendars: {', '.join(named)}")
+        fail(f"there is no calendar {calendar}; calendars: {', '.join(named) or 'none'}")
     now_ns = time.time_ns()
     kept = [_fetched(one, configuration, now_ns) for name, one in named.items() if calendar in ("", name)]
     if as_json:
@@ -119,6 +117,8 @@ def read(
                 for mails, ahead in [(_mails(one), _next(one, now_ns))]
             ]
         )  # fmt: skip
+    elif not named:
+        typer.echo("no calendars are configured: add them under conferences.calendars (docs/conferences.md)")
     else:
         zone = configuration.timezone
         for one in kept:

@@ -244,12 +244,16 @@ def test_doctor_warns_where_nobody_is_told_of_a_failure(tmp_path: Path) -> None:
 def test_status_says_when_a_running_daemon_has_stopped_writing(tmp_path: Path) -> None:
     path = tmp_path / "haidang.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    daemon = {"running": True, "last_sign_of_life": "2026-11-30T08:00:00.000Z"}
+    daemon = {"running": True, "last_sign_of_life": "2026-11-30T08:00:00.000Z", "error": None, "changes_waiting": 0}
     found = {"daemon": daemon, "summary": {"up": 1}, "targets": [], "incidents": []}
     first, *_ = summary_lines(config.load(path), found)
     assert "has written nothing since 30/11/2026 15:00:00" in first
     daemon["last_sign_of_life"] = utc(time.time_ns())
     assert summary_lines(config.load(path), found) == ["1 up"]
+    daemon |= {"error": "database or disk is full", "changes_waiting": 2}
+    first, *_ = summary_lines(config.load(path), found)
+    assert first.startswith("The daemon cannot write (database or disk is full): it goes on watching;")
+    assert "in its memory: 2." in first
 
 
 def test_store_status_says_why_points_wait(space: Namespace, tmp_path: Path) -> None:

@@ -375,7 +375,8 @@ class Daemon:
 
     def _look_at_self(self) -> None:
         ways = len(self._parts.channels(self._configuration))
-        self._desk.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
+        error, away = self._store.status().last_error, self._calendars.away()
+        self._desk.look(Figures(self._cadence.take_worst_ms(), error, ways, away))
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

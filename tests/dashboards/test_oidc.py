@@ -23,7 +23,17 @@ from joserfc.jwk import ECKey, RSAKey
 
 from config.schema.web import Oidc
 from dashboards.web.access import oidc
-from dashboards.web.access.oidc import AGAIN_S, JOURNEY_S, KNOWN_S, LEEWAY_S, Journey, OidcError, Provider, ProviderAway
+from dashboards.web.access.oidc import (
+    AGAIN_S,
+    JOURNEY_S,
+    KNOWN_S,
+    LEEWAY_S,
+    MOST_JOURNEYS,
+    Journey,
+    OidcError,
+    Provider,
+    ProviderAway,
+)
 from haidang.clock import ManualClock
 from tests.support.certificates import Authority
 from tests.support.openid import CLIENT, SECRET, OpenidProvider, segment, signed
@@ -66,7 +76,7 @@ def provider(there: OpenidProvider, clock: ManualClock, monkeypatch: pytest.Monk
 async def sign_in(provider: Provider, there: OpenidProvider, clock: ManualClock) -> Mapping[str, Any]:
     """Go there and back."""
     journey = Journey.begin(clock, "/")
-    where = await provider.start(journey, REDIRECT)
+    where = await provider.start(journey, REDIRECT, "vi")
     back = urlsplit(there.authorize(urlsplit(where).query))
     query = dict(parse_qsl(back.query))
     assert query["state"] == journey.state
@@ -361,7 +371,7 @@ async def test_a_provider_that_is_away_is_not_waited_for_by_everybody_and_asked_
 async def test_authorities_that_cannot_be_read_are_told_with_their_file(clock: ManualClock, tmp_path: Path) -> None:
     found = settings("https://127.0.0.1:1", trust="nowhere.pem")
     with pytest.raises(ProviderAway, match=r"web\.oidc\.trust .*nowhere\.pem cannot be read: No such file"):
-        await Provider(found, clock, tmp_path).start(Journey.begin(clock, "/"), REDIRECT)
+        await Provider(found, clock, tmp_path).start(Journey.begin(clock, "/"), REDIRECT, "vi")
 
 
 def test_only_the_browser_that_set_out_comes_back_with_its_own_state_and_in_time(clock: ManualClock) -> None:
@@ -375,6 +385,20 @@ def test_only_the_browser_that_set_out_comes_back_with_its_own_state_and_in_time
     assert 43 <= len(journey.verifier) <= 128, "RFC 7636 section 4.1"
     clock.advance(JOURNEY_S + 1)
     assert Journey.of(journey.cookie, journey.state, clock) is None
+
+
+def test_a_browser_keeps_its_newest_journeys_and_each_ends_alone(clock: ManualClock) -> None:
+    journeys = [Journey.begin(clock, f"/{number}{'ạ' * 130}") for number in range(MOST_JOURNEYS + 1)]
+    cookie = "x" * 5000
+    for one in journeys:
+        cookie = one.joined(cookie)
+    assert len(cookie) < 4096
+    assert [Journey.of(cookie, one.state, clock) for one in journeys] == [None, *journeys[1:]]
+    cookie = journeys[2].ended(cookie)
+    assert Journey.of(cookie, journeys[2].state, clock) is None
+    assert Journey.of(cookie, journeys[3].state, clock) == journeys[3]
+    assert journeys[0].ended(journeys[0].joined("")) == ""
+    assert Journey.begin(clock, "/" + "ạ" * 140).back == "/"
 
 
 @given(st.text(max_size=80), st.text(max_size=80))

@@ -124,6 +124,21 @@ def test_a_user_with_a_password_is_not_taken_over_by_the_name_and_may_be_left_to
     assert person.get("/incidents").status_code == 303
 
 
+def test_two_pages_may_go_to_the_provider_at_once_and_going_back_to_it_does_no_harm(
+    person: httpx2.Client, site: Site
+) -> None:
+    first = arrive(person, site.openid, "/login/oidc?back=%2Fmaintenance")
+    second = arrive(person, site.openid, "/login/oidc?back=%2Fincidents")
+    assert person.get(first).headers["location"] == "/maintenance"
+    assert person.get(second).headers["location"] == "/incidents", "Keycloak sends every open tab on by itself"
+    assert "haidang-oidc" not in person.cookies
+    again = person.get(second)
+    assert (again.status_code, again.headers["location"]) == (303, "/"), "the browser's way back leads there once more"
+    assert person.get("/incidents").status_code == 200
+    away = person.get("/login/oidc", headers={"cookie": "lang=en"}).headers["location"]
+    assert "ui_locales=en" in away, "the provider speaks as the page does"
+
+
 def test_coming_back_with_another_browsers_answer_or_twice_opens_nothing_and_leads_nowhere_else(
     person: httpx2.Client, site: Site
 ) -> None:

@@ -46,6 +46,13 @@ LEEWAY_S = 60
 """How far the provider's clock and ours may be apart."""
 JOURNEY_S = 600
 """How long somebody may take at the provider."""
+MOST_JOURNEYS = 4
+"""Of one browser at a time: somebody who opened two pages goes there in both, and a provider signs in both at once."""
+MOST_BACK = 400
+"""Bytes of the path that a browser goes to afterwards: all its journeys have to fit a cookie of 4096."""
+MOST_COOKIE = 600
+"""Characters of one journey in that cookie; what is longer is not ours."""
+BETWEEN = "~"
 LEAST_RSA = 342
 """Characters of a modulus of 2048 bits (RFC 7518 section 3.3)."""
 PUBLIC = ("kty", "kid", "alg", "use", "n", "e", "crv", "x", "y")
@@ -86,22 +93,34 @@ class Journey:
     @classmethod
     def begin(cls, clock: Clock, back: str) -> Journey:
         """Set out."""
-        return cls(secrets.token_urlsafe(32), clock.utc_ns() // 10**9, back if len(back) <= 1000 else "/")
+        return cls(secrets.token_urlsafe(32), clock.utc_ns() // 10**9, back if len(back.encode()) <= MOST_BACK else "/")
 
     @classmethod
     def of(cls, cookie: str, state: str, clock: Clock) -> Journey | None:
-        """Return the journey that a browser comes back from; ``None``: it is another's, or too old."""
-        try:
-            key, begun, back = cookie.split(".")
-            found = cls(key, int(begun[:20]), base64.urlsafe_b64decode(back).decode())
-        except ValueError:
-            return None
-        good = hmac.compare_digest(found.state.encode(), state.encode("utf-8", "replace"))
-        return found if good and 0 <= clock.utc_ns() // 10**9 - found.begun_s <= JOURNEY_S else None
+        """Return which of its journeys a browser comes back from; ``None``: it is another's, or too old."""
+        for one in cookie.split(BETWEEN)[-MOST_JOURNEYS:]:
+            try:
+                key, begun, back = one.split(".")
+                found = cls(key, int(begun[:20]), base64.urlsafe_b64decode(back).decode())
+            except ValueError:
+                continue
+            good = hmac.compare_digest(found.state.encode(), state.encode("utf-8", "replace"))
+            if good and 0 <= clock.utc_ns() // 10**9 - found.begun_s <= JOURNEY_S:
+                return found
+        return None
+
+    def joined(self, cookie: str) -> str:
+        """Return what a browser keeps that sets out once more; its oldest journeys are forgotten."""
+        others = [one for one in cookie.split(BETWEEN) if 0 < len(one) <= MOST_COOKIE]
+        return BETWEEN.join([*others[1 - MOST_JOURNEYS :], self.cookie])
+
+    def ended(self, cookie: str) -> str:
+        """Return what a browser keeps that is back from this one; empty: nothing."""
+        return BETWEEN.join(one for one in cookie.split(BETWEEN)[-MOST_JOURNEYS:] if one != self.cookie)
 
     @property
     def cookie(self) -> str:
-        """What the browser keeps."""
+        """What the browser keeps of it."""
         return f"{self.key}.{self.begun_s}.{base64.urlsafe_b64encode(self.back.encode()).decode()}"
 
     @property
@@ -163,8 +182,11 @@ class Provider:
         """
         return len(await self._key_set())
 
-    async def start(self, journey: Journey, redirect: str) -> str:
+    async def start(self, journey: Journey, redirect: str, language: str) -> str:
         """Return the address at the provider that a browser is sent to.
+
+        Parameters:
+            language: what the provider may speak with them.
 
         Raises:
             ProviderAway: it does not say.
@@ -176,10 +198,11 @@ class Provider:
                 "response_type": "code", "client_id": self.settings.client_id, "redirect_uri": redirect,
                 "scope": " ".join(dict.fromkeys(("openid", *self.settings.scopes))), "state": journey.state,
                 "nonce": journey.nonce, "code_challenge": challenge, "code_challenge_method": "S256",
+                "ui_locales": language,
             },
         )  # fmt: skip
 
-    async def leave(self, back: str) -> str:
+    async def leave(self, back: str, language: str) -> str:
         """Return the address at which a browser signs out of the provider too (RP-Initiated Logout 1.0 section 2).
 
         Raises:
@@ -188,7 +211,8 @@ class Provider:
         endpoint = (await self._described()).leave
         if not endpoint:
             raise ProviderAway("the provider has no end_session_endpoint")
-        return _with(endpoint, {"client_id": self.settings.client_id, "post_logout_redirect_uri": back})
+        where = {"post_logout_redirect_uri": back, "ui_locales": language}
+        return _with(endpoint, {"client_id": self.settings.client_id, **where})
 
     async def claims(self, code: str, redirect: str, journey: Journey) -> Mapping[str, Any]:
         """Return what the provider vouches for of whoever came back with a code.
@@ -366,9 +390,13 @@ class Provider:
             cure = "; set web.oidc.trust to the authority that signed it" if "CERTIFICATE_VERIFY" in text else ""
             raise ProviderAway(f"{place} cannot be asked: {text}{cure}") from error
         except (ValueError, RecursionError) as error:
-            raise ProviderAway(f"{place} answers with HTTP {status} and no JSON") from error
+            cure = (
+                ": let it put name and groups into the ID token" if body.startswith(b"eyJ") else ""
+            )  # a JWT, Core 5.3.2
+            raise ProviderAway(f"{place} answers with HTTP {status} and no JSON{cure}") from error
         if not isinstance(found, dict) or (status != 200 and not (method == "POST" and 400 <= status < 500)):
-            raise ProviderAway(f"{place} answers with HTTP {status} and not what was asked for")
+            cure = "; is web.oidc.issuer right?" if status == 404 else ""
+            raise ProviderAway(f"{place} answers with HTTP {status} and not what was asked for{cure}")
         if status != 200:
             said = clean(f"{found.get('error', '')} {found.get('error_description', '')}".strip(), 200)
             cure = "; check client_id and client_secret of web.oidc" if "client" in said else ""

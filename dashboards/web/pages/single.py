@@ -33,38 +33,34 @@ async def start(seat: Seat) -> Response:
         return seat.see(f"{_home(seat)}/login/oidc?here=1&back={quote(path, safe='')}")
     journey = Journey.begin(seat.house.clock, path)
     try:
-        where = await provider.start(journey, _home(seat) + BACK)
+        where = await provider.start(journey, _home(seat) + BACK, seat.words.language)
     except OidcError as error:
         return _failed(seat, path, error)
-    answer = seat.see(where)
-    answer.set_cookie(
-        _cookie(seat), journey.cookie, max_age=JOURNEY_S, path="/", httponly=True, samesite="lax", secure=seat.secure
-    )
-    return answer
+    return _keep(seat, seat.see(where), journey.joined(_kept(seat)))
 
 
 async def back(seat: Seat) -> Response:
     """Sign in whom the provider vouches for. Whatever comes of it, the journey is over."""
-    answer = await _back(seat)
-    answer.delete_cookie(_cookie(seat), path="/", secure=seat.secure, httponly=True, samesite="lax")
-    return answer
+    journey = Journey.of(_kept(seat), seat.request.query_params.get("state", ""), seat.house.clock)
+    if journey is not None:
+        return _keep(seat, await _back(seat, journey), journey.ended(_kept(seat)))
+    if seat.session is not None:  # they went back to the provider's page by the browser, and it sent them on again
+        return seat.see("/")
+    return show_login(seat, "/", 400, seat.words("login.sso_old"))
 
 
 async def out(seat: Seat) -> Response:
     """Send a browser to where it signs out of the provider."""
     try:
-        return seat.see(await _provider(seat).leave(f"{_home(seat)}/login"))
+        return seat.see(await _provider(seat).leave(f"{_home(seat)}/login", seat.words.language))
     except OidcError as error:
         _log(seat, error)
         return show_login(seat, "/", 502, seat.words("login.sso_stays", name=_provider(seat).settings.name))
 
 
-async def _back(seat: Seat) -> Response:
+async def _back(seat: Seat, journey: Journey) -> Response:
     house, provider, query = seat.house, _provider(seat), seat.request.query_params
     settings = provider.settings
-    journey = Journey.of(seat.request.cookies.get(_cookie(seat), ""), query.get("state", ""), house.clock)
-    if journey is None:
-        return show_login(seat, "/", 400, seat.words("login.sso_old"))
     path, key = safe_path(journey.back), f"oidc:{seat.address}"
     code = query.get("code", "")
     if query.get("iss", settings.issuer) != settings.issuer:  # RFC 9207 section 2.4
@@ -91,7 +87,8 @@ async def _back(seat: Seat) -> Response:
     who = f"oidc:{claims['sub']}"
     if role is None:
         house.identities.turned_away(settings.issuer, claims["sub"])
-        held = "no claim " + settings.role_claim if groups is None else " ".join(sorted(groups)) or "no group"
+        missing = f"no claim {settings.role_claim}: they are in no group there, or the client has no mapper for groups"
+        held = missing if groups is None else " ".join(sorted(groups)) or "no group"
         return _refused(seat, path, who, "no_role", clean(held, 300))
     try:
         name, changed = house.identities.user(settings.issuer, claims["sub"], name_of(settings, claims), role)
@@ -118,6 +115,20 @@ def _home(seat: Seat) -> str:
     return str(seat.house.configuration.alerting.url).rstrip("/")
 
 
+def _kept(seat: Seat) -> str:
+    """Return what the browser keeps of its journeys."""
+    return seat.request.cookies.get(_cookie(seat), "")
+
+
+def _keep(seat: Seat, answer: Response, journeys: str) -> Response:
+    """Let it keep these from now on; empty: none."""
+    answer.set_cookie(
+        _cookie(seat), journeys, max_age=JOURNEY_S if journeys else 0, path="/", secure=seat.secure, httponly=True,
+        samesite="lax",
+    )  # fmt: skip
+    return answer
+
+
 def _cookie(seat: Seat) -> str:
     return f"{seat.cookie}-oidc"
 
@@ -126,7 +137,8 @@ def _refused(seat: Seat, path: str, who: str, why: str, about: str) -> Response:
     """Refuse somebody whom the provider vouches for; they may want to come as somebody else."""
     seat.house.backoff.wrong += 1
     seat.house.book.attest(clean(who, 64), seat.address, f"was refused: {why}", about)
-    logger.warning("somebody whom the provider knows was refused", who=clean(who), why=why, about=about)
+    cure = {"cure": f"if it is the same person: haidang user adopt {about}"} if why == "taken" else {}
+    logger.warning("somebody whom the provider knows was refused", who=clean(who), why=why, about=about, **cure)
     return show_login(seat, path, 403, seat.words(REFUSALS[why]), leave=True)
 
 

@@ -144,6 +144,15 @@ def test_config_check_prints_every_error_with_its_place(tmp_path: Path) -> None:
     assert len(listed) == len(lines)
 
 
+def test_config_check_asks_whether_a_role_is_mistyped_and_leaves_ones_own_alone(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    targets = ("{id: a, address: 127.0.0.1, role: camara}", "{id: b, address: 127.0.0.1, role: printer}")
+    path.write_text("haidang: 1\ntargets:\n" + "".join(f"  - {one}\n" for one in targets), encoding="utf-8")
+    done = haidang("config", "check", str(path))
+    assert done.stdout == f"{path}: fine: 2 targets, 0 sites, 0 systems, 0 circuits\n"
+    assert done.stderr == "warning: nothing is known of the role camara; did you mean camera?\n"
+
+
 def test_config_schema_is_json_schema() -> None:
     schema = said(haidang("config", "schema"))
     assert schema["$schema"].endswith("2020-12/schema")

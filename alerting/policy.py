@@ -13,7 +13,7 @@ from haidang.model import CheckId
 NS = 10**9
 OURSELVES = {
     "space": Severity.MAJOR, "channel": Severity.MAJOR, "route": Severity.MAJOR, "lag": Severity.MINOR,
-    "store": Severity.MINOR,
+    "store": Severity.MINOR, "calendar": Severity.MINOR,
 }  # fmt: skip
 """How bad at least is what is wrong with ourselves: it takes nothing from people yet, and makes us blind or dumb."""
 
@@ -58,7 +58,7 @@ class Policy:
         """Say how bad it is that a check fails; what rules found of it, and of what it hides, counts as they say."""
         level, _ = severity(impact, self.severities)
         if check.target == "haidang" and check.probe != "storm":
-            return max(level, OURSELVES.get(check.probe, Severity.WARNING), key=lambda one: one.rank)
+            return max(level, OURSELVES.get(check.probe.partition(":")[0], Severity.WARNING), key=lambda one: one.rank)
         found = [(one.target, one.probe.split(":")[1]) for one in (check, *members) if one.probe.startswith("rule:")]
         least = (self.least.get(f"{target}/{name}", self.least.get(name, level)) for target, name in found)
         return max([level, *least], key=lambda one: one.rank)

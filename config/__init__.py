@@ -3,7 +3,7 @@
 from config.by_hand import given_service, load_steps
 from config.errors import ConfigError, ConfigurationInvalid
 from config.inventory import Configuration, Difference, Inventory, Target
-from config.loader import Written, check, load, read_written
+from config.loader import Written, check, language_of, load, read_written
 from config.schema.document import json_schema
 from config.schema.services import SERVICES
 from config.secrets import Secret, SecretUnavailable
@@ -24,6 +24,7 @@ __all__ = [
     "check",
     "given_service",
     "json_schema",
+    "language_of",
     "load",
     "load_steps",
     "read_written",

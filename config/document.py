@@ -14,10 +14,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -71,6 +74,34 @@ def parse(text: str) -> tuple[Mapping, list[Problem]]:
     if not isinstance(builder.root, Mapping):
         raise Unreadable("the file must hold a mapping (key: value), not a list or a single value", builder.root_at)
     return builder.root, builder.problems
+
+
+def top_value(text: str, key: str) -> str | None:
+    """Return a single value of the top mapping; what stands behind it is not read.
+
+    Parameters:
+        text: a file's content.
+        key: of the value.
+
+    Returns:
+        ``None`` when there is none, or it cannot be read up to there.
+    """
+    level = nodes = 0
+    wanted = False
+    try:
+        for event in _events(text, pure=False):
+            if isinstance(event, NodeEvent):
+                if wanted:
+                    return str(event.value) if isinstance(event, ScalarEvent) else None
+                if level == 1:
+                    nodes += 1  # a key, its value, the next key, …
+                    wanted = nodes % 2 == 1 and isinstance(event, ScalarEvent) and event.value == key
+                level += isinstance(event, CollectionStartEvent)
+            elif isinstance(event, CollectionEndEvent):
+                level -= 1
+    except YAMLError:
+        pass
+    return None
 
 
 def _events(text: str, *, pure: bool) -> Iterator[Event]:

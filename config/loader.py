@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from config import crosscheck, crosscheck_alerting, profile_files
 from config.crosscheck import Item
+from config.document import top_value
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
 from config.inventory import AnySection, Configuration, Things, resolve
@@ -22,6 +23,7 @@ from config.schema.objectives import Objective
 from config.schema.oncall import Rota
 from config.schema.things import LISTS, Circuit, Contact, Credential, Risk, Site, System, Target
 from config.schema.values import Section
+from config.source import LARGEST_FILE, Unreadable, decode, read_bytes
 from config.tree import List, Mapping, Refused
 
 
@@ -35,6 +37,20 @@ def load(path: Path) -> Configuration:
         ConfigurationInvalid: with everything that is wrong. Nothing else is raised, whatever the files hold.
     """
     return _Loading(path).result()
+
+
+def language_of(path: Path) -> str:
+    """Return the language a configuration chooses, without reading more of it; whatever else is wrong with it.
+
+    Parameters:
+        path: the main file.
+    """
+    usual: str = Document.model_fields["language"].default
+    try:
+        said = top_value(decode(read_bytes(path, LARGEST_FILE)), "language")
+    except Unreadable:
+        return usual
+    return said if said in ("vi", "en") else usual
 
 
 @dataclass(frozen=True, slots=True)

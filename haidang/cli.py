@@ -1,6 +1,7 @@
 """The command line. Each command is thin: it reads its words, calls a room, prints what came of it.
 
-Exit status: 0 all is well, 1 what was asked about is bad, 2 the command or the configuration is wrong.
+Exit status: 0 all is well; 1 what was asked about is bad, or nobody is there to do it; 2 the command or the
+configuration is wrong, also when it names something that is not there.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ COMMANDS = {
     "mcp": "mcp:mcp",
 }
 """Where each command is, in ``haidang.commands``: imported when it is asked for. All of them take over a second."""
+
+ROOMS = frozenset({
+    "alerting", "availability", "collectors", "config", "dashboards", "haidang", "lab", "probes", "reports", "storage",
+})  # fmt: skip
 
 
 class _Commands(UserDict[str, Any]):
@@ -117,6 +122,15 @@ def main() -> None:
     logs.configure(level="warning")  # not to standard output: there JSON stays JSON; daemon and lab set their own
     try:
         app(prog_name="haidang")
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ROOMS:  # a fault of ours: whoever mends it needs to see where
+            raise
+        sys.stderr.write(
+            f"this installation of haidang is broken: {package or 'a package'} is missing or broken ({error})\n"
+            "cure: run systemd/install.sh again (a service), or in a working copy: rm -rf .venv && make venv\n"
+        )
+        sys.exit(2)
     except BrokenPipeError:  # the reader of our output went away, as head does
         sys.stderr.close()
         os._exit(1)

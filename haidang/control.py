@@ -5,8 +5,11 @@ may open (mode 0600), and both ends look at the other's user besides (``SO_PEERC
 
 One request per line, one answer per line::
 
-    {"do": "maintenance.cancel", "number": 3, "reason": "…", "author": "…"} →  {"ok": true}
-    {"do": "nonsense"}                                                      →  {"ok": false, "error": "…"}
+    {"do": "oncall.cancel", "number": 3, "reason": "…", "author": "…"} →  {"ok": true}
+    {"do": "nonsense"}                                                 →  {"ok": false, "refused": true, "error": "…"}
+
+``refused`` says that the request itself is wrong, as one about an incident that there is not; without it something is
+wrong with us, and the same request may be done later.
 """
 
 from __future__ import annotations
@@ -37,7 +40,11 @@ Verb = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class ControlError(Exception):
-    """The daemon cannot be reached, or refused; the words say why and what to do."""
+    """The daemon cannot be reached, or could not do it; the words say why and what to do."""
+
+
+class Refused(ControlError):
+    """What was asked for makes no sense to the daemon: it names something that is not there, or is not allowed."""
 
 
 class ControlServer:
@@ -99,7 +106,7 @@ class ControlServer:
                 raise ValueError(f"do must be one of {', '.join(sorted(self._verbs))}")  # noqa: TRY301 as above
             return {"ok": True, **verb(request)}
         except (ValueError, TypeError, RecursionError) as error:
-            return {"ok": False, "error": str(error)}
+            return {"ok": False, "refused": True, "error": str(error)}
         except sqlite3.OperationalError as error:
             logger.error("a request could not be written", error=str(error))  # noqa: TRY400 all is said
             return {"ok": False, "error": f"nothing was changed: {error}; haidang doctor says what to do"}
@@ -134,7 +141,8 @@ def ask(folder: Path, do: str, words: Mapping[str, object], timeout_s: float = 1
         timeout_s: for each step, seconds.
 
     Raises:
-        ControlError: no daemon runs there, it is not ours to ask, or it refused.
+        Refused: the request is wrong.
+        ControlError: no daemon runs there, it is not ours to ask, or it could not do it.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
         sock.settimeout(timeout_s)
@@ -162,7 +170,7 @@ def ask(folder: Path, do: str, words: Mapping[str, object], timeout_s: float = 1
     if not isinstance(answer, dict):
         raise ControlError("the daemon ended, or turned us away")
     if answer.get("ok") is not True:
-        raise ControlError(str(answer.get("error")))
+        raise (Refused if answer.get("refused") is True else ControlError)(str(answer.get("error")))
     return answer
 
 

@@ -44,6 +44,7 @@ from haidang.model import CheckId, Point, Transition
 from haidang.parts import REAL, Parts
 from haidang.pipeline import Pipeline
 from haidang.receiving import Receiving
+from haidang.refusals import Refusals
 from haidang.selfwatch import EVERY_S, Figures
 from haidang.settings import store_settings
 from haidang.standing import EVERY_S as STANDING_S
@@ -161,6 +162,8 @@ class Daemon:
 
     def _build(self) -> None:
         configuration, clock, database = self._configuration, self._clock, self._database
+        self._refusals = Refusals(database.path, clock)
+        database.outcome = self._refusals.note
         self._addresses = AddressBook()
         self._cadence = Cadence(clock)
         self._health = HealthEngine(judge, self._hurry)
@@ -168,8 +171,7 @@ class Daemon:
         self._world = ConfiguredWorld(configuration, LedgerReader(database.connection))
         self._alarm = Alarm(configuration, database, clock, self._world, self._parts.channels)
         self._incidents, self._sender = self._alarm.incidents, self._alarm.sender
-        self._unwell = ""
-        self._heartbeat = Heartbeat(lambda: self._unwell)
+        self._heartbeat = Heartbeat(self._unwell)
         self._heartbeat.settings = configuration.alerting.heartbeat
         self._store = self._parts.store(store_settings(configuration), clock)
         self._standing = StandingMetrics(configuration, clock, self._store.add, socket.gethostname())
@@ -338,10 +340,11 @@ class Daemon:
         store = self._store.status()
         try:
             self._ledger.beat(self._clock.utc_ns(), {"store_kind": store.kind, "store_error": store.last_error})
-            self._unwell = ""
         except sqlite3.Error as error:
-            self._unwell = f"the ledger cannot be written: {error}"
-            logger.error("the sign of life could not be written", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("the sign of life could not be written", error=str(error))
+
+    def _unwell(self) -> str:
+        return f"the ledger cannot be written: {self._refusals.error}" if self._refusals.error else ""
 
     def _wrote(self, transitions: Sequence[Transition]) -> None:
         self._desk.changed(transitions)
@@ -351,7 +354,7 @@ class Daemon:
     def _vitals(self) -> Vitals:
         return vitals(
             self._started_ns, self._worst_late_ns, self._cadence, self._watching, self._health, self._pipeline,
-            self._store,
+            self._store, self._refusals.error,
         )  # fmt: skip
 
     def _measure_self(self) -> None:
@@ -372,7 +375,8 @@ class Daemon:
 
     def _look_at_self(self) -> None:
         ways = len(self._parts.channels(self._configuration))
-        self._desk.look(Figures(self._cadence.take_worst_ms(), self._store.status().last_error, ways))
+        error, away = self._store.status().last_error, self._calendars.away()
+        self._desk.look(Figures(self._cadence.take_worst_ms(), error, ways, away))
 
     def _status(self) -> str:
         return f"STATUS=watching {len(self._watching.plans())} checks, {self._health.suspects()} suspect"

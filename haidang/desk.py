@@ -12,7 +12,7 @@ from haidang.control import Verb
 from haidang.evidence import Gathering, Sources
 from haidang.model import CheckId, Point, Transition
 from haidang.ruling import Ruling, is_rule
-from haidang.selfwatch import CHECKS, Figures, SelfWatch
+from haidang.selfwatch import Figures, SelfWatch, is_own
 from storage.database import Database
 
 
@@ -67,7 +67,7 @@ class Desk:
 
     def others(self, checks: Collection[CheckId]) -> set[CheckId]:
         """Return those of some checks with an incident that are not of rules or about ourselves."""
-        return {check for check in checks if check not in CHECKS and not is_rule(check)}
+        return {check for check in checks if not is_own(check) and not is_rule(check)}
 
     def verbs(self) -> dict[str, Verb]:
         """Return what can be asked for over the control socket."""

@@ -25,7 +25,7 @@ from haidang.clock import Clock, ManualClock, SystemClock
 from haidang.model import CheckId, Interval, State
 from haidang.rehearsal import Postbox, in_memory, rehearse
 from haidang.ruling import is_rule
-from haidang.selfwatch import CHECKS
+from haidang.selfwatch import is_own
 from haidang.stages import LiveStage, SimulatedStage, WallClock
 from lab.control import listen
 from lab.network import isolate
@@ -224,7 +224,7 @@ def recorded(configuration: Configuration, truth: Truth, wall: WallClock) -> Rec
             for incident in reversed(records.incidents(sql, resolved=True, limit=1_000_000))
             if wall.true_ns(incident.opened_ns) >= truth.start_ns
             and incident.merged_into is None
-            and incident.check not in CHECKS  # what ails the daemon itself is not in the scenario's truth
+            and not is_own(incident.check)  # what ails the daemon itself is not in the scenario's truth
         ]
         reader = LedgerReader(sql)
         down: dict[str, float] = {}

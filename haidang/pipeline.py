@@ -6,6 +6,7 @@ What is certain is committed before anything else happens with it; metrics go th
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 
@@ -100,7 +101,7 @@ class Pipeline:
             if self._incidents.tick():
                 self._told()
         except sqlite3.Error as error:
-            logger.error("what is due could not be told, tried again", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("what is due could not be told, tried again", error=str(error))
 
     def _write_soon(self) -> None:
         """Write at once; in a storm, when the last write is only just over, with those that come meanwhile.
@@ -136,11 +137,11 @@ class Pipeline:
                 for transition in batch:
                     self._write_one(transition)
         except sqlite3.OperationalError as error:
-            self._refused = True
-            logger.error(  # noqa: TRY400 the traceback says nothing that the error does not
-                "the ledger cannot be written, kept in memory", waiting=len(self._unwritten), error=str(error),
-                cure=f"check free space and rights of {self._database.path}",
+            logger.log(
+                logging.DEBUG if self._refused else logging.ERROR, "changes of state wait for the disk",
+                waiting=len(self._unwritten), error=str(error),
             )  # fmt: skip
+            self._refused = True
             return
         except Exception:  # noqa: BLE001 one transition that nobody foresaw must not silence all the others
             logger.exception("a batch of transitions was refused, written one by one", transitions=len(batch))
@@ -176,11 +177,6 @@ class Pipeline:
             logger.exception("a transition could not be written and is set aside", transition=repr(transition))
             return False
         return True
-
-    @property
-    def refused(self) -> bool:
-        """Whether the disk refused the last try."""
-        return self._refused
 
     @property
     def unwritten(self) -> int:

@@ -234,7 +234,7 @@ class Ruling:
                         continue
                     self._change(check, change)
         except sqlite3.Error as error:
-            logger.error("what rules found could not be written, tried again", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("what rules found could not be written, tried again", error=str(error))
             return
         self._waiting = later
         if len(later) < len(waiting):

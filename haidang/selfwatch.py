@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -27,14 +27,29 @@ LAG_MS = 2_000.0
 """A probe that is sent later than this is late enough to be told."""
 LEAST_FREE = 0.05
 LEAST_FREE_BYTES = 500 * 1024**2
+CALENDAR = "calendar"
 WAITING_S = 600.0
 """A message that was tried and still waits after this long says that its channel is broken."""
 
-_RULES = tuple(
-    Rule(what, OWN, "bad", (("what", what),), above=0, for_s=for_s, clear_for_s=clear_for_s)
-    for what, for_s, clear_for_s in (("lag", 60, 300), ("store", 300, 60), ("space", 30, 60), ("channel", 0, 30))
+_RULES = (
+    *(
+        Rule(what, OWN, "bad", (("what", what),), above=0, for_s=for_s, clear_for_s=clear_for_s)
+        for what, for_s, clear_for_s in (("lag", 60, 300), ("store", 300, 60), ("space", 30, 60), ("channel", 0, 30))
+    ),
+    Rule(CALENDAR, OWN, "bad", (("what", CALENDAR),), above=1, clear=0),
 )
-CHECKS = frozenset(CheckId(OWN, rule.id) for rule in _RULES)
+_NAMES = frozenset(rule.id for rule in _RULES)
+
+
+def calendar_of(check: CheckId) -> str:
+    """Return the calendar that a check about ourselves is about; empty: it is about something else."""
+    kind, _, name = check.probe.partition(":")
+    return name if check.target == OWN and kind == CALENDAR else ""
+
+
+def is_own(check: CheckId) -> bool:
+    """Whether a check is about ourselves."""
+    return check.target == OWN and check.probe.partition(":")[0] in _NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +60,14 @@ class Figures:
         lag_ms: the latest that a probe was sent since the last time, milliseconds.
         store_error: why the store takes nothing; empty when it does.
         channels: ways out that are configured: of the only one nobody can be told that it is broken.
+        calendars: of each calendar how long it has been away, as a part of what it may be, and why; ``None`` of one
+            that has not been tried yet.
     """
 
     lag_ms: float
     store_error: str
     channels: int
+    calendars: Mapping[str, tuple[float, str] | None] = field(default_factory=dict)
 
 
 class SelfWatch:
@@ -73,22 +91,28 @@ class SelfWatch:
         self._told = told
         self._disk = disk
         before = incidents.open_checks()
-        self._engine = RuleEngine(lambda rule, _: CheckId(OWN, rule.id) in before)
+        self._engine = RuleEngine(lambda _, line: _check(line) in before)
         self._engine.use(_RULES)
-        self._lines: dict[str, Series] = {rule.id: series(OWN, {"what": rule.id}) for rule in _RULES}
+        self._calendars = {name for check in before if (name := calendar_of(check))}
         self._waiting: list[tuple[Change, str]] = []
 
     def look(self, figures: Figures) -> None:
         """Judge how we are; call it every `EVERY_S`."""
         now_ns = self._clock.utc_ns()
         found = {
-            "lag": f"probes are sent {figures.lag_ms:.0f} ms late" if figures.lag_ms > LAG_MS else "",
-            "store": figures.store_error,
-            "space": self._space(),
-            "channel": self._channel(now_ns) if figures.channels > 1 else "",
+            _line("lag"): f"probes are sent {figures.lag_ms:.0f} ms late" if figures.lag_ms > LAG_MS else "",
+            _line("store"): figures.store_error,
+            _line("space"): self._space(),
+            _line("channel"): self._channel(now_ns) if figures.channels > 1 else "",
         }
-        for what, reason in found.items():
-            changes = self._engine.take([Point(self._lines[what], now_ns, {"bad": int(bool(reason))})])
+        judged = {line: (float(bool(reason)), reason) for line, reason in found.items()}
+        self._calendars |= figures.calendars.keys()
+        for name in self._calendars:
+            away = figures.calendars.get(name, (0.0, f"there is no calendar {name} any more"))
+            if away is not None:
+                judged[_line(CALENDAR, name)] = away
+        for line, (bad, reason) in judged.items():
+            changes = self._engine.take([Point(line, now_ns, {"bad": bad})])
             self._waiting += [(change, reason) for change in changes]
         if self._waiting:
             self._write(now_ns)
@@ -120,12 +144,21 @@ class SelfWatch:
                 for change, reason in self._waiting:
                     state, was = (State.DOWN, State.UP) if change.firing else (State.UP, State.DOWN)
                     self._incidents.on_transition(
-                        Transition(CheckId(OWN, change.rule.id), state, was, change.at_ns, now_ns, reason)
+                        Transition(_check(change.series), state, was, change.at_ns, now_ns, reason)
                     )
         except sqlite3.Error as error:
-            logger.error("what is wrong with us could not be written", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("what is wrong with us could not be written, tried again", error=str(error))
             return
         for change, reason in self._waiting:
-            logger.warning("self", what=change.rule.id, wrong=change.firing, reason=reason)
+            logger.warning("self", what=_check(change.series).probe, wrong=change.firing, reason=reason)
         self._waiting = []
         self._told()
+
+
+def _line(what: str, name: str = "") -> Series:
+    return series(OWN, {"what": what, **({"name": name} if name else {})})
+
+
+def _check(line: Series) -> CheckId:
+    tags = dict(line.tags)
+    return CheckId(OWN, ":".join([tags["what"], *([tags["name"]] if "name" in tags else [])]))

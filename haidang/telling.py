@@ -91,7 +91,7 @@ class Telling:
         try:
             self._log.write()
         except sqlite3.Error as error:
-            logger.error("events could not be written, tried again", error=str(error))  # noqa: TRY400 all is said
+            logger.debug("events could not be written, tried again", error=str(error))
 
     def tidy(self) -> None:
         """Forget what is too old to matter."""

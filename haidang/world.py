@@ -17,6 +17,7 @@ from config import Configuration, Target
 from config.schema.named import Named
 from haidang.duty import recipient
 from haidang.model import CheckId
+from haidang.selfwatch import calendar_of
 from storage.ledger import LedgerReader
 
 
@@ -57,6 +58,8 @@ class ConfiguredWorld:
         if target is None:
             if check == STORM:
                 return Subject(name={"vi": "nhiều sự cố", "en": "many failures"})
+            if check.target == OWN_ROUTE.target and (calendar := calendar_of(check)):
+                return Subject(name={"vi": f"lịch {calendar}", "en": f"calendar {calendar}"})
             if check.target == OWN_ROUTE.target:
                 return Subject(name={"vi": "máy chủ giám sát", "en": "monitoring host"})
             kind, _, promised = check.target.partition(":")

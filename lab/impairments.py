@@ -15,6 +15,7 @@ PARETO_SHAPE = (
 _PARETO_MEAN = PARETO_SHAPE / (PARETO_SHAPE - 1)
 _PARETO_SD = math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_SHAPE - 1)
 _ROOT_3 = math.sqrt(3)
+_HOUR_NS = 3_600 * 10**9
 
 
 class Loss(Protocol):
@@ -69,26 +70,34 @@ class PacketBurstLoss:
 class TimedBurstLoss:
     """Gilbert–Elliott loss whose states last for seconds: what a probe every few seconds can notice as a burst.
 
-    The chain is looked at only when a packet comes; between two packets its transition probability is known in closed
-    form, so a line asked twice a day costs as little as a busy one.
+    When the line is bad is drawn hour by hour and from nothing but the seed and the hour, not packet by packet: one
+    packet more or less does not make another line of it, so a drill that is played again meets the same bad times.
 
     Parameters:
-        share: long-run share of the time in which everything is lost, 0 to 1 (1 excluded).
+        seed: of the bad times.
+        share: long-run share of the time in which everything is lost, 0 to 1 (both excluded).
         burst_s: mean length of a bad time, seconds.
     """
 
-    def __init__(self, rng: Random, share: float, burst_s: float) -> None:
-        self._random = rng.random
+    def __init__(self, seed: str, share: float, burst_s: float) -> None:
+        self._seed = seed
         self._share = share
-        self._rate = 1 / (burst_s * 1e9 * (1 - share))  # of forgetting: both states' rates of leaving added up
-        self._bad = rng.random() < share
-        self._at_ns = 0
+        self._ends = 1 / (burst_s * 1e9 * (1 - share) / share), 1 / (burst_s * 1e9)  # of good and of bad times, per ns
+        self._hour = -1
+        self._random = Random()
+        self._bad = False
+        self._until_ns = 0.0
 
     def lost(self, at_ns: int) -> bool:
         """See `Loss.lost`."""
-        memory = math.exp(-max(0, at_ns - self._at_ns) * self._rate)
-        self._at_ns = max(at_ns, self._at_ns)
-        self._bad = self._random() < self._share + (self._bad - self._share) * memory
+        hour = at_ns // _HOUR_NS
+        if hour != self._hour:
+            self._hour, self._random = hour, Random(f"{self._seed}/{hour}")
+            self._bad = self._random.random() < self._share
+            self._until_ns = hour * _HOUR_NS + self._random.expovariate(self._ends[self._bad])
+        while self._until_ns <= at_ns:
+            self._bad = not self._bad
+            self._until_ns += self._random.expovariate(self._ends[self._bad])
         return self._bad
 
 

@@ -162,7 +162,7 @@ class Direction:
         elif share and wanted.burst_packets:
             self._loss = PacketBurstLoss(rng, share, wanted.burst_packets)
         elif share:
-            self._loss = TimedBurstLoss(rng, share, wanted.burst_s)
+            self._loss = TimedBurstLoss(f"{self._seed}/spells", share, wanted.burst_s)
         self._jitter = None
         if wanted.jitter_ms:
             spread_ns = wanted.jitter_ms * 1e6 / math.sqrt(2)  # variances of the two directions add up

@@ -6,7 +6,7 @@ Errors: `DatabaseError` <- `DatabaseTooNew` (by a later version), `DatabaseDamag
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -47,6 +47,8 @@ class Database:
     def __init__(self, path: Path, schema: str, *, cross_thread: bool = False) -> None:
         self.path = path
         self._depth = 0
+        self.outcome: Callable[[sqlite3.Error | None], None] = lambda _: None
+        """Told of each outermost transaction how it ended: ``None`` when it is on disk, else why it is not."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=not cross_thread)
@@ -107,24 +109,28 @@ class Database:
         Blocks nest; only the outermost commits, so that a transition, its incident and its messages are one fact.
         An error inside any block undoes the whole.
         """
-        if self._depth == 0:
-            self.connection.execute("BEGIN IMMEDIATE")
-        self._depth += 1
-        try:
-            yield self.connection
-        except BaseException:
-            self._depth -= 1
-            if self._depth == 0 and self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        if self._depth == 0:
+        if self._depth:
+            self._depth += 1
             try:
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
+                yield self.connection
+            finally:
+                self._depth -= 1
+            return
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield self.connection
+            finally:
+                self._depth = 0
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                self.outcome(error)
+            raise
+        self.outcome(None)
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in."""

@@ -20,6 +20,7 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _RETRY_MAX_S = 30.0
+_AGAIN_S = 300.0
 
 
 class Buffer:
@@ -86,6 +87,7 @@ class Intake:
         self._every_s = every_s
         self._most = most
         self._refused_kept = 0
+        self._told_s = 0.0
         self._flushing: asyncio.Task[bool] | None = None
         self.last_error = ""
 
@@ -146,8 +148,10 @@ class Intake:
         return True
 
     def complain(self, words: str) -> None:
-        """Say what is wrong, once."""
-        if words != self.last_error:
+        """Say what is wrong: once, and again every `_AGAIN_S` while it lasts."""
+        now_s = asyncio.get_running_loop().time()
+        if words != self.last_error or now_s - self._told_s >= _AGAIN_S:
+            self._told_s = now_s
             logger.error("metrics cannot be written, kept in memory", error=words, buffered=len(self._buffer))
         self.last_error = words
 

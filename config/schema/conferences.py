@@ -52,6 +52,9 @@ class MeetingCalendar(Section):
         None, description="PEM file of the authorities to trust; default: this machine's"
     )
     every_s: Annotated[float, seconds(60, 86400)] = Field(600.0, alias="every", description="how often it is read")
+    away_s: Annotated[float, seconds(60, 604800)] = Field(
+        3600.0, alias="away", description="how long it may not be read before people are told"
+    )
     timeout_s: Annotated[float, seconds(1, 120)] = Field(20.0, alias="timeout", description="for all of it")
     rooms: dict[Annotated[str, line(200)], tuple[Slug, ...]] = Field(
         default_factory=dict,

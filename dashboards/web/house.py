@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from collectors.toll import Toll
@@ -24,6 +25,7 @@ from dashboards.web.model.index import Index
 from dashboards.web.pictures.places import Drawing, Place
 from haidang.clock import Clock
 from probes.snmp.neighbours import Neighbour
+from probes.threads import in_thread
 from storage.metrics import MetricStore, StoreStatus
 
 BEHIND_S = 20.0
@@ -43,7 +45,7 @@ class Vitals:
         worst_late_ms: the latest in the last minute.
         skipped: slots that were left out.
         unwritten: transitions that wait for the disk.
-        refused: the disk refused them.
+        ledger_error: why the disk takes nothing; empty when it does.
         icmp_dropped, snmp_dropped: replies lost in our own buffers.
         probes: what each kind of probe has cost.
         store: how the metric store is.
@@ -59,7 +61,7 @@ class Vitals:
     worst_late_ms: float
     skipped: int
     unwritten: int
-    refused: bool
+    ledger_error: str
     icmp_dropped: int
     snmp_dropped: int
     probes: tuple[Toll, ...]
@@ -70,7 +72,7 @@ class Vitals:
     @property
     def trouble(self) -> tuple[str, str]:
         """What is wrong with the monitor itself: a key of the catalogue and its gap; empty ones when nothing is."""
-        if self.refused:
+        if self.ledger_error:
             return "disk", str(self.unwritten)
         if self.worst_late_ms > BEHIND_S * 1000:
             return "late", f"{self.worst_late_ms / 1000:.0f}"
@@ -127,10 +129,18 @@ class House:
     near: Near
     provider: Provider | None = None
     """Of OpenID, once somebody has signed in there, by the configuration that was in force then."""
-    index: Index = field(default_factory=Index)
+    indexed: Index | None = None
     rendered: dict[object, tuple[object, bytes]] = field(default_factory=dict)
     """Pages that are the same for many, by what they are; each with the version it was made from."""
     maps: dict[str, tuple[int, tuple[list[Place], Drawing]]] = field(default_factory=dict)
     """The wall's sites and their picture by language, each with the version of the board it was made from."""
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by who writes what is the same for many."""
+
+    async def index(self) -> Index:
+        """Return the search index; it is made beside the loop when it is first asked for, and for another inventory."""
+        async with self.writing:
+            while self.indexed is None or self.indexed.of is not self.board.inventory:
+                inventory = self.board.inventory
+                self.indexed = await in_thread(partial(Index, inventory), "web-index")
+            return self.indexed

@@ -46,6 +46,8 @@ SWITCH_S = 0.0005
 wait that long, a burst of a hundred half a second."""
 AGAIN_S = 15.0
 """How long a port that is taken is left alone."""
+VITALS_S = 1.0
+"""How old the daemon's own figures may be: adding up ten thousand checks takes milliseconds."""
 
 
 class Web:
@@ -78,7 +80,7 @@ class Web:
             configuration, clock, Board(configuration), Desk(configuration, clock), store,
             AccessBook(self._database, clock, keep), Factors(self._database, clock), Tokens(self._database, clock),
             Identities(self._database, clock), Passwords(), Backoff(clock), Hub(self._says),
-            Gate(asyncio.get_running_loop()), vitals, do, frozenset(verbs), quiet, tell, near,
+            Gate(asyncio.get_running_loop()), _now_and_then(vitals, clock), do, frozenset(verbs), quiet, tell, near,
         )  # fmt: skip
         self._unseen = False
         self._noticing: asyncio.Task[None] | None = None
@@ -269,6 +271,20 @@ class Web:
                 for one in self._house.tokens.all()
             ]
         }  # fmt: skip
+
+
+def _now_and_then(vitals: Callable[[], Vitals], clock: Clock) -> Callable[[], Vitals]:
+    """Return the same that asks at most each `VITALS_S`, however often it is asked."""
+    known: tuple[int, Vitals] | None = None
+
+    def ask() -> Vitals:
+        nonlocal known
+        now_ns = clock.monotonic_ns()
+        if known is None or now_ns - known[0] >= VITALS_S * 10**9:
+            known = now_ns, vitals()
+        return known[1]
+
+    return ask
 
 
 def open_web(

@@ -93,7 +93,7 @@ class Questions:
         self._loaded = load_with_places(path)
         self._read_at = time.monotonic()
         self._stale = ""
-        self._index = Index()
+        self._index = Index(self.configuration.inventory)
 
     @property
     def configuration(self) -> Configuration:
@@ -163,7 +163,9 @@ class Questions:
             for kind, name in (("system", system), ("site", site)):
                 if name is not None and name not in known[kind]:
                     raise Refused(_no(kind, name, known[kind]))
-            entries, total = self._index.find(words, board)
+            if self._index.of is not inventory:
+                self._index = Index(inventory)
+            entries, total = self._index.find(words)
             hits = {one.id: one for one in entries if one.kind == "target"}
             chosen: Iterable[Target] = inventory.targets.values()
             if words.strip():

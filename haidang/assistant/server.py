@@ -34,40 +34,26 @@ Days = Annotated[int, Field(ge=1, le=366)]
 State = Literal["not_up", "up", "degraded", "down", "unreachable", "unknown", "maintenance"]
 
 
-def server(questions: Questions) -> MCPServer:
-    """Make the server.
+class Tools:
+    """What is offered, one method a tool: its name, its words and its docstring are what the assistant reads.
 
     Parameters:
         questions: what answers.
     """
-    made = MCPServer(
-        "haidang", title="Hải Đăng", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING",
-        subscriptions=False,
-    )  # fmt: skip
 
-    def tool(ask: Callable[..., dict[str, Any]]) -> None:
-        """Offer one, its answer marked and bounded."""
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
 
-        @functools.wraps(ask)
-        def asked(**words: Any) -> dict[str, Any]:  # noqa: ANN401 what the wrapped one takes
-            try:
-                return answer(ask(**words))
-            except Refused as error:
-                raise ToolError(str(error)[:1000]) from error
-
-        made.tool(description=inspect.getdoc(ask), annotations=READS)(asked)
-
-    @tool
-    def systems() -> dict[str, Any]:
+    def systems(self) -> dict[str, Any]:
         """How every system is now. Begin here.
 
         State, availability of this month with bounds, objective, budget left in seconds, probability of missing the
         objective (as foretold this morning), numbers of open incidents.
         """
-        return questions.systems()
+        return self._questions.systems()
 
-    @tool
     def search(
+        self,
         words: Annotated[str, Field(max_length=200, description="parts of names, ids, addresses, carriers")] = "",
         state: State | None = None,
         system: MaybeId = None,
@@ -80,19 +66,18 @@ def server(questions: Questions) -> MCPServer:
         By words, with or without Vietnamese marks, and by state, system, site and role. state=not_up lists what is not
         well.
         """
-        return questions.search(words, state, system, site, role, limit)
+        return self._questions.search(words, state, system, site, role, limit)
 
-    @tool
-    def target(id: Id) -> dict[str, Any]:  # noqa: A002 it is its name for who asks
+    def target(self, id: Id) -> dict[str, Any]:  # noqa: A002 it is its name for who asks
         """Explain one target.
 
         State of each check with reason and since when, what is probed how often and by which rules, what it hangs on,
         open incidents, its availability this month, what it told by itself (traps, logs).
         """
-        return questions.target(id)
+        return self._questions.target(id)
 
-    @tool
     def incidents(
+        self,
         which: Literal["open", "past", "all"] = "open",
         days: Annotated[int, Field(ge=1, le=3660, description="how far back")] = 31,
         target: MaybeId = None,
@@ -104,18 +89,17 @@ def server(questions: Questions) -> MCPServer:
 
         What failed, why, since when, how bad, who looks after it, how many checks it hides.
         """
-        return questions.incidents(which, days, target, site, system, limit)
+        return self._questions.incidents(which, days, target, site, system, limit)
 
-    @tool
-    def incident(number: Annotated[int, Field(ge=1, le=10**12)]) -> dict[str, Any]:
+    def incident(self, number: Annotated[int, Field(ge=1, le=10**12)]) -> dict[str, Any]:
         """Tell one incident in full.
 
         Impact, evidence gathered at its beginning, timeline, whose fault, who was told.
         """
-        return questions.incident(number)
+        return self._questions.incident(number)
 
-    @tool
     def availability(
+        self,
         kind: Literal["target", "site", "circuit", "carrier", "system"],
         name: Id,
         period: Annotated[
@@ -127,10 +111,10 @@ def server(questions: Questions) -> MCPServer:
         Of a target, a site (with what is below it), a circuit, a carrier or a system: percent with bounds, seconds down
         and unknown, outages, the formula, and the promises made about it with what is left.
         """
-        return questions.availability(kind, name, period)
+        return self._questions.availability(kind, name, period)
 
-    @tool
     def why(
+        self,
         about: Annotated[
             str, Field(min_length=1, max_length=200, description="an incident's number, or a target's id")
         ],
@@ -139,41 +123,59 @@ def server(questions: Questions) -> MCPServer:
 
         Messages, routes, silences, maintenance.
         """
-        return questions.why(about)
+        return self._questions.why(about)
 
-    @tool
-    def oncall() -> dict[str, Any]:
+    def oncall(self) -> dict[str, Any]:
         """Tell who is on duty now, until when, who comes next, and which silences hold."""
-        return questions.oncall()
+        return self._questions.oncall()
 
-    @tool
-    def conferences(days: Days = 7) -> dict[str, Any]:
+    def conferences(self, days: Days = 7) -> dict[str, Any]:
         """Tell which meetings by video are under way or come, and whether their rooms can take part.
 
         How each room is now, and what was found when the rooms were tried before the meeting (go, watch, no_go).
         """
-        return questions.conferences(days)
+        return self._questions.conferences(days)
 
-    @tool
-    def maintenance(days: Days = 31) -> dict[str, Any]:
+    def maintenance(self, days: Days = 31) -> dict[str, Any]:
         """Tell which maintenance is under way or planned."""
-        return questions.maintenance(days)
+        return self._questions.maintenance(days)
 
-    @tool
-    def forecast() -> dict[str, Any]:
+    def forecast(self) -> dict[str, Any]:
         """Foretell everything that was promised, now.
 
         Probability of a miss (null: too little history), budget left, when it is lost if what is down stays down, burn
         rates that are too high.
         """
-        return questions.forecast()
+        return self._questions.forecast()
 
-    @tool
-    def monitor() -> dict[str, Any]:
+    def monitor(self) -> dict[str, Any]:
         """Tell how the monitor itself is.
 
         Whether it runs, lateness of its probes, what it lost or left out, its store.
         """
-        return questions.monitor()
+        return self._questions.monitor()
 
+
+def server(questions: Questions) -> MCPServer:
+    """Make the server: every public method of `Tools`, its answer marked and bounded."""
+    made = MCPServer(
+        "haidang", title="Hải Đăng", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING",
+        subscriptions=False,
+    )  # fmt: skip
+    tools = Tools(questions)
+    for name in vars(Tools):
+        if not name.startswith("_"):
+            ask = getattr(tools, name)
+            made.tool(description=inspect.getdoc(ask), annotations=READS)(_marked(ask))
     return made
+
+
+def _marked(ask: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    @functools.wraps(ask)
+    def asked(**words: Any) -> dict[str, Any]:  # noqa: ANN401 what the wrapped one takes
+        try:
+            return answer(ask(**words))
+        except Refused as error:
+            raise ToolError(str(error)[:1000]) from error
+
+    return asked

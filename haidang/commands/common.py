@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from config import Configuration, ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid, language_of, load
 from haidang.commands.layout import layout
 
 PLACES = (Path("haidang.yaml"), Path("/etc/haidang/haidang.yaml"))
@@ -34,6 +35,9 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+LanguageOption = Annotated[
+    Literal["vi", "en"] | None, typer.Option("--language", "-l", help="Of what people read; else the configuration's.")
+]
 
 
 def fail(*lines: str, status: int = 2) -> NoReturn:
@@ -62,6 +66,17 @@ def read_config(given: Path | None) -> Configuration:
         return load(find_config(given))
     except ConfigurationInvalid as invalid:
         fail(*map(str, invalid.errors))
+
+
+def spoken(given: str | None) -> str:
+    """Return the language of a command that can do without a configuration: given, else configured, else English."""
+    if given is not None:
+        return given
+    for place in PLACES:
+        with suppress(OSError):  # the service's own folder is nobody else's to look into
+            if place.exists():
+                return language_of(place)
+    return "en"
 
 
 def print_json(data: object) -> None:

@@ -14,9 +14,17 @@ from rich.text import Text
 from config import Configuration
 from config.schema.conferences import MeetingCalendar
 from haidang import show
-from haidang.catalogue import LANGUAGES
 from haidang.clock import SystemClock
-from haidang.commands.common import ConfigOption, JsonOption, clean, fail, print_json, print_table, read_config
+from haidang.commands.common import (
+    ConfigOption,
+    JsonOption,
+    LanguageOption,
+    clean,
+    fail,
+    print_json,
+    print_table,
+    read_config,
+)
 from haidang.conferences import sheets
 from haidang.conferences.calendars import Read, parse
 from haidang.conferences.keeping import CalendarAway, Kept, fetch, known, on_record
@@ -33,7 +41,6 @@ from storage.accounts import AccountsReader, Maintenance
 from storage.database import DatabaseError, open_reader
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Meetings by video and their rooms.")
-LanguageOption = Annotated[str | None, typer.Option(help="vi or en; default: the configuration's.")]
 DAY_NS = 86_400 * 10**9
 _COLOURS = {Verdict.GO: "green", Verdict.WATCH: "yellow", Verdict.NO_GO: "bold red"}
 
@@ -97,10 +104,8 @@ def read(
     """
     configuration = read_config(config)
     named = {one.id: one for one in configuration.conferences.calendars}
-    if not named:
-        fail("no calendars are configured: add conferences.calendars")
     if calendar and calendar not in named:
-        fail(f"there is no calendar {calendar}; calendars: {', '.join(named)}")
+        fail(f"there is no calendar {calendar}; calendars: {', '.join(named) or 'none'}")
     now_ns = time.time_ns()
     kept = [_fetched(one, configuration, now_ns) for name, one in named.items() if calendar in ("", name)]
     if as_json:
@@ -119,6 +124,8 @@ def read(
                 for mails, ahead in [(_mails(one), _next(one, now_ns))]
             ]
         )  # fmt: skip
+    elif not named:
+        typer.echo("no calendars are configured: add them under conferences.calendars (docs/conferences.md)")
     else:
         zone = configuration.timezone
         for one in kept:
@@ -150,7 +157,7 @@ def try_(
     Takes as long as conferences.burst says. Ends with 1 when a room is not ready.
     """
     configuration = read_config(config)
-    language = _language(configuration, language)
+    spoken = language or configuration.language
     meetings = known_meetings(_meetings(configuration, _record(configuration)[0]))
     targets = configuration.inventory.targets
     names = meetings[meeting].rooms if meeting in meetings else (meeting,) if meeting in targets else ()
@@ -161,9 +168,9 @@ def try_(
     rooms = tuple(Room(one.room, one.verdict, one.reasons, one.line.fields) for one in found)
     made = Sheet(meeting, now_ns, now_ns, "readiness", 0, now_ns, rooms)
     if as_json:
-        print_json(sheets.found(configuration, made, language))
+        print_json(sheets.found(configuration, made, spoken))
     else:
-        _table(configuration, made, language)
+        _table(configuration, made, spoken)
     raise typer.Exit(0 if all(one.verdict is Verdict.GO for one in found) else 1)
 
 
@@ -189,7 +196,7 @@ def sheet(
     As it was mailed to the organiser before it and after it.
     """
     configuration = read_config(config)
-    language = _language(configuration, language)
+    spoken = language or configuration.language
     try:
         with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
             found = sheets.last(sql, meeting, count)
@@ -200,23 +207,17 @@ def sheet(
     if not found and meeting not in named:
         fail(f"there is no meeting {meeting}; meetings: {', '.join(named) or 'none'}")
     if as_json:
-        print_json([sheets.document(configuration, one, language) for one in found])
+        print_json([sheets.document(configuration, one, spoken) for one in found])
         return
     if not found:
         typer.echo(f"no sheet of {meeting} yet")
     for one in found:
-        title = named[meeting].label(language) if meeting in named else meeting
+        title = named[meeting].label(spoken) if meeting in named else meeting
         zone = configuration.timezone
         when = f"{show.local(one.start_ns, zone)} to {show.local(one.end_ns, zone)}"
         left = f" ({show.span((one.start_ns - one.made_ns) / 1e9)} before)" if one.kind == "readiness" else ""
         typer.echo(f"{title}: {when}, {one.kind} of {show.local(one.made_ns, zone)}{left}")
-        _table(configuration, one, language)
-
-
-def _language(configuration: Configuration, given: str | None) -> str:
-    if given not in (None, *LANGUAGES):
-        fail(f"--language {given}: {' or '.join(LANGUAGES)}")
-    return given or configuration.language
+        _table(configuration, one, spoken)
 
 
 def _table(configuration: Configuration, sheet: Sheet, language: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from availability.books import weights
 from config import Configuration, ConfigurationInvalid, SecretUnavailable, json_schema, load
 from config.redundancy import lacking_lines
+from config.role_files import roles
 from config.starter import StarterRefused, write_starter
 from haidang.commands.common import JsonOption, fail, find_config, print_json
 from haidang.commands.oncall import nobody
@@ -62,10 +64,12 @@ def config_check(
         print_json([])
     else:
         inventory = configuration.inventory
-        typer.echo(
-            f"{path}: fine: {len(inventory.targets)} targets, {len(inventory.sites)} sites, "
-            f"{len(inventory.systems)} systems, {len(inventory.circuits)} circuits"
-        )
+        counts = {
+            "target": inventory.targets, "site": inventory.sites, "system": inventory.systems,
+            "circuit": inventory.circuits,
+        }  # fmt: skip
+        said = ", ".join(f"{len(things)} {kind}{'s' * (len(things) != 1)}" for kind, things in counts.items())
+        typer.echo(f"{path}: fine: {said}")
     for text in dict.fromkeys(weak):
         typer.echo(f"warning: {text}", err=True)
 
@@ -84,6 +88,7 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
             yield f"the system {system.id} is weighted by {system.weight}, and none of its members has any"
     if not configuration.inventory.targets:
         yield "no targets: nothing is watched"
+    yield from _mistyped_roles(configuration)
     yield from lacking_lines(configuration.inventory)
     yield from nobody(configuration, time.time_ns())
     storage = configuration.storage
@@ -96,6 +101,16 @@ def _warnings(configuration: Configuration) -> Iterator[str]:
     told = alerting.to or alerting.routes or any(target.notify for target in configuration.inventory.targets.values())
     if configuration.alerting.mail and not told:
         yield "alerting.mail without alerting.to: nobody is told of anything"
+
+
+def _mistyped_roles(configuration: Configuration) -> Iterator[str]:
+    """Find roles that nothing is known of, with names very like those of roles that say what is probed."""
+    inventory = configuration.inventory
+    said = [one.roles for one in inventory.systems.values()] + [one.roles for one in inventory.sites.values()]
+    known = {*roles(), *(role for place in said for role in place)}
+    for role in dict.fromkeys(one.role for one in inventory.targets.values() if one.role not in known):
+        if near := difflib.get_close_matches(role, known, n=1, cutoff=0.8):
+            yield f"nothing is known of the role {role}; did you mean {near[0]}?"
 
 
 @config.command("schema")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -22,6 +22,7 @@ from dashboards.grafana.words import words
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
+    LanguageOption,
     clean,
     coloured,
     fail,
@@ -41,9 +42,6 @@ MOST_DIFF = 60
 """Lines of a difference that are shown of a conflict; all of them with --diff."""
 TOKEN = "HAIDANG_GRAFANA_TOKEN"  # noqa: S105 the name of a variable, not a token
 
-LanguageOption = Annotated[
-    Literal["vi", "en"] | None, typer.Option("--language", "-l", help="Of the dashboards; else the configuration's.")
-]
 StoreOption = Annotated[
     str | None,
     typer.Option(

@@ -87,6 +87,8 @@ def export(
     written, _ = _written(find_config(config))
     found = exporting.tables(written, "" if language == "keys" else language)
     if not found:
+        if as_json:
+            print_json({"files": [], "rows": {}})
         fail("there is nothing to export: no systems, sites, circuits, targets, contacts", status=1)
     try:
         if out.suffix.lower() == ".xlsx":

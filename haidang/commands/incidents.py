@@ -22,7 +22,7 @@ from haidang.commands.common import (
     read_config,
 )
 from haidang.commands.group import Group
-from haidang.commands.reading import ledger
+from haidang.commands.reading import ledger, of_itself, unwritten
 from haidang.commands.requests import moment, request, span_ns, user
 
 if TYPE_CHECKING:  # typer brings its own copy of click
@@ -87,7 +87,10 @@ def listed(
             "no.", "now", "severity", "what", "site", "since", "lasts", "reason", "hidden", "acknowledged", "told"
         )  # fmt: skip
         print_table(heads, rows, right=(6, 8), spare=(10, 8, 6, 4))
-    raise typer.Exit(1 if any(one["open"] for one in shown) else 0)
+    own = of_itself(configuration)
+    if own.get("ledger_error"):
+        typer.echo(unwritten(own["ledger_error"], own["transitions_waiting"]), err=True)
+    raise typer.Exit(1 if own.get("ledger_error") or any(one["open"] for one in shown) else 0)
 
 
 @app.command("show")
@@ -100,7 +103,7 @@ def show_one(ctx: typer.Context, number: Number, config: ConfigOption = None, as
     with ledger(configuration) as sql:
         found = show.incidents(configuration, sql, time.time_ns(), resolved=True, number=_number(number))
     if not found:
-        fail(f"there is no incident {number}; haidang incidents --all lists them", status=2)
+        fail(f"there is no incident {number}; haidang incidents --all lists them")
     one = found[0]
     if as_json:
         print_json(one)

@@ -10,9 +10,10 @@ import typer
 
 from haidang.clock import SystemClock
 from haidang.commands.access import numeric
-from haidang.commands.common import JsonOption, fail, print_json, print_table
+from haidang.commands.common import JsonOption, LanguageOption, clean, fail, print_json, print_table, spoken
 from haidang.commands.observations import run, show
 from haidang.model import Observation
+from haidang.reasons import told
 from probes.emodel import CODECS
 from probes.icmp import IcmpEngine
 from probes.path import PROTOCOLS, trace
@@ -30,6 +31,7 @@ def quality_of(
     codec: Annotated[str, typer.Option(help=f"{', '.join(CODECS)}.")] = "g711-plc",
     buffer: Annotated[float, typer.Option(min=0, max=1000, help="Jitter buffer of the receiver, ms.")] = 40.0,
     timeout: Annotated[float, typer.Option(min=0.01, max=60, help="Seconds to wait after the last.")] = 2.0,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a line for voice and video: loss, delay, its variation, order, R and MOS."""
@@ -50,7 +52,7 @@ def quality_of(
             engine.close()
 
     seen, rtts = run(work())
-    show(replace(seen, target=target), as_json=as_json, more={"rtts_ms": rtts})
+    show(replace(seen, target=target), language=language, as_json=as_json, more={"rtts_ms": rtts})
 
 
 def path_to(
@@ -65,6 +67,7 @@ def path_to(
     most: Annotated[int, typer.Option("--hops", min=1, max=64, help="How far.")] = 30,
     deadline: Annotated[float, typer.Option(min=0.2, max=120, help="Seconds for everything together.")] = 5.0,
     mtu: Annotated[bool, typer.Option("--mtu", help="Also find the largest packet that gets through.")] = False,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Follow the way to a target, hop by hop, with the loss at each."""
@@ -72,15 +75,16 @@ def path_to(
     if as_json:
         print_json({"target": target, "protocol": protocol, "port": port or PROTOCOLS[protocol], **found.as_json()})
     else:
+        speech = spoken(language)
         rows = [
             (
                 hop.number, " ".join(hop.addresses) or "*", f"{hop.loss_percent:.0f} %",
-                "" if hop.rtt_ms is None else f"{hop.rtt_ms:.2f}", hop.words,
+                "" if hop.rtt_ms is None else f"{hop.rtt_ms:.2f}", told(hop.words, speech),
             )
             for hop in found.hops
         ]  # fmt: skip
         print_table(("hop", "address", "loss", "ms", ""), rows, right=(0, 2, 3))
-        typer.echo(found.words)
+        typer.echo(clean(told(found.words, speech)))
     raise typer.Exit(0 if found.reached else 1)
 
 

@@ -9,8 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from haidang.commands.common import clean, fail, print_json
+from haidang.commands.common import clean, fail, print_json, spoken
 from haidang.model import Observation, Status
+from haidang.reasons import told
 from probes.icmp import IcmpUnavailable
 
 T = TypeVar("T")
@@ -25,14 +26,23 @@ def observation_json(seen: Observation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def show(seen: Observation, *, as_json: bool, more: Mapping[str, object] | None = None) -> NoReturn:
-    """Print an observation and end: 0 when it is up, else 1. ``more`` is for programs only."""
+def show(
+    seen: Observation, *, language: str | None, as_json: bool, more: Mapping[str, object] | None = None
+) -> NoReturn:
+    """Print an observation and end: 0 when it is up, else 1.
+
+    Parameters:
+        seen: what is shown.
+        language: in which people are told the reason, as the command line has it.
+        as_json: print it for programs instead, whose reasons are English.
+        more: is for programs only.
+    """
     if as_json:
         print_json({**observation_json(seen), **(more or {})})
     else:
         typer.echo(
             f"{seen.target} {seen.probe}: {seen.status.value.upper()}"
-            + (f", {clean(seen.reason)}" if seen.reason else "")
+            + (f", {clean(told(seen.reason, spoken(language)))}" if seen.reason else "")
         )
         for name, value in seen.fields.items():
             shown = f"{value:.3f}" if isinstance(value, float) else clean(str(value))

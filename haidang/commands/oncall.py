@@ -30,6 +30,7 @@ DAY_NS = 86_400 * 10**9
 LONGEST_DAYS = 367
 """No stand-in is longer, and hardly a turn."""
 RotaArgument = Annotated[str, typer.Argument(metavar="ROTA", help="Its id.")]
+_NO_ROTAS = "no rotas are configured: see rotas in docs/oncall.md"
 Days = Annotated[int, typer.Option("--days", min=1, max=366, help="How far to look ahead.")]
 
 
@@ -61,9 +62,9 @@ def now(
                     show.local(moment_of(row["until"], zone), zone) if row["until"] else "", row["by"] or "",
                 )
                 for row in found
-            ),
+            ), none=_NO_ROTAS,
         )  # fmt: skip
-    raise typer.Exit(1 if any(row["person"] is None for row in found) else 0)
+    raise typer.Exit(0 if found and all(row["person"] is not None for row in found) else 1)
 
 
 @app.command("next")
@@ -93,7 +94,7 @@ def next_(
                 _name(configuration, shift.person) or "NOBODY", shift.by,
             )
             for name, shift in found
-        ),
+        ), none=_NO_ROTAS,
     )  # fmt: skip
 
 
@@ -313,8 +314,6 @@ def _as_json(configuration: Configuration, rota: str, shift: Shift) -> dict[str,
 
 
 def _roster(configuration: Configuration) -> Roster:
-    if not configuration.inventory.rotas:
-        fail("no rotas are configured: see rotas in docs/oncall.md", status=1)
     return roster(configuration, _rows(configuration, 0))
 
 
@@ -335,7 +334,7 @@ def _wanted(everything: Roster, rota: str | None) -> list[Rota]:
     if rota is None:
         return list(everything.rotas.values())
     if rota not in everything.rotas:
-        fail(f"there is no rota {rota}; there are: {', '.join(everything.rotas)}")
+        fail(f"there is no rota {rota}; there are: {', '.join(everything.rotas) or 'none'}")
     return [everything.rotas[rota]]
 
 

@@ -33,6 +33,7 @@ from haidang.commands.access import (
 from haidang.commands.common import (
     ConfigOption,
     JsonOption,
+    LanguageOption,
     clean,
     coloured,
     fail,
@@ -71,6 +72,7 @@ def icmp(
     ] = 2.0,
     size: Annotated[int, typer.Option("--size", min=16, max=65_000, help="Payload in bytes.")] = 56,
     dscp: Annotated[int, typer.Option("--dscp", min=0, max=63, help="Differentiated services code point.")] = 0,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ping: loss, round-trip times, jitter."""
@@ -98,7 +100,7 @@ def icmp(
         low, high = wilson(sent - received, sent)
         lost = f"{float(seen.fields.get('loss_percent', 0)):.1f} % (95 %: {100 * low:.1f} to {100 * high:.1f})"
         seen = replace(seen, fields={**seen.fields, "loss_percent": lost})
-    show(seen, as_json=as_json)
+    show(seen, language=language, as_json=as_json)
 
 
 @probe.command("dns")
@@ -108,19 +110,21 @@ def dns(
     record: Annotated[str, typer.Option("--type", help="The record type.")] = "SOA",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 53,
     timeout: Annotated[float, typer.Option(min=0.01, max=60)] = 3.0,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a DNS server one question, directly."""
     seen = run(
         dns_probe.query(SystemClock(), target, numeric(target), name=name, record=record, port=port, timeout_s=timeout)
     )
-    show(seen, as_json=as_json)
+    show(seen, language=language, as_json=as_json)
 
 
 @probe.command("host")
 def host(
     process: Annotated[list[str] | None, typer.Option(help="A program that must run; may be repeated.")] = None,
     unit: Annotated[list[str] | None, typer.Option(help="A unit of systemd that must be active; likewise.")] = None,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read this machine: processor, memory, disks, clock.
@@ -143,18 +147,19 @@ def host(
         socket.gethostname(), "host", now, Status.UP, "; ".join(reader.troubles), fields,
         (clock.monotonic_ns() - began) / 1e6, (Sample(now, ok=True),),
     )  # fmt: skip
-    show(seen, as_json=as_json)
+    show(seen, language=language, as_json=as_json)
 
 
 @probe.command("backup")
 def backup(
     pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Files, in quotes: '/backup/portal/*.dump'.")],
     settle: Annotated[float, typer.Option(min=0, help="A file that changed later is being written, seconds.")] = 60.0,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look for the newest file of a backup: its age and size."""
     settings = BackupSettings(str(Path(pattern).absolute()), settle)
-    show(look_at_backup(SystemClock(), pattern, settings), as_json=as_json)
+    show(look_at_backup(SystemClock(), pattern, settings), language=language, as_json=as_json)
 
 
 @probe.command("snmp")
@@ -170,13 +175,18 @@ def snmp(
     priv_password: PrivPassword = None,
     context: Context = "",
     timeout: SnmpTimeout = 6.0,
+    language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask an SNMP agent for its uptime."""
     access = access_of(
         version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
     )  # fmt: skip
-    show(replace(run(probe_snmp(SystemClock(), numeric(target), access)), target=target), as_json=as_json)
+    show(
+        replace(run(probe_snmp(SystemClock(), numeric(target), access)), target=target),
+        language=language,
+        as_json=as_json,
+    )
 
 
 def poll(

@@ -114,9 +114,11 @@ def try_profile(
             )  # fmt: skip
             found = asyncio.run(trial.on_device(numeric(target), access, compiled, library))
     except FileNotFoundError:
-        fail(f"{target}: there is no such recording", status=1)
-    except (SnmpError, ValueError, OSError) as error:
+        fail(f"{target}: there is no such recording")
+    except SnmpError as error:
         fail(str(error), status=1)
+    except (ValueError, OSError) as error:
+        fail(str(error))
     rules = list(compiled.rules)
     if as_json:
         print_json(_as_json(found, rules))

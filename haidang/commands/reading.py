@@ -31,6 +31,7 @@ from haidang.commands.common import (
     read_config,
 )
 from haidang.commands.requests import request
+from haidang.control import ControlError, ask
 from haidang.life import DataDirectory
 from haidang.settings import store_settings
 from storage.database import DatabaseError, open_reader, unread
@@ -41,6 +42,8 @@ MOST_NUMBERS = 8
 """Open incidents that the summary names."""
 SILENT_NS = 30 * 10**9
 """A running daemon that has written no sign of life for so long cannot: it writes one each few seconds."""
+ANSWER_S = 1.0
+"""How long a command waits for what it would only like to know as well."""
 _WORST = ("down", "unreachable", "unknown", "degraded", "maintenance", "up")
 
 store = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How the metric store is doing.")
@@ -84,15 +87,34 @@ def status(
     if own:
         _status_of_self(configuration, as_json=as_json)
         return
-    process = holder(configuration)
     with ledger(configuration) as sql:
-        found = show.status(configuration, sql, process, time.time_ns())
+        found = how_all_is(configuration, sql)
     if as_json:
         print_json(found)
     else:
         _show_status(configuration, found, everything=everything)
     well = all(check["state"] == "up" for target in found["targets"] for check in target["checks"])
-    raise typer.Exit(0 if well and found["daemon"]["running"] else 1)
+    raise typer.Exit(0 if well and found["daemon"]["running"] and not found["daemon"]["error"] else 1)
+
+
+def how_all_is(configuration: Configuration, sql: sqlite3.Connection) -> dict[str, Any]:
+    """Tell how everything is now, with what the running daemon says of itself.
+
+    On a full disk the record stands still and the daemon goes on: then only it knows.
+    """
+    process = holder(configuration)
+    found = show.status(configuration, sql, process, time.time_ns())
+    own = of_itself(configuration) if process is not None else {}
+    found["daemon"] |= {"error": own.get("ledger_error") or None, "changes_waiting": own.get("transitions_waiting", 0)}
+    return found
+
+
+def of_itself(configuration: Configuration) -> dict[str, Any]:
+    """Ask the running daemon how it is; empty when it does not answer, or not to us."""
+    try:
+        return ask(configuration.data_dir, "self", {}, ANSWER_S)
+    except ControlError:
+        return {}
 
 
 def _show_status(configuration: Configuration, found: dict[str, Any], *, everything: bool) -> None:
@@ -133,6 +155,7 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
             f"{found['store_spooled']} in the spool; {found['store_refused']} points had no room, "
             f"{found['store_rejected']} were rejected"),
         ),
+        ("ledger error", clean(found["ledger_error"]) or "none"),
         ("store error", clean(found["store_error"]) or "none"),
     ]  # fmt: skip
     for name, value in rows:
@@ -149,12 +172,22 @@ def _status_of_self(configuration: Configuration, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
+def unwritten(error: str, waiting: int) -> str:
+    """Say that the record stands still while the daemon goes on."""
+    return (
+        f"The daemon cannot write ({clean(error)}): it goes on watching; changes of state that wait in its memory: "
+        f"{waiting}. What is shown here is from before."
+    )
+
+
 def summary_lines(configuration: Configuration, found: dict[str, Any]) -> list[str]:
     """Say in a line or two how everything is."""
     lines = []
     seen = _ns(found["daemon"]["last_sign_of_life"])
     if found["daemon"]["running"]:
-        if seen and time.time_ns() - seen > SILENT_NS:
+        if found["daemon"]["error"]:
+            lines.append(unwritten(found["daemon"]["error"], found["daemon"]["changes_waiting"]))
+        elif seen and time.time_ns() - seen > SILENT_NS:
             when = show.local(seen, configuration.timezone)
             lines.append(f"The daemon runs but has written nothing since {when}: haidang doctor, and its log, say why.")
     else:
@@ -299,8 +332,11 @@ def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> No
     if holder(configuration) is not None:
         with ledger(configuration) as sql:
             says = LedgerReader(sql).says()
-        kind, error_text = str(says.get("store_kind", found.kind)), str(says.get("store_error", ""))
-        found = replace(found, kind=kind, last_error=error_text)
+        says |= of_itself(configuration)  # on a full disk it knows more than it can write down
+        found = replace(
+            found, kind=str(says.get("store_kind", found.kind)), last_error=str(says.get("store_error", "")),
+            buffered=int(says.get("store_buffered", found.buffered)),
+        )  # fmt: skip
     if as_json:
         data = asdict(found)
         for name in ("oldest_unsent", "last_canary"):
@@ -309,8 +345,9 @@ def store_status(config: ConfigOption = None, as_json: JsonOption = False) -> No
         raise typer.Exit(1 if found.last_error else 0)
     zone = configuration.timezone
     rows = [
-        ("store", found.kind), ("spooled", found.spooled), ("written", found.written), ("rejected", found.rejected),
-        ("refused", found.refused), ("oldest unsent", show.local(found.oldest_unsent_ns, zone) or "none"),
+        ("store", found.kind), ("in memory", found.buffered), ("spooled", found.spooled), ("written", found.written),
+        ("rejected", found.rejected), ("refused", found.refused),
+        ("oldest unsent", show.local(found.oldest_unsent_ns, zone) or "none"),
         ("last canary read back", show.local(found.last_canary_ns, zone) or "none yet"),
         ("error", clean(found.last_error) or "none"),
     ]  # fmt: skip

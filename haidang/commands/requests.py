@@ -14,7 +14,7 @@ import typer
 from config import Configuration
 from config.errors import quoted
 from haidang.commands.common import fail
-from haidang.control import ControlError, ask
+from haidang.control import ControlError, Refused, ask
 from storage.accounts import KINDS
 
 On = Annotated[str, typer.Argument(metavar="KIND:NAME", help="target:ID, site:ID, circuit:ID, carrier:NAME, system:ID")]
@@ -70,8 +70,11 @@ def user() -> str:
 
 
 def request(configuration: Configuration, do: str, **words: object) -> dict[str, Any]:
-    """Ask the running daemon for something; ends the command with its words when it refuses."""
+    """Ask the running daemon for something; ends the command with its words when it is not done.
+
+    With 2 when the request is wrong, as one about an incident that there is not; with 1 when nobody is there to do it.
+    """
     try:
         return ask(configuration.data_dir, do, words)
     except ControlError as error:
-        fail(str(error), status=1)
+        fail(str(error), status=2 if isinstance(error, Refused) else 1)

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from collectors.plan import service_settings
 from config import SERVICES, ConfigError, ConfigurationInvalid, SecretUnavailable, given_service, load_steps
 from haidang.clock import SystemClock
-from haidang.commands.common import JsonOption, fail
+from haidang.commands.common import JsonOption, LanguageOption, fail
 from haidang.commands.observations import run, show
 from probes.attempt import Settings
 from probes.http import HttpSettings
@@ -44,19 +44,20 @@ _OTHERWISE = frozenset({"cadence", "password", "url", "headers", "steps", "varia
 
 
 def _command(kind: str) -> Callable[..., None]:
-    def command(target: str, *, as_json: bool, **options: object) -> None:
+    def command(target: str, *, language: str | None, as_json: bool, **options: object) -> None:
         if not target.strip() or "/" in target or any(map(str.isspace, target)):
             fail(f"{target} is not the address or the name of a host")
         settings = _settings(kind, _given(kind, options))
-        show(run(probe(kind, SystemClock(), target, target, settings)), as_json=as_json)
+        show(run(probe(kind, SystemClock(), target, target, settings)), language=language, as_json=as_json)
 
     return _made(command, kind, {"target": (Target, inspect.Parameter.empty)})
 
 
 def _http() -> Callable[..., None]:
     def command(
-        url: str = "", *, steps: Path | None, header: list[str] | None, address: str, as_json: bool, **options: object
-    ) -> None:
+        url: str = "", *, steps: Path | None, header: list[str] | None, address: str, language: str | None,
+        as_json: bool, **options: object,
+    ) -> None:  # fmt: skip
         given = _given("http", options)
         if header:
             given["headers"] = dict(map(_header, header))
@@ -73,7 +74,9 @@ def _http() -> Callable[..., None]:
             where = f"the first step of {steps}, {url}," if steps else url
             cure = "; or give the server: haidang probe http https://HOST --steps FILE" if steps else ""
             fail(f"{where} is not the address of a page: write http://HOST/PATH or https://HOST/PATH{cure}")
-        show(run(probe("http", SystemClock(), url, host, settings, address=address)), as_json=as_json)
+        show(
+            run(probe("http", SystemClock(), url, host, settings, address=address)), language=language, as_json=as_json
+        )
 
     own = {"url": (Url, ""), "steps": (Steps, None), "header": (Header, None), "address": (Address, "")}
     return _made(command, "http", own)
@@ -86,6 +89,7 @@ def _made(command: Callable[..., None], kind: str, own: Mapping[str, tuple[objec
         for name, (annotation, default) in (
             *own.items(),
             *((name, option) for name, (_, option) in _options(kind).items()),
+            ("language", (LanguageOption, None)),
             ("as_json", (JsonOption, False)),
         )
     ]

@@ -20,9 +20,8 @@ from rich.live import Live
 from rich.text import Text
 
 from config import Configuration
-from haidang import show
 from haidang.commands.common import ConfigOption, JsonOption, fail, print_json, read_config
-from haidang.commands.reading import holder, status_table, summary_lines, worst_first
+from haidang.commands.reading import how_all_is, status_table, summary_lines, worst_first
 from storage.database import DatabaseError, open_reader, unread
 
 EVERY_S = 2.0
@@ -179,9 +178,8 @@ def _look(configuration: Configuration) -> dict[str, Any]:
     Raises:
         DatabaseError, sqlite3.Error: the ledger cannot be read.
     """
-    process = holder(configuration)
     with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
-        return show.status(configuration, sql, process, time.time_ns())
+        return how_all_is(configuration, sql)
 
 
 def _parsed(typed: str) -> Iterator[str]:

@@ -65,6 +65,7 @@ def adopt(
     until now, one whose access was taken away, and one whom the provider knows anew.
     """
     request(read_config(config), "user.adopt", name=name)
+    typer.echo(f"{name} may come through the provider, once within a day")
 
 
 @app.command("totp-off")
@@ -76,6 +77,7 @@ def totp_off(
     For who has lost the telephone and the recovery codes; the password stays.
     """
     request(read_config(config), "user.totp_off", name=name)
+    typer.echo(f"{name} is asked for no one-time code any more")
 
 
 @app.command()
@@ -86,6 +88,7 @@ def remove(
 ) -> None:
     """Take access away, at once."""
     request(read_config(config), "user.remove", name=name, token=token)
+    typer.echo(f"{'the token of ' if token else ''}{name} may do nothing any more")
 
 
 @app.command()

@@ -22,6 +22,7 @@ from config.source import Unreadable, read_bytes
 from haidang.clock import Clock
 from haidang.conferences.calendars import LARGEST, Read, parse
 from haidang.conferences.meetings import Series, configured
+from haidang.show import span
 from probes.threads import in_thread
 from storage.database import Database
 
@@ -29,6 +30,8 @@ logger = structlog.get_logger(__name__)
 
 NS = 10**9
 LOOK_S = 5.0
+AGAIN_S = 600.0
+"""A calendar that could not be read is tried again after this, however seldom it is read otherwise."""
 
 
 class CalendarAway(Exception):
@@ -70,6 +73,8 @@ class Keeping:
         self._clock = clock
         self._changed = changed
         self._again_ns: dict[str, int] = {}
+        self._away_ns: dict[str, int] = {}
+        """Since when those that cannot be read have been so, by the monotonic clock."""
         self._bodies: dict[str, bytes] = {}
         """As they are in the database: an hour's readings of a calendar that stays the same write it once."""
         self._kept: tuple[Kept, ...] = ()
@@ -79,6 +84,23 @@ class Keeping:
     def calendars(self) -> tuple[Kept, ...]:
         """What is known of each calendar."""
         return self._kept
+
+    def away(self) -> dict[str, tuple[float, str] | None]:
+        """Say of each calendar how long it has been away, as a part of what it may be, and why.
+
+        0 when it could be read, ``None`` when it has not been tried yet.
+        """
+        kept = {one.id: one for one in self._kept}
+        return {one.id: self._away(one, kept.get(one.id)) for one in self._configuration.conferences.calendars}
+
+    def _away(self, calendar: MeetingCalendar, kept: Kept | None) -> tuple[float, str] | None:
+        if kept is None or not (kept.fault or kept.read_ns):
+            return None
+        if not kept.fault:
+            return 0.0, ""
+        lasting_s = max((self._clock.monotonic_ns() - self._away_ns.get(kept.id, 0)) / NS, 1e-3)
+        reason = f"the calendar {kept.id} has not been read for {span(lasting_s)}: {kept.fault}"
+        return lasting_s / calendar.away_s, reason
 
     def meetings(self) -> list[Series]:
         """Return every meeting there is, those of the configuration and those of the calendars."""
@@ -104,11 +126,18 @@ class Keeping:
                 if configuration is not self._configuration:
                     continue
                 self._kept = tuple(kept)
+                away, self._away_ns = self._away_ns, {}
+                for one in kept:
+                    if one.fault:
+                        self._away_ns[one.id] = away.get(one.id) or self._since(one.read_ns)
                 self._changed()
             for calendar in configuration.conferences.calendars:
                 if self._again_ns.get(calendar.id, 0) <= self._clock.monotonic_ns():
                     self._again_ns[calendar.id] = self._clock.monotonic_ns() + round(calendar.every_s * NS)
                     await self._read(configuration, calendar)
+                    if calendar.id in self._away_ns:
+                        again_ns = self._clock.monotonic_ns() + round(AGAIN_S * NS)
+                        self._again_ns[calendar.id] = min(self._again_ns.get(calendar.id, again_ns), again_ns)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S if configuration.conferences.calendars else None):
                     await self._fresh.wait()
@@ -143,9 +172,18 @@ class Keeping:
                     meetings=len({one.meeting.id for one in found.series}), faults=list(found.faults[:20]),
                 )  # fmt: skip
         if configuration is self._configuration:
+            if after.fault:
+                self._away_ns.setdefault(calendar.id, self._since(now_ns))
+            else:
+                self._away_ns.pop(calendar.id, None)
             self._kept = (*(one for one in self._kept if one.id != calendar.id), after)
             if after.found != before.found:
                 self._changed()
+
+    def _since(self, at_ns: int) -> int:
+        """Turn a time of the wall clock into one of the monotonic clock; 0, never, is now."""
+        ago_ns = self._clock.utc_ns() - at_ns if at_ns else 0
+        return self._clock.monotonic_ns() - max(0, ago_ns)
 
     def _note(self, calendar: MeetingCalendar, body: bytes | None, read_ns: int, tried_ns: int, fault: str) -> None:
         with self._database.transaction() as sql:

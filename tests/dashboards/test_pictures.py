@@ -82,6 +82,10 @@ def test_axes_cover_what_they_show_with_few_round_steps(most: float) -> None:
     assert 2 <= len(steps) <= 6
 
 
+def test_what_is_next_to_nothing_has_an_axis_too() -> None:
+    assert round_steps(5e-324) == round_steps(0.0) == [0.0, 1.0]
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.integers(0, 3600).map(lambda at: at * S), st.floats(0, 1e6), max_size=30), TEXT)
 def test_curves_are_well_formed_and_break_where_nothing_was_measured(values: dict[int, float], title: str) -> None:

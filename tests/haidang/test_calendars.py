@@ -384,6 +384,53 @@ def test_the_daemon_tries_the_rooms_of_a_meeting_in_a_calendar_and_says_that_it_
     assert "không đọc được lịch office từ 07:5" in second
 
 
+def test_a_calendar_that_is_away_for_long_is_one_incident_of_our_own_with_its_cure_and_its_end(tmp_path: Path) -> None:
+    path, file = tmp_path / "haidang.yaml", tmp_path / "office.ics"
+    path.write_text(
+        """haidang: 1
+data_dir: ./data
+contacts: [{id: oncall, email: oncall@example.org}]
+alerting: {to: [oncall], mail: {from: haidang@example.org, servers: [{host: 127.0.0.1, security: none}]}}
+targets: [{id: hub, address: 10.0.0.9}]
+probing: {icmp: {cadence: 60s, echoes: 1}}
+conferences:
+  before: []
+  calendars:
+    - {id: office, file: office.ics, every: 1m, away: 5m, rooms: {x: [hub]}}
+    - {id: other, file: other.ics, every: 1m}
+""",
+        encoding="utf-8",
+    )
+    file.write_bytes(calendar(event(*WEEKLY, room="LOCATION:x")))
+    network = Network(seed=1)
+    network.add_place("here", "10.0.1.1")
+    network.add_place("hub", "10.0.0.9")
+    network.add_line("line", "here", "hub", Conditions(delay_ms=10))
+    early: list[str] = []
+
+    async def script(postbox: Postbox) -> None:
+        await asyncio.sleep(90)
+        file.rename(tmp_path / "moved.ics")
+        await asyncio.sleep(5 * 60)
+        early.extend(mail.step for _, mail in postbox.mails)
+        await asyncio.sleep(5 * 60)
+        (tmp_path / "moved.ics").rename(file)
+        await asyncio.sleep(2 * 60)
+
+    mails = rehearse(path, network, ManualClock(at("2026-12-07T12:00")), script).mails
+    assert early == [], "not before it has been away for long"
+    opened, resolved = (str(mail.payload["text"]) for _, mail in mails)
+    for words in (
+        "KHÔNG ĐỌC ĐƯỢC LỊCH HỌP",
+        "lịch office không đọc được đã 00:05:",
+        "không có tệp này",
+        "haidang conferences read",
+    ):
+        assert words in opened
+    assert "KHÔNG ĐỌC ĐƯỢC LỊCH HỌP: lịch office (lịch họp)" in str(mails[0][1].payload["subject"])
+    assert "ĐÃ KHÔI PHỤC: lịch office" in resolved
+
+
 def test_work_that_was_planned_before_the_meeting_was_is_told_with_the_rooms_it_disturbs(
     loaded: config.Configuration, tmp_path: Path
 ) -> None:

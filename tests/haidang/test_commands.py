@@ -144,6 +144,15 @@ def test_config_check_prints_every_error_with_its_place(tmp_path: Path) -> None:
     assert len(listed) == len(lines)
 
 
+def test_config_check_asks_whether_a_role_is_mistyped_and_leaves_ones_own_alone(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    targets = ("{id: a, address: 127.0.0.1, role: camara}", "{id: b, address: 127.0.0.1, role: printer}")
+    path.write_text("haidang: 1\ntargets:\n" + "".join(f"  - {one}\n" for one in targets), encoding="utf-8")
+    done = haidang("config", "check", str(path))
+    assert done.stdout == f"{path}: fine: 2 targets, 0 sites, 0 systems, 0 circuits\n"
+    assert done.stderr == "warning: nothing is known of the role camara; did you mean camera?\n"
+
+
 def test_config_schema_is_json_schema() -> None:
     schema = said(haidang("config", "schema"))
     assert schema["$schema"].endswith("2020-12/schema")
@@ -244,12 +253,16 @@ def test_doctor_warns_where_nobody_is_told_of_a_failure(tmp_path: Path) -> None:
 def test_status_says_when_a_running_daemon_has_stopped_writing(tmp_path: Path) -> None:
     path = tmp_path / "haidang.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    daemon = {"running": True, "last_sign_of_life": "2026-11-30T08:00:00.000Z"}
+    daemon = {"running": True, "last_sign_of_life": "2026-11-30T08:00:00.000Z", "error": None, "changes_waiting": 0}
     found = {"daemon": daemon, "summary": {"up": 1}, "targets": [], "incidents": []}
     first, *_ = summary_lines(config.load(path), found)
     assert "has written nothing since 30/11/2026 15:00:00" in first
     daemon["last_sign_of_life"] = utc(time.time_ns())
     assert summary_lines(config.load(path), found) == ["1 up"]
+    daemon |= {"error": "database or disk is full", "changes_waiting": 2}
+    first, *_ = summary_lines(config.load(path), found)
+    assert first.startswith("The daemon cannot write (database or disk is full): it goes on watching;")
+    assert "in its memory: 2." in first
 
 
 def test_store_status_says_why_points_wait(space: Namespace, tmp_path: Path) -> None:

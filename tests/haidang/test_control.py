@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from haidang.control import LONGEST_LINE, MOST_CLIENTS, NAME, ControlError, ControlServer, ask
+from haidang.control import LONGEST_LINE, MOST_CLIENTS, NAME, ControlError, ControlServer, Refused, ask
 
 
 def _double(request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,20 +57,29 @@ async def test_a_request_is_answered_and_only_the_owner_may_open_the_socket(
     ("do", "words", "needed"),
     [
         ("double", {"number": 13}, "not that number"),
-        ("double", {"number": 14}, "nothing was changed: database or disk is full; haidang doctor says what to do"),
-        ("double", {"number": "x" * 10}, None),
-        ("double", {}, "its log says why"),
         ("nonsense", {}, "do must be one of double"),
     ],
 )
-async def test_what_cannot_be_done_is_said(
-    server: ControlServer, tmp_path: Path, do: str, words: dict[str, object], needed: str | None
+async def test_a_wrong_request_is_refused_with_words(
+    server: ControlServer, tmp_path: Path, do: str, words: dict[str, object], needed: str
 ) -> None:
-    if needed is None:
-        assert (await asked(tmp_path, do, **words))["twice"] == "x" * 20
-        return
-    with pytest.raises(ControlError, match=needed):
+    with pytest.raises(Refused, match=needed):
         await asked(tmp_path, do, **words)
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ({"number": 14}, "nothing was changed: database or disk is full; haidang doctor says what to do"),
+        ({}, "its log says why"),
+    ],
+)
+async def test_what_fails_here_is_said_and_is_no_fault_of_the_request(
+    server: ControlServer, tmp_path: Path, words: dict[str, object], needed: str
+) -> None:
+    with pytest.raises(ControlError, match=needed) as failed:
+        await asked(tmp_path, "double", **words)
+    assert not isinstance(failed.value, Refused)
 
 
 @pytest.mark.parametrize("line", [b"no json\n", b"[]\n", b"\xff\xfe\n", b"[" * 30_000 + b"\n"])

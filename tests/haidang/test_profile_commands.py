@@ -80,9 +80,9 @@ def test_what_is_no_recording_is_told(files: tuple[str, str], tmp_path: Path) ->
     other = tmp_path / "other.snmprec"
     other.write_text("hello\n", encoding="utf-8")
     done = CliRunner().invoke(app, ["profile", "try", files[0], str(other)])
-    assert (done.exit_code, done.stderr) == (1, f"{other}: not a recording: no line is OID|tag|value\n")
+    assert (done.exit_code, done.stderr) == (2, f"{other}: not a recording: no line is OID|tag|value\n")
     done = CliRunner().invoke(app, ["profile", "try", files[0], "forgotten.snmprec"])
-    assert (done.exit_code, done.stderr) == (1, "forgotten.snmprec: there is no such recording\n")
+    assert (done.exit_code, done.stderr) == (2, "forgotten.snmprec: there is no such recording\n")
 
 
 @pytest.mark.parametrize(

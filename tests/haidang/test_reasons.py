@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from haidang.reasons import LONGEST, told
 
-PROBES = Path(__file__).parents[2] / "probes"
+ROOT = Path(__file__).parents[2]
 SAID = {"Down", "OwnFault", "phase", "append"}
 """Calls whose text is told to people."""
 
@@ -24,19 +25,28 @@ def texts(tree: ast.AST) -> Iterator[str]:
         found: ast.expr | None = None
         if isinstance(node, ast.Call) and node.args:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in SAID and not (name == "append" and "warnings" not in ast.unparse(node.func)):
+            if name in SAID and not (name == "append" and not re.search("warnings|troubles", ast.unparse(node.func))):
                 found = node.args[-1]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("reason", "attempt.doing", "self.doing"):
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).split(".")[-1] in ("reason", "doing"):
             found = node.value
-        if isinstance(found, ast.Constant) and isinstance(found.value, str):
-            yield found.value
-        elif isinstance(found, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "7x" for part in found.values)
+        elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and ast.unparse(node.elts[0]).startswith("Status."):
+            found = node.elts[1]
+        elif isinstance(node, ast.FunctionDef) and node.name == "words":
+            yield from (text for one in ast.walk(node) if isinstance(one, ast.Return) for text in _text(one.value))
+        yield from _text(found)
 
 
-COMPOSED = ["7x 7x 7x, on 7x", "it closed the connection7x"]
-"""Whose words are in their gaps: a certificate's end, and what was said before; both are among the examples below."""
-EVERY = sorted({text for file in PROBES.rglob("*.py") for text in texts(ast.parse(file.read_text("utf-8"))) if text})
+def _text(found: ast.expr | None) -> Iterator[str]:
+    if isinstance(found, ast.Constant) and isinstance(found.value, str):
+        yield found.value
+    elif isinstance(found, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "7x" for part in found.values)
+
+
+COMPOSED = ["7x 7x 7x, on 7x", "7x is 7x 7x away7x", "it closed the connection7x"]
+"""Whose words are in their gaps: a certificate's end, hops, what was said before; all are among the examples below."""
+FILES = [file for room in ("probes", "collectors") for file in (ROOT / room).rglob("*.py") if file.name != "load.py"]
+EVERY = sorted({text for file in FILES for text in texts(ast.parse(file.read_text("utf-8"))) if text})
 
 
 def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
@@ -65,6 +75,19 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
         ),
         ("it closed the connection without a word", "máy chủ đóng kết nối mà không nói gì"),
         ("its greeting is none of IMAP: hello you", "lời chào không phải IMAP: hello you"),
+        (
+            "10.0.0.1 is 3 hops away, packets of 1400 bytes get through",
+            "10.0.0.1 cách đây 3 chặng, gói 1400 byte đi lọt",
+        ),
+        ("10.0.0.1 is 1 hop away", "10.0.0.1 cách đây 1 chặng"),
+        (
+            "the way to 10.0.0.1 ends behind hop 2, 10.0.0.9 and says host unreachable, packets of 9 bytes get through",
+            "đường tới 10.0.0.1 đứt sau chặng 2, 10.0.0.9: không đến được máy, gói 9 byte đi lọt",
+        ),
+        (
+            "no process postgres runs; the unit chrony.service is failed (failed)",
+            "không có tiến trình postgres nào chạy; dịch vụ (unit) chrony.service đang ở trạng thái failed (failed)",
+        ),
         ("what nobody ever said", "what nobody ever said"),
     ],
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import config
 from alerting import records
 from alerting.incidents import OWN
 from alerting.policy import Policy
 from alerting.severity import Impact
 from haidang.clock import ManualClock
+from haidang.conferences.keeping import Keeping
 from haidang.model import CheckId, State
 from haidang.selfwatch import EVERY_S, Figures, SelfWatch
 from tests.alerting.province import AN, Desk
+from tests.support.http_sink import http_sink
 
 WELL = Figures(5.0, "", 2)
 GIB = 1024**3
@@ -111,3 +116,76 @@ def test_after_a_restart_it_is_the_same_incident(bench: Bench) -> None:
     bench.free = 50 * GIB
     bench.live(90)
     assert bench.told() == [("space", "opened"), ("space", "resolved")]
+
+
+EMPTY = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nEND:VCALENDAR\r\n"
+
+
+class Office:
+    """Calendars at a real server, read by the bench's clock."""
+
+    def __init__(self, bench: Bench, folder: Path, port: int) -> None:
+        self._bench, self._path, self._port = bench, folder / "haidang.yaml", port
+        self.keeping = Keeping(self.configured("a", "b"), bench.database, bench.clock, lambda: None)
+
+    def configured(self, *names: str) -> config.Configuration:
+        lines = [f"{{id: {name}, url: 'http://127.0.0.1:{self._port}/{name}', away: 1h}}" for name in names]
+        self._path.write_text(f"haidang: 1\nconferences: {{calendars: [{', '.join(lines)}]}}\n", encoding="utf-8")
+        return config.load(self._path)
+
+    async def read(self, *names: str) -> None:
+        """Read each of these calendars once, and no other."""
+        assert isinstance(self._bench.clock, ManualClock)
+        self._bench.clock.advance(1)
+        self.keeping.use(self.configured(*names))
+        tried = f"SELECT count(*) FROM conference_calendar WHERE tried_ns = {self._bench.clock.utc_ns()}"
+        task = asyncio.create_task(self.keeping.run())
+        async with asyncio.timeout(5):
+            while self._bench.sql.execute(tried).fetchone() != (len(names),):  # noqa: ASYNC110 no event tells it
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    def live(self, seconds: float) -> None:
+        for _ in range(round(seconds / EVERY_S)):
+            self._bench.live(EVERY_S, replace(WELL, calendars=self.keeping.away()))
+
+
+async def test_each_calendar_that_is_away_for_long_is_told_by_its_name_and_is_over_when_it_is_read(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async with http_sink() as sink:
+        gone: set[str] = set()
+        sink.answer = lambda number: (
+            "404 Not Found" if sink.requests[number - 1].line.split()[1].strip("/") in gone else "200 OK"
+        )
+        sink.body = EMPTY
+        office = Office(bench, tmp_path, sink.port)
+        office.live(20)
+        await office.read("a", "b")
+        office.live(20)
+        gone = {"b"}
+        await office.read("a", "b")
+        office.live(3500)
+        await office.read("a", "b")
+        assert bench.told() == []
+        office.live(120)
+        assert bench.told() == [("calendar:b", "opened")]
+        [incident] = records.incidents(bench.sql)
+        assert incident.reason == "the calendar b has not been read for 01:00:01: 127.0.0.1: answered 404"
+
+        bench.start()
+        office.keeping = Keeping(office.configured("a", "b"), bench.database, bench.clock, lambda: None)
+        office.live(20)
+        await office.read("a", "b")
+        office.live(60)
+        assert bench.told() == [("calendar:b", "opened")], "after a restart it is the same"
+        gone = {"a"}
+        await office.read("a", "b")
+        office.live(20)
+        assert bench.told() == [("calendar:b", "opened"), ("calendar:b", "resolved")]
+        office.live(3600)
+        assert bench.told()[2:] == [("calendar:a", "opened")]
+        await office.read("b")
+        office.live(20)
+        assert bench.told()[3:] == [("calendar:a", "resolved")], "it is not read any more"

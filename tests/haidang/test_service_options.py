@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -57,3 +58,25 @@ def test_a_password_comes_from_the_environment_and_stands_on_no_command_line(mon
     settings = _settings("rtsp", {"username": "an"})
     assert isinstance(settings, RtspSettings)
     assert (settings.username, settings.password) == ("an", "a secret")
+
+
+def test_a_reason_is_told_in_the_language_asked_for_or_configured_and_to_programs_in_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        words = ("probe", "tcp", "127.0.0.1", "--port", str(closed.getsockname()[1]))
+    english, vietnamese = "connection refused while connecting", "từ chối kết nối khi đang kết nối"
+
+    def said(*more: str) -> str:
+        return CliRunner().invoke(app, [*words, *more]).stdout
+
+    monkeypatch.chdir(tmp_path)
+    assert english in said()
+    assert vietnamese in said("--language", "vi")
+    (tmp_path / "haidang.yaml").write_text("haidang: 1\ntargets: [{id: language, nam", encoding="utf-8")
+    assert vietnamese in said(), "of a broken configuration the usual language"
+    (tmp_path / "haidang.yaml").write_text("haidang: 1\nsites: [{id: language}]\nlanguage: en\n", encoding="utf-8")
+    assert english in said()
+    assert vietnamese in said("-l", "vi")
+    assert english in said("-l", "vi", "--json")
+    assert CliRunner().invoke(app, [*words, "-l", "fr"]).exit_code == 2

@@ -57,14 +57,26 @@ def test_bursty_loss_has_the_given_share_and_mean_burst(share: float, burst: flo
 @settings(max_examples=15, deadline=None)
 def test_timed_bursts_last_as_long_as_given_however_often_one_looks(share: float, burst_s: float, seed: int) -> None:
     every_ns, count = 20 * MS, 100_000
-    lost = fates(TimedBurstLoss(Random(seed), share, burst_s), count, every_ns)
+    lost = fates(TimedBurstLoss(str(seed), share, burst_s), count, every_ns)
     found = [length * every_ns / 1e9 for length in bursts(lost)]
     # What is seen at steps: a geometric number of them, with the chain's own probability of still being bad.
     stay = share + (1 - share) * math.exp(-every_ns / 1e9 / burst_s / (1 - share))
     expected = every_ns / 1e9 / (1 - stay)
     assert abs(statistics.mean(found) - expected) < 5.5 * expected / math.sqrt(len(found)) + 0.02
-    sparse = fates(TimedBurstLoss(Random(seed), share, burst_s), 20_000, 60_000 * MS)
-    assert abs(sum(sparse) - 20_000 * share) < 5.5 * math.sqrt(20_000 * share * (1 - share))
+    sparse = fates(TimedBurstLoss(str(seed), share, burst_s), 2_000, 60_000 * MS)
+    assert abs(sum(sparse) - 2_000 * share) < 5.5 * math.sqrt(2_000 * share * (1 - share))
+
+
+@given(
+    burst_s=st.floats(0.5, 10), seed=st.integers(0, 99), more=st.lists(st.integers(0, 3 * 3600 * 1000), max_size=40)
+)  # fmt: skip
+@settings(max_examples=30, deadline=None)
+def test_bad_times_are_the_same_whatever_packets_come(burst_s: float, seed: int, more: list[int]) -> None:
+    looked = [at * 30_000 * MS for at in range(3 * 120)]
+    alone, beside = (TimedBurstLoss(str(seed), 0.2, burst_s) for _ in range(2))
+    expected = {at_ns: alone.lost(at_ns) for at_ns in looked}
+    found = {at_ns: beside.lost(at_ns) for at_ns in sorted({*looked, *(at * MS for at in more)})}
+    assert {at_ns: found[at_ns] for at_ns in looked} == expected
 
 
 @given(

@@ -10,6 +10,7 @@ from alerting import records
 from alerting.records import Incident
 from availability.periods import month_at
 from config import Target
+from config.schema.things import Site
 from dashboards.web.api.endpoint import Problem, Values, page
 from dashboards.web.house import House
 from dashboards.web.model.board import Board, Now
@@ -21,7 +22,7 @@ from haidang.statements import availability as stated
 from haidang.statements import named as period_named
 from haidang.statements import told
 from probes.threads import in_thread
-from storage.accounts import AccountsReader
+from storage.accounts import AccountsReader, Maintenance
 
 
 async def systems(house: House, _values: Values) -> dict[str, Any]:
@@ -69,39 +70,34 @@ async def audit(house: House, values: Values) -> dict[str, Any]:
 async def sites(house: House, values: Values) -> dict[str, Any]:
     """Sites and how they are."""
     board = house.board
-    items = []
-    for site in board.inventory.sites.values():
+
+    def write(site: Site) -> dict[str, Any]:
         now = board.site(site.id)
-        items.append(
-            {
-                "id": site.id,
-                "name": _names(site),
-                "level": site.level,
-                "parent": site.parent,
-                "latitude": site.latitude,
-                "longitude": site.longitude,
-                "state": now.state.value,
-                "targets": now.targets,
-                "not_well": now.bad,
-            }
-        )
-    return page(items, "id", values)
+        return {
+            "id": site.id,
+            "name": _names(site),
+            "level": site.level,
+            "parent": site.parent,
+            "latitude": site.latitude,
+            "longitude": site.longitude,
+            "state": now.state.value,
+            "targets": now.targets,
+            "not_well": now.bad,
+        }
+
+    return page(list(board.inventory.sites.values()), lambda site: site.id, write, values)
 
 
 async def targets(house: House, values: Values) -> dict[str, Any]:
     """Targets by what was asked for, in the order of the configuration."""
     board = house.board
-    chosen = [
-        one for one in board.inventory.targets.values()
-        if all(values[key] in (None, getattr(one, key)) for key in ("system", "site", "circuit", "role"))
-        and values["state"] in (None, board.target(one).state.value)
-    ]  # fmt: skip
-    if values["after"] is None and len(chosen) <= values["limit"]:
-        found = page([_target(board, one) for one in chosen], "id", values)
-    else:  # only what is on the page is written
-        cut = page([{"id": one.id} for one in chosen], "id", values)
-        found = {**cut, "items": [_target(board, board.inventory.targets[item["id"]]) for item in cut["items"]]}
-    return found
+    chosen = list(board.inventory.targets.values())
+    for key in ("system", "site", "circuit", "role"):
+        if values[key] is not None:
+            chosen = [one for one in chosen if getattr(one, key) == values[key]]
+    if values["state"] is not None:
+        chosen = [one for one in chosen if board.target(one).state.value == values["state"]]
+    return page(chosen, lambda one: one.id, lambda one: _target(board, one), values)
 
 
 async def target(house: House, values: Values) -> dict[str, Any]:
@@ -116,12 +112,10 @@ async def target(house: House, values: Values) -> dict[str, Any]:
 async def states(house: House, values: Values) -> dict[str, Any]:
     """Checks and their states."""
     board = house.board
-    names = [
-        {"check": f"{one.id}/{probe}"} for one in board.inventory.targets.values() for probe in one.probes
-        if values["state"] in (None, board.check(CheckId(one.id, probe)).state.value)
-    ]  # fmt: skip
-    cut = page(names, "check", values)
-    return {**cut, "items": [_check(CheckId(*item["check"].rsplit("/", 1)), board) for item in cut["items"]]}
+    checks = [(one.id, probe) for one in board.inventory.targets.values() for probe in one.probes]
+    if values["state"] is not None:
+        checks = [one for one in checks if board.check(CheckId(*one)).state.value == values["state"]]
+    return page(checks, "/".join, lambda one: _check(CheckId(*one), board), values)
 
 
 async def incidents(house: House, values: Values) -> dict[str, Any]:
@@ -190,16 +184,7 @@ async def availability(house: House, values: Values) -> dict[str, Any]:
 async def maintenance(house: House, values: Values) -> dict[str, Any]:
     """Planned and past work, in the order of its numbers."""
     works = await house.desk.ask(lambda sql: AccountsReader(sql).maintenance())
-    items = [
-        {
-            "number": one.number, "kind": one.kind, "name": one.name, "start": utc(one.start_ns),
-            "end": utc(one.end_ns), "rule": one.rule, "timezone": one.zone, "excluded": bool(one.excluded),
-            "reason": one.reason, "author": one.author, "created": utc(one.created_ns),
-            "cancelled_from": utc(one.cancelled_from_ns),
-        }
-        for one in works
-    ]  # fmt: skip
-    return page(items, "number", values)
+    return page(works, lambda one: one.number, _maintenance, values)
 
 
 async def reports(house: House, _values: Values) -> dict[str, Any]:
@@ -257,6 +242,14 @@ def _now(now: Now) -> dict[str, Any]:
     return {
         "state": now.state.value, "since": utc(now.since_ns), "reason": now.reason,
         "cause": str(now.cause) if now.cause else None,
+    }  # fmt: skip
+
+
+def _maintenance(one: Maintenance) -> dict[str, Any]:
+    return {
+        "number": one.number, "kind": one.kind, "name": one.name, "start": utc(one.start_ns), "end": utc(one.end_ns),
+        "rule": one.rule, "timezone": one.zone, "excluded": bool(one.excluded), "reason": one.reason,
+        "author": one.author, "created": utc(one.created_ns), "cancelled_from": utc(one.cancelled_from_ns),
     }  # fmt: skip
 
 

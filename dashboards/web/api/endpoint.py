@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dashboards.web.access.book import Role
 from dashboards.web.house import House
 
+T = TypeVar("T")
 Values = Mapping[str, Any]
 MOST = 1000
 
@@ -106,19 +107,28 @@ class Endpoint:
     role: Role = "viewer"
 
 
-def page(items: list[dict[str, Any]], key: str, values: Values) -> dict[str, Any]:
-    """Cut a page out of items that are in the order of their ids (or in any order that stays).
+def page(
+    things: Sequence[T], name: Callable[[T], object], write: Callable[[T], dict[str, Any]], values: Values
+) -> dict[str, Any]:
+    """Cut a page out of things that are in the order of their ids, or in any that stays; write only what is on it.
 
     Parameters:
-        key: which field of an item names it.
+        name: what a thing is called: its place to go on after.
+        write: makes the item of a thing.
         values: ``limit`` and ``after``.
+
+    Raises:
+        Problem: nothing is called as ``after`` says.
     """
     start = 0
     if values["after"] is not None:
-        names = [str(item[key]) for item in items]
-        if values["after"] not in names:
+        start = next((at for at, one in enumerate(things, 1) if str(name(one)) == values["after"]), 0)
+        if not start:
             raise Problem(404, "Not found", "there is nothing called so to go on after: begin anew, without after")
-        start = names.index(values["after"]) + 1
-    chosen = items[start : start + values["limit"]]
-    more = start + values["limit"] < len(items)
-    return {"items": chosen, "next": str(chosen[-1][key]) if more and chosen else None, "total": len(items)}
+    chosen = things[start : start + values["limit"]]
+    more = start + values["limit"] < len(things)
+    return {
+        "items": [write(one) for one in chosen],
+        "next": str(name(chosen[-1])) if more and chosen else None,
+        "total": len(things),
+    }

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from dashboards.web.access.book import Role, User
 from dashboards.web.api import answers
 from dashboards.web.api.actions import ACTIONS, OF_NUMBER, Action
-from dashboards.web.api.body import read_object
+from dashboards.web.api.body import read_object, write_object, written
 from dashboards.web.api.endpoint import AFTER, ID, LIMIT, Endpoint, Parameter, Problem
 from dashboards.web.api.hooks import Hooks
 from dashboards.web.api.openapi import describe
@@ -23,6 +23,7 @@ from dashboards.web.house import House
 from dashboards.web.live import TooMany, stream
 from dashboards.web.model.desk import DeskBusy
 from dashboards.web.seat import Seat
+from haidang import __version__
 from haidang.model import State
 from storage.database import DatabaseError
 
@@ -126,9 +127,10 @@ ENDPOINTS = (
 
 def routes(house: House) -> list[BaseRoute]:
     """Return the routes under ``/api/v1``."""
+    described = written(describe(ENDPOINTS, ACTIONS, __version__))
 
     async def openapi(request: Request) -> Response:
-        return _json(request, describe(ENDPOINTS, ACTIONS, house.vitals().version))
+        return _sent(request, described)
 
     async def nothing(_request: Request) -> Response:
         return problem(Problem(404, "Not found", "there is no such path; see /api/v1/openapi.json"))
@@ -169,7 +171,7 @@ def _handler(house: House, endpoint: Endpoint) -> Answer:
             )
         values = {one.name: one.read(given[one.place].get(one.name)) for one in endpoint.parameters}
         found = await endpoint.answer(house, values)
-        return FileResponse(found, filename=found.name) if isinstance(found, Path) else _json(request, found)
+        return FileResponse(found, filename=found.name) if isinstance(found, Path) else await _json(request, found)
 
     return _said(house, endpoint.role, answer)
 
@@ -194,7 +196,7 @@ def _doer(house: House, action: Action) -> Answer:
         address = request.client.host if request.client else ""
         house.book.note(user.name, address, action.verb, about or str(number))
         house.hub.changed()
-        return _json(request, {"number": number})
+        return await _json(request, {"number": number})
 
     return _said(house, "operator", answer)
 
@@ -262,8 +264,11 @@ def bearer(request: Request) -> str:
     return token.strip()[:200] if scheme.lower() == "bearer" else ""
 
 
-def _json(request: Request, data: dict[str, Any]) -> Response:
-    body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+async def _json(request: Request, data: dict[str, Any]) -> Response:
+    return _sent(request, await write_object(data))
+
+
+def _sent(request: Request, body: bytes) -> Response:
     tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {"etag": tag, "cache-control": "no-cache", "vary": "authorization, cookie"}
     if tag in request.headers.get("if-none-match", ""):

@@ -15,18 +15,18 @@ async def page(seat: Seat) -> Response:
     """Answer with the inventory, or with what was asked for."""
     seat.require("viewer")
     asked = seat.request.query_params.get("q", "")[:100]
-    return seat.page("search.html", asked=asked, results=Markup(_write(seat, asked)))  # noqa: S704 from our own template
+    return seat.page("search.html", asked=asked, results=Markup(await _write(seat, asked)))  # noqa: S704 from our own template
 
 
 async def live(seat: Seat) -> Response:
     """Answer with results only, while somebody types."""
     seat.require("viewer")
-    return seat.part(_write(seat, seat.request.query_params.get("q", "")[:100]).encode())
+    return seat.part((await _write(seat, seat.request.query_params.get("q", "")[:100])).encode())
 
 
-def _write(seat: Seat, asked: str) -> str:
+async def _write(seat: Seat, asked: str) -> str:
     house, board = seat.house, seat.house.board
-    found, count = house.index.find(asked, board)
+    found, count = (await house.index()).find(asked)
     rows = [(one, one.names[seat.words.language], _state(board, one)) for one in found]
     inventory = board.inventory
     top = [

@@ -101,13 +101,14 @@ async def page(seat: Seat) -> Response:
             meets = await room(seat, target, hours, step_s)
     except StoreError as error:
         problem = str(error)
+    near = await _near(seat, target)
     inventory = board.inventory
     children = [one for one in inventory.targets.values() if target.id in one.parents or target.id in one.needs]
     return seat.page(
         "target.html", target=target, name=target.label(words.language), state=board.target(target),
         quiet=target.id in seat.house.quiet(), past=past, month=f"{words.local(now_ns):%m/%Y}",
         month_ribbon=month_ribbon, day_ribbon=day_ribbon, picture=picture, ports=ports, readings=readings, room=meets,
-        near=_near(seat, target), problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
+        near=near, problem=problem, chosen=chosen, ranges=list(RANGES), probes=_probes(seat, target),
         site=inventory.sites.get(target.site or ""), system=inventory.systems.get(target.system or ""),
         circuit=inventory.circuits.get(target.circuit or ""),
         parents=[(inventory.targets[one], board.target(inventory.targets[one])) for one in target.parents],
@@ -125,12 +126,12 @@ def _cause(seat: Seat, now: Now) -> tuple[Target, Now] | None:
     return None if known is None else (known, board.target(known))
 
 
-def _near(seat: Seat, target: Target) -> list[Beside]:
+async def _near(seat: Seat, target: Target) -> list[Beside]:
     house = seat.house
-    targets = house.board.inventory.targets
+    index, targets = await house.index(), house.board.inventory.targets
     found: dict[tuple[str, str], Beside] = {}
     for one in house.near(target.id)[:NEIGHBOURS]:
-        known = targets.get(house.index.called(one.name, house.board) or "")
+        known = targets.get(index.called(one.name) or "")
         about = (one.protocol.upper(), *(one.descr or "").splitlines()[:1])
         # What says the same by LLDP and by CDP is one neighbour.
         found.setdefault(

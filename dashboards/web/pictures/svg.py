@@ -47,9 +47,9 @@ def points(line: Iterable[tuple[float, float]]) -> str:
 
 def round_steps(most: float, steps: int = 4) -> list[float]:
     """Return round numbers from nought to what covers ``most``, about so many steps apart."""
-    if not most > 0 or not math.isfinite(most):
-        return [0.0, 1.0]
     raw = most / steps
+    if not raw > 0 or not math.isfinite(raw):  # also what is so small that a share of it is nothing
+        return [0.0, 1.0]
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999)
     return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]

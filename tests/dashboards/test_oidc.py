@@ -292,6 +292,16 @@ async def test_a_description_that_is_not_right_is_refused_in_words(
         await sign_in(provider, there, clock)
 
 
+async def test_no_browser_is_sent_to_a_provider_that_has_gone_away_since_somebody_signed_in(
+    provider: Provider, there: OpenidProvider, clock: ManualClock
+) -> None:
+    await sign_in(provider, there, clock)
+    there.describes = {"issuer": "http://127.0.0.1:1/another"}
+    clock.advance(AGAIN_S + 1)
+    with pytest.raises(ProviderAway, match="calls itself"):
+        await provider.start(Journey.begin(clock, "/"), REDIRECT, "vi")
+
+
 async def test_keys_that_are_rotated_are_fetched_anew_but_not_for_every_forger(
     provider: Provider, there: OpenidProvider, clock: ManualClock
 ) -> None:

@@ -105,7 +105,7 @@ def test_people_come_in_by_the_provider_as_what_they_are_there_and_leave_it_agai
         page.click("main button")
         page.wait_for_selector(".board")
         away = typed("user", "adopt", "nobody", "--config", str(config))
-        assert away.returncode == 1
+        assert away.returncode == 2
         assert "there is no user nobody; a new one is added by the first sign-in at the provider" in away.stderr
         assert [one for one in faults if "status of 403" not in one and "status of 502" not in one] == []
         assert daemon.end() == 0

@@ -193,7 +193,7 @@ class Provider:
         """
         challenge = _base64(hashlib.sha256(journey.verifier.encode()).digest())
         return _with(
-            (await self._described()).authorize,
+            (await self._described(AGAIN_S)).authorize,  # a browser is not sent to somebody who is away
             {
                 "response_type": "code", "client_id": self.settings.client_id, "redirect_uri": redirect,
                 "scope": " ".join(dict.fromkeys(("openid", *self.settings.scopes))), "state": journey.state,
@@ -292,10 +292,10 @@ class Provider:
             raise OidcError("the ID token names nobody")
         return claims
 
-    async def _described(self) -> Endpoints:
+    async def _described(self, known_s: float = KNOWN_S) -> Endpoints:
         async with self._one:
             now_s, issuer = self._now_s(), self.settings.issuer
-            if self._endpoints is not None and now_s - self._described_s < KNOWN_S:
+            if self._endpoints is not None and now_s - self._described_s < known_s:
                 return self._endpoints
             with self._patience():
                 return await self._describe(now_s, issuer)

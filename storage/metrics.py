@@ -11,7 +11,7 @@ from contextlib import closing
 
 from haidang.clock import Clock
 from storage import spool
-from storage.database import open_reader
+from storage.database import has_table, open_reader
 from storage.embedded.store import EmbeddedStore
 from storage.metrics_buffer import counters
 from storage.metrics_memory import InMemoryStore
@@ -52,7 +52,9 @@ def offline_status(settings: StoreSettings) -> StoreStatus:
     path = settings.path if isinstance(settings, EmbeddedSettings) else settings.spool
     try:
         with closing(open_reader(path)) as connection:
-            if embedded:
+            if not has_table(connection, "counter"):  # made, and then the disk was full: nothing is in it yet
+                counted, held = {}, spool.SpoolState(0, 0, None, {})
+            elif embedded:
                 counted, held = counters(connection), spool.SpoolState(0, 0, None, {})
             else:
                 held = spool.state(connection)

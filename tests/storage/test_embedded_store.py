@@ -218,6 +218,13 @@ async def test_it_runs_flushes_and_proves_itself(tmp_path: Path) -> None:
     assert (curve.times_ns, curve.mean) == ([NOON, NOON + S], [1.5, 2.5])
 
 
+def test_a_file_that_was_made_on_a_full_disk_has_nothing_in_it_yet(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "metrics.db")) as connection:
+        connection.execute("VACUUM")
+    offline = offline_status(EmbeddedSettings(tmp_path / "metrics.db"))
+    assert (offline.kind, offline.written, offline.last_canary_ns) == ("embedded", 0, None)
+
+
 async def test_a_folder_that_cannot_be_written_delays_and_loses_nothing(tmp_path: Path) -> None:
     blocked = tmp_path / "data"
     blocked.write_text("in the way")

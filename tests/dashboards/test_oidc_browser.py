@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def page(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_people_come_in_by_the_provider_as_what_they_are_there_and_leave_it_again(tmp_path: Path, page: Any) -> None:
-    port, server = free_port(), Answerer()
+    port = free_port()
     base = f"http://127.0.0.1:{port}"
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -56,57 +57,58 @@ def test_people_come_in_by_the_provider_as_what_they_are_there_and_leave_it_agai
             faults.append(said.text) if said.location["url"].startswith(base) and "403" not in said.text else None
         ),
     )
-    there = Canaille(tmp_path, free_port(), f"{base}/login/oidc/back", f"{base}/login", PEOPLE)
     (tmp_path / "secret").write_text(PLAIN, encoding="utf-8")
     (tmp_path / "secret").chmod(0o600)
-    web = (
-        f"{{listen: '127.0.0.1:{port}', oidc: {{issuer: '{there.issuer}', client_id: {CLIENT}, name: Tài khoản tỉnh, "
-        "client_secret: {file: secret}, scopes: [profile, groups], viewers: [lãnh đạo], operators: [trực mạng]}}"
-    )
-    config = write(tmp_path, server.port, web, base)
-    with Daemon(config) as daemon:
-        daemon.wait_for("pages are served")
-        page.goto(f"{base}/login?back=%2Fmaintenance")
-        page.click("text=Đăng nhập bằng Tài khoản tỉnh")
-        through(page, "binh")
-        page.wait_for_url(f"{base}/maintenance")
-        assert page.locator("form[action='/maintenance']").count() >= 1, "an operator plans"
-        listed = ask(config, "user", "list")
-        assert listed == [{"name": "binh", "role": "operator", "totp": False, "oidc": True}]
+    provider = Canaille(tmp_path, free_port(), f"{base}/login/oidc/back", f"{base}/login", PEOPLE)
+    with closing(provider) as there, closing(Answerer()) as server:
+        web = (
+            f"{{listen: '127.0.0.1:{port}', oidc: {{issuer: '{there.issuer}', client_id: {CLIENT}, "
+            "name: Tài khoản tỉnh, client_secret: {file: secret}, scopes: [profile, groups], viewers: [lãnh đạo], "
+            "operators: [trực mạng]}}"
+        )
+        config = write(tmp_path, server.port, web, base)
+        with Daemon(config) as daemon:
+            daemon.wait_for("pages are served")
+            page.goto(f"{base}/login?back=%2Fmaintenance")
+            page.click("text=Đăng nhập bằng Tài khoản tỉnh")
+            through(page, "binh")
+            page.wait_for_url(f"{base}/maintenance")
+            assert page.locator("form[action='/maintenance']").count() >= 1, "an operator plans"
+            listed = ask(config, "user", "list")
+            assert listed == [{"name": "binh", "role": "operator", "totp": False, "oidc": True}]
 
-        there.join("binh", "lãnh đạo")
-        page.goto(f"{base}/login?back=%2Fmaintenance")
-        page.click("text=Đăng nhập bằng Tài khoản tỉnh")  # the provider knows the browser
-        page.wait_for_url(f"{base}/maintenance")
-        assert page.locator("form[action='/maintenance']").count() == 0, "a viewer does not"
+            there.join("binh", "lãnh đạo")
+            page.goto(f"{base}/login?back=%2Fmaintenance")
+            page.click("text=Đăng nhập bằng Tài khoản tỉnh")  # the provider knows the browser
+            page.wait_for_url(f"{base}/maintenance")
+            assert page.locator("form[action='/maintenance']").count() == 0, "a viewer does not"
 
-        page.click("text=Đăng xuất")
-        page.click("text=Đăng xuất cả khỏi Tài khoản tỉnh")
-        page.click("button[value=logout]")
-        page.wait_for_selector("[name=login]")
-        page.goto(f"{base}/login")
-        page.click("text=Đăng nhập bằng Tài khoản tỉnh")
-        through(page, "chi")
-        page.wait_for_selector("text=không nhóm nào của bạn được dùng các trang này")
-        assert page.goto(f"{base}/incidents").url.startswith(f"{base}/login")
+            page.click("text=Đăng xuất")
+            page.click("text=Đăng xuất cả khỏi Tài khoản tỉnh")
+            page.click("button[value=logout]")
+            page.wait_for_selector("[name=login]")
+            page.goto(f"{base}/login")
+            page.click("text=Đăng nhập bằng Tài khoản tỉnh")
+            through(page, "chi")
+            page.wait_for_selector("text=không nhóm nào của bạn được dùng các trang này")
+            assert page.goto(f"{base}/incidents").url.startswith(f"{base}/login")
 
-        link = ask(config, "user", "link", "an", "--role", "admin")["link"]
-        with httpx2.Client(headers={"origin": base}) as local:
-            local.post(link, data={"name": "an", "password": PASSWORD, "again": PASSWORD})
-        there.close()
-        config.write_text(config.read_text(encoding="utf-8").replace("name: Tài khoản tỉnh", "name: Tỉnh"))
-        daemon.process.send_signal(signal.SIGHUP)
-        until(lambda: "bằng Tỉnh" in httpx2.get(f"{base}/login").text, 10, "the new name is on the button")
-        page.goto(f"{base}/login")
-        page.click("text=Đăng nhập bằng Tỉnh")
-        page.wait_for_selector("text=Hiện Tỉnh không trả lời nên chưa đăng nhập qua đó được")
-        page.fill("[name=name]", "an")
-        page.fill("[name=password]", PASSWORD)
-        page.click("main button")
-        page.wait_for_selector(".board")
-        away = typed("user", "adopt", "nobody", "--config", str(config))
-        assert away.returncode == 2
-        assert "there is no user nobody; a new one is added by the first sign-in at the provider" in away.stderr
-        assert [one for one in faults if "status of 403" not in one and "status of 502" not in one] == []
-        assert daemon.end() == 0
-    server.close()
+            link = ask(config, "user", "link", "an", "--role", "admin")["link"]
+            with httpx2.Client(headers={"origin": base}) as local:
+                local.post(link, data={"name": "an", "password": PASSWORD, "again": PASSWORD})
+            there.close()
+            config.write_text(config.read_text(encoding="utf-8").replace("name: Tài khoản tỉnh", "name: Tỉnh"))
+            daemon.process.send_signal(signal.SIGHUP)
+            until(lambda: "bằng Tỉnh" in httpx2.get(f"{base}/login").text, 10, "the new name is on the button")
+            page.goto(f"{base}/login")
+            page.click("text=Đăng nhập bằng Tỉnh")
+            page.wait_for_selector("text=Hiện Tỉnh không trả lời nên chưa đăng nhập qua đó được")
+            page.fill("[name=name]", "an")
+            page.fill("[name=password]", PASSWORD)
+            page.click("main button")
+            page.wait_for_selector(".board")
+            away = typed("user", "adopt", "nobody", "--config", str(config))
+            assert away.returncode == 2
+            assert "there is no user nobody; a new one is added by the first sign-in at the provider" in away.stderr
+            assert [one for one in faults if "status of 403" not in one and "status of 502" not in one] == []
+            assert daemon.end() == 0

@@ -263,6 +263,10 @@ class Ruling:
         logger.info("rule", check=str(check), firing=change.firing, value=change.value)
 
 
+_TROUBLE: dict[float, str] = {1: "in a state of warning", 2: "in a critical state"}
+"""What a sensor's field ``trouble`` says."""
+
+
 def told(rule: Rule) -> str:
     """Say in words when a rule fires and when that is over."""
     lasting = f" for {span(rule.for_s)}" if rule.for_s else ""
@@ -294,8 +298,11 @@ def words(change: Change, now_ns: int) -> str:
         return f"{what}: nothing came for {lasting}"
     if not change.firing:
         return f"{what} is {change.value:.10g}"
+    since = f" for {lasting}" if now_ns - change.at_ns >= 10**9 else ""
+    if rule.field == "trouble" and change.value in _TROUBLE:
+        return f"{label or 'the device'} is {_TROUBLE[change.value]}{since}"
     beyond = f"above {rule.above:.10g}" if rule.above is not None else f"below {rule.below:.10g}"
-    return f"{what} is {change.value:.10g}, {beyond} for {lasting}"
+    return f"{what} is {change.value:.10g}, {beyond}{since}"
 
 
 def _budget_words(field: str, value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -105,7 +106,9 @@ class RuleText(Section):
     prefix: SourceText | None = Field(None, description="SI prefix as EntitySensorDataScale")
     digits: SourceText | None = Field(None, description="number of decimal digits")
     ratio: SourceText | None = Field(None, description="signed factor: -10 divides by 10")
-    pattern: Pattern | None = Field(None, description="takes the number out of text: its first group")
+    pattern: Pattern | None = Field(
+        None, description="takes the number out of text: its first group, or value beside name"
+    )
     every: Boolean = Field(False, description="each match of the pattern is a sensor")
     unknown: tuple[Number, ...] = Field((), description="raw values that mean: not known")
     absent: tuple[Number, ...] = Field((), description="raw values that mean: not there, no sensor")
@@ -136,6 +139,9 @@ class RuleText(Section):
             raise Refusal("either total or free: free is the rest of the whole", key="free")
         if self.every and self.pattern is None:
             raise Refusal("every needs a pattern", key="every")
+        groups = re.compile(self.pattern or "").groupindex
+        if "name" in groups and "value" not in groups:
+            raise Refusal("beside (?P<name>…) the number is in (?P<value>…)", key="pattern")
         if self.states and self.enumeration:
             raise Refusal("give either states or an enumeration", key="enumeration")
         if (self.states or self.enumeration) and (self.total or self.free or self.pattern or self.status):

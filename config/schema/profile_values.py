@@ -16,13 +16,14 @@ Kind = Literal[
     "temperature", "humidity", "fan", "psu", "cpu", "memory", "storage", "voltage", "current", "power", "energy",
     "frequency", "optical_power", "airflow", "ups_charge", "ups_runtime", "ups_load", "ups_on_battery", "battery",
     "disk", "raid", "bgp", "ospf", "contact", "leak", "smoke", "sessions", "session_load", "clients",
-    "state",
+    "backup", "state",
 ]  # fmt: skip
 STATUSES = ("ok", "warning", "critical", "unknown")
 UNITS: dict[str, str] = {
     "temperature": "C", "humidity": "%", "fan": "rpm", "cpu": "%", "memory": "%", "storage": "%", "voltage": "V",
     "current": "A", "power": "W", "energy": "kWh", "frequency": "Hz", "optical_power": "dBm", "airflow": "m3/min",
     "ups_charge": "%", "ups_runtime": "min", "ups_load": "%", "ups_on_battery": "min", "session_load": "%",
+    "backup": "h",
 }  # fmt: skip
 """What a kind is measured in where a rule does not say."""
 RANGES: dict[str, tuple[float, float | None]] = {
@@ -30,6 +31,7 @@ RANGES: dict[str, tuple[float, float | None]] = {
     "storage": (0, 1_000), "session_load": (0, 1_000), "ups_charge": (0, 100), "ups_load": (0, 300),
     "ups_runtime": (0, 100_000), "ups_on_battery": (0, 1_000_000), "frequency": (0, 1_000), "optical_power": (-60, 30),
     "voltage": (-1_000, 1_000_000), "current": (-10_000, 10_000), "power": (-10_000_000, 10_000_000),
+    "backup": (0, None),
 }  # fmt: skip
 """What a kind can be; anything else is a fault of the device or of the rule, and unknown."""
 

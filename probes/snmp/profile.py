@@ -111,7 +111,8 @@ class Rule:
         prefix: SI prefix as EntitySensorDataScale (RFC 3433 §3).
         digits: decimal digits behind the point, as EntitySensorPrecision.
         ratio: a signed factor: -10 divides by 10, 10 multiplies (Rittal).
-        pattern: its first group is the number; ``every``: each match is a sensor of its own.
+        pattern: its first group is the number, or ``value`` where another, ``name``, names the sensor;
+            ``every``: each match is a sensor of its own.
         unknown: raw values that mean "not known".
         absent: raw values that mean "there is no such thing here": no sensor.
         states: an enumeration by raw value; the status is its, the value stays the raw number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -102,13 +103,13 @@ def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
         yield _state(rule, row, oid, text, decimal(*found[1]))
         return
     if rule.pattern is None:
-        raws = [row.number(source)]
+        read = [(row.number(source), "")]
     else:
         matches = rule.pattern.finditer(text) if rule.every else filter(None, (rule.pattern.search(text),))
-        raws = [_number(match[1] if rule.pattern.groups else match[0]) for match in matches]
-        if not raws:
+        read = [_taken(match) for match in matches]
+        if not read:
             yield Outcome(rule, oid, None, f"pattern: {text[:60]!r} does not match")
-    for number, raw in enumerate(raws, 1):
+    for number, (raw, called) in enumerate(read, 1):
         part = number if rule.every else 0
         if rule.every and raw is None:
             # An empty place of a list: it counts, so that those behind it keep their names.
@@ -118,7 +119,7 @@ def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
             yield Outcome(rule, oid, None, f"absent: {raw:.15g}", part)
             continue
         value, reason = _value(rule, row, raw)
-        name = f"{_name(rule, row)} {number}" if rule.every else _name(rule, row)
+        name = called or (f"{_name(rule, row)} {number}" if rule.every else _name(rule, row))
         status, said = _status(rule, row, value)
         if rule.status is None and value is None and raw is None and rule.pattern is None:
             yield Outcome(rule, oid, None, f"{text[:60]!r} is not a number")
@@ -129,6 +130,14 @@ def _row(rule: Rule, row: Row, *, explained: bool) -> Iterator[Outcome]:
 def _said(condition: Condition, row: Row) -> str:
     what = "index" if condition.source is None else oids.decode(condition.source.root)
     return f"{what} is {row.text(condition.source or INDEX)[:60]!r}"
+
+
+def _taken(match: re.Match[str]) -> tuple[float | None, str]:
+    """Take the number out of a match, and the sensor's name where the pattern has a group for it."""
+    groups = match.groupdict()
+    if "name" in groups:
+        return _number(groups.get("value")), (groups["name"] or "")[:LONGEST_NAME].strip()
+    return _number(match[1] if match.re.groups else match[0]), ""
 
 
 def _number(text: str | None) -> float | None:
@@ -211,6 +220,8 @@ def _status(rule: Rule, row: Row, value: float | None) -> tuple[str, str | None]
     """Judge a value: by what the device says of it, else by limits; the device's word comes with it."""
     if rule.status is not None:
         state = rule.status_states.get(row.text(rule.status))
+        if state is None and row.find(rule.status) is not None:
+            state = rule.status_states.get("else")
         if state is not None:
             return state.status, state.text or None
     if value is None:

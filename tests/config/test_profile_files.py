@@ -60,6 +60,7 @@ def rule(keys: str) -> str:
         (rule("enumeration: fanState"), 'sensors[0].enumeration: "fanState" is not one of enumerations'),
         (rule("status: {object: 1.3.6.1.4.1.1.1}"), "give either states or an enumeration"),
         (rule("every: true"), "every needs a pattern"),
+        (rule('pattern: "^(?P<name>.+) ([0-9]+)$"'), "beside (?P<name>…) the number is in (?P<value>…)"),
         (rule("limits: {warning_high: hot!}"), "limits.warning_high"),
         (HEAD + "sensors:\n  - {kind: temprature, value: 1.3.6.1.4.1.1.1}\n", '(did you mean "temperature"?)'),
         (HEAD.replace("32473", "x"), "is not an object identifier"),

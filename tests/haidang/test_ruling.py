@@ -17,6 +17,7 @@ from alerting import records
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
 from alerting.outbox import Outbox
+from alerting.rules import Change, Rule
 from collectors.points import series
 from config import load
 from haidang.budgeting import NEVER_S, reckoned
@@ -25,7 +26,7 @@ from haidang.clock import ManualClock
 from haidang.duty import facts
 from haidang.handling import policy
 from haidang.model import CheckId, Point, State, Transition
-from haidang.ruling import Ruling
+from haidang.ruling import Ruling, words
 from haidang.settings import store_settings
 from haidang.world import ConfiguredWorld
 from storage.database import Database
@@ -124,6 +125,21 @@ def test_a_value_out_of_bounds_is_an_incident_with_the_rules_name_and_severity(b
     assert json.loads(payload)["subject"].startswith("[Hải Đăng #1] VƯỢT NGƯỠNG: UPS số 1: UPS quá tải (ngưỡng)")
     bench.measure(75, 65)
     assert bench.told() == [(1, "opened"), (1, "resolved")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "over", "expected"),
+    [
+        ("value", 30.0, 26.0, "portal value is 30, above 26"),
+        ("trouble", 1.0, 0.0, "portal is in a state of warning"),
+        ("trouble", 2.0, 0.0, "portal is in a critical state"),
+    ],
+)
+def test_a_rule_says_why_it_fires_in_words(field: str, value: float, over: float, expected: str) -> None:
+    one = Rule("backup", "sensor", field, above=over)
+    line = series("sensor", {"target": "db", "kind": "backup", "sensor": "portal"})
+    assert words(Change(one, line, True, 5 * S, value), 5 * S) == expected
+    assert words(Change(one, line, True, 5 * S, value), 125 * S) == f"{expected} for 00:02:00"
 
 
 def test_a_restart_tells_nothing_again_and_still_sees_the_end(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,11 +40,17 @@ PRIV_PASSWORD = "privpass456"
 
 
 class Snmpd:
-    """A running (or stopped) snmpd; its engine ID and boots live in ``folder``."""
+    """A running (or stopped) snmpd; its engine ID and boots live in ``folder``.
 
-    def __init__(self, folder: Path, port: int) -> None:
+    Parameters:
+        folder, port: its own.
+        more: further lines of its configuration.
+    """
+
+    def __init__(self, folder: Path, port: int, more: Sequence[str] = ()) -> None:
         self.folder = folder
         self.port = port
+        self.more = more
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -52,7 +58,7 @@ class Snmpd:
         snmpd = require("snmpd", "snmpd")
         lines = [
             f"agentaddress udp:127.0.0.1:{self.port}", "rocommunity public 127.0.0.1",
-            "sysName haidang-test", "sysLocation hall", "master no",
+            "sysName haidang-test", "sysLocation hall", "master no", *self.more,
         ]  # fmt: skip
         for name, auth, priv in PAIRS:
             lines.append(f"createUser {name} {auth} {AUTH_PASSWORD} {priv} {PRIV_PASSWORD}")
@@ -101,9 +107,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def snmpd(folder: Path) -> Iterator[Snmpd]:
-    """Run an agent for a while."""
-    agent = Snmpd(folder, free_port())
+def snmpd(folder: Path, *more: str) -> Iterator[Snmpd]:
+    """Run an agent for a while; further lines of its configuration may be given."""
+    agent = Snmpd(folder, free_port(), more)
     agent.start()
     try:
         yield agent

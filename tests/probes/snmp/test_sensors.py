@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from probes.snmp import ber, oid
 from probes.snmp.ber import Value
-from probes.snmp.profile import INDEX, Condition, Limits, Rule, Source, State
+from probes.snmp.profile import INDEX, POSITION, Condition, Limits, Rule, Source, State
 from probes.snmp.rows import LONGEST_NAME, as_text, decimal
 from probes.snmp.sensors import MOST_SENSORS, Sensor, outcomes, sensors
 
@@ -201,3 +201,17 @@ def test_no_cell_whatever_raises(tag: int, value: int | bytes | None) -> None:
     )  # fmt: skip
     for one in sensors([every, rule()], cells((tag, value), other=(tag, value), name=(tag, value))):
         assert one.name.isprintable()
+
+
+def test_a_pattern_may_take_the_name_out_of_the_text_and_what_it_cannot_name_gets_the_rules() -> None:
+    one = rule(pattern=re.compile("^(?P<name>[^ ]*) ?(?P<value>[0-9]*)$"), names=(("line ", POSITION),))
+    found = [only(one, cells((ber.OCTET_STRING, text))) for text in (b"portal 3600", b"portal", b"")]
+    assert [(sensor.name, sensor.value) for sensor in found] == [("portal", 3600), ("portal", None), ("line 1", None)]
+
+
+def test_else_of_a_status_is_for_what_is_there_and_not_listed() -> None:
+    one = rule(status=OTHER, status_states={"1": State("ok"), "else": State("critical", "broken")})
+    for said, expected in ((1, ("ok", None)), (7, ("critical", "broken"))):
+        sensor = only(one, cells((ber.INTEGER, 20), other=(ber.INTEGER, said)))
+        assert (sensor.status, sensor.text) == expected
+    assert only(one, cells((ber.INTEGER, 20))).status == "ok"

@@ -168,6 +168,11 @@ class Worker:
         self._database: Database | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"haidang-{schema}")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open: it has been needed."""
+        return self._database is not None
+
     async def do(self, work: Callable[[Database], T]) -> T:
         """Run ``work`` in the thread.
 

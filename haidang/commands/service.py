@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
-from config import ConfigurationInvalid, load
+from config import Configuration, ConfigurationInvalid, SecretUnavailable, load
 from config.schema.web import Oidc
 from dashboards.web.access.oidc import OidcError, Provider
 from haidang import logs
 from haidang.clock import SystemClock
 from haidang.commands.common import ConfigOption, JsonOption, fail, find_config, print_json, read_config
+from haidang.commands.metrics import ask_store
 from haidang.daemon import Daemon
 from haidang.doctor import (
     Finding,
@@ -29,6 +30,7 @@ from haidang.doctor import (
 from haidang.life import AlreadyRunning
 from haidang.receiving import listening
 from storage.database import DatabaseError
+from storage.metrics_model import CANARY, SECOND_NS, Query, StoreError
 
 
 def run(config: ConfigOption = None) -> None:
@@ -85,7 +87,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             )
         findings += receivers(listening(configuration))
         if configuration.storage.kind == "influxdb":
-            findings.append(reachable_url(configuration.storage.influxdb.url))
+            findings.append(_metric_store(configuration))
         if configuration.web.oidc is not None:
             findings.append(_provider(configuration.web.oidc, configuration.path.absolute().parent))
     if as_json:
@@ -96,6 +98,24 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             if one.cure and one.health is not Health.OK:
                 typer.echo(f"         cure: {one.cure}")
     raise typer.Exit(1 if any(one.health is Health.BAD for one in findings) else 0)
+
+
+def _metric_store(configuration: Configuration) -> Finding:
+    """Look whether the metric store takes connections, and then whether it answers what is asked of it."""
+    url = configuration.storage.influxdb.url
+    found = reachable_url(url)
+    if found.health is not Health.OK:
+        return found
+    try:
+        ask_store(configuration, lambda store, now_ns: store.read(Query(CANARY, now_ns - SECOND_NS, now_ns)))
+    except StoreError as error:
+        said = str(error).removeprefix(f"{url}: ")
+        if "database not found" not in said:  # it is made before the first write
+            cure = "mend that and run haidang doctor again; meanwhile points wait in the spool"
+            return Finding(found.name, Health.BAD, f"{url}: {said}", cure)
+    except SecretUnavailable as error:
+        return Finding(found.name, Health.BAD, f"{url}: not asked: {error}", "write the secret there")
+    return Finding(found.name, Health.OK, f"{url} answers")
 
 
 def _provider(settings: Oidc, folder: Path) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from storage.influx.replies import MAY_NOT
 from storage.influx.transport import Transport
 from storage.metrics_model import FlavourName, StoreError
 
@@ -17,7 +18,7 @@ async def detect(transport: Transport) -> FlavourName:
     """
     ping = await transport.request("GET", "/ping", "auto", {})
     if ping.status in {401, 403}:
-        raise StoreError(f"the server refuses to say what it is ({ping.status} on /ping): check token and user")
+        raise StoreError(f"the server refuses to say what it is ({ping.status} on /ping); {MAY_NOT}")
     version = ping.headers.get("X-Influxdb-Version", "")
     if not ping.headers.get("X-Influxdb-Build") and await _is_victoriametrics(transport):
         return "victoriametrics"

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from haidang.model import Series
-from storage.influx.replies import Reply, words_of
+from storage.influx.replies import Reply, answer_of, words_of
 from storage.influx.transport import Transport
 from storage.metrics_fold import fold, of_points
 from storage.metrics_model import SECOND_NS, Curve, FlavourName, InfluxSettings, Query, StoreError
@@ -156,7 +156,7 @@ class _VictoriaMetrics:
             "/api/v1/export", "victoriametrics", {"match[]": selector, **_span(query.start_ns, query.end_ns)}
         )
         if reply.status != 200:
-            raise StoreError(f"{self._settings.url}: {reply.status} {words_of(reply)[0][:300]}")
+            raise StoreError(f"{self._settings.url}: {answer_of(reply)[:600]}")
         curves = []
         for line in reply.body.splitlines():
             part = json.loads(line)
@@ -217,7 +217,7 @@ def _span(start_ns: int, end_ns: int) -> dict[str, str]:
 
 async def _content(settings: InfluxSettings, reply: Reply) -> dict[str, Any]:
     if reply.status != 200:
-        raise StoreError(f"{settings.url}: {reply.status} {words_of(reply)[0][:300]}")
+        raise StoreError(f"{settings.url}: {answer_of(reply)[:600]}")
     content = await asyncio.to_thread(json.loads, reply.body)
     if not isinstance(content, dict) or "error" in content:
         raise StoreError(f"{settings.url}: {words_of(reply)[0][:300]}")

@@ -17,6 +17,7 @@ from enum import Enum
 _MOST_WORDS = 500
 _RETRY_AFTER_MAX_S = 600.0
 _UNPARSABLE = "unable to parse '"
+MAY_NOT = "look at token, or username and password, under storage.influxdb, and at what they may do there"
 _DROPPED = re.compile(r"dropped=(\d{1,9})")
 
 
@@ -75,7 +76,7 @@ def judge(reply: Reply, lines: Sequence[bytes]) -> Judgement:
         return Judgement(Verdict.HALVE, f"{status}: {words}", {})
     if status in {401, 403, 404, 405, 407}:
         missing = status == 404 and "database not found" in words
-        return Judgement(Verdict.HOLD, f"{status}: {words}", {}, missing_database=missing)
+        return Judgement(Verdict.HOLD, answer_of(reply), {}, missing_database=missing)
     if status in {400, 422}:
         return _bad_lines(f"{status}: {words}", data, lines)
     return Judgement(Verdict.RETRY, f"{status}: {words}", {}, retry_after_s=retry_after(reply.headers))
@@ -126,6 +127,12 @@ def _quoted(words: str, lines: Sequence[bytes]) -> dict[int, str]:
             end = words.find("': ", end + 1, limit)
         at = after
     return bad
+
+
+def answer_of(reply: Reply) -> str:
+    """Say what a server refused with, and for 401 and 403 what to look at."""
+    said = f"{reply.status}: {words_of(reply)[0]}"
+    return f"{said[:_MOST_WORDS]}; {MAY_NOT}" if reply.status in {401, 403} else said
 
 
 def words_of(reply: Reply) -> tuple[str, object]:

@@ -74,7 +74,8 @@ class InfluxStore:
         await self._intake.drain(deadline_s * 0.5)
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_s * 0.2):
-                while await self._send_next():
+                # Who only read leaves the daemon's spool to the daemon, and makes none.
+                while self._worker.is_open and await self._send_next():
                     pass
         await self._transport.close(deadline_s * 0.1)
         await self._worker.close(deadline_s * 0.2)

@@ -8,6 +8,8 @@ Errors: `Unreachable`: no answer came, or not in time.
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -161,14 +163,27 @@ class Transport:
                 "Bearer " if flavour in {"v3", "victoriametrics"} else "Token "
             ) + settings.token
         elif settings.username:
-            login = aiohttp.BasicAuth(settings.username, settings.password, encoding="utf-8")
-            headers["Authorization"] = login.encode()
+            login = f"{settings.username}:{settings.password}".encode()  # RFC 7617 §2
+            headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         return headers
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
             return f"{self._settings.url}: no answer within {self._settings.timeout_s:g} s"
-        return f"{self._settings.url}: {str(error) or type(error).__name__}"
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            why = getattr(error.certificate_error, "verify_message", str(error.certificate_error))
+            said = f"its certificate is not trusted ({why}): add its authority to the system's "
+            said += "(/usr/local/share/ca-certificates, update-ca-certificates)"
+        elif isinstance(cause, ssl.SSLError):
+            said = f"no TLS ({cause.reason or cause}): http or https in storage.influxdb.url?"
+        elif isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+            said = os.strerror(cause.errno).lower()
+        elif isinstance(cause, OSError) and cause.strerror:
+            said = cause.strerror.lower()
+        else:
+            said = str(error) or type(error).__name__
+        return f"{self._settings.url}: {said}"
 
     async def close(self, deadline_s: float) -> None:
         """Close the connections, in at most ``deadline_s`` seconds."""

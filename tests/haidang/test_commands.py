@@ -22,6 +22,7 @@ from haidang.show import utc
 from tests.support.daemon import COMMAND, Daemon, typed, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
+from tests.support.stores import influxdb
 
 GOOD = """\
 haidang: 1
@@ -239,6 +240,29 @@ def test_doctor_names_what_is_missing_with_the_line_that_cures_it(space: Namespa
     assert "connection refused" in found["mail server"]["text"]
     assert found["mail server"]["cure"]
     assert "people" not in found
+
+
+def test_doctor_asks_the_metric_store_and_leaves_no_file_behind(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    with influxdb(tmp_path / "server") as server:
+        kept = f"{{url: '{server.url}', username: an, password: {{env: PW}}}}"
+        path.write_text(f"{GOOD}storage: {{kind: influxdb, influxdb: {kept}}}\n", encoding="utf-8")
+
+        def store() -> dict[str, Any]:
+            done = typed("doctor", "--config", str(path), "--json")
+            return next(one for one in json.loads(done.stdout) if one["name"] == "metric store")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PW", "wrong")
+            assert store()["health"] == "ok"  # it asks for no password
+            server.stop()
+            assert "connection refused" in store()["text"]
+            server.environment = {"INFLUXDB_HTTP_AUTH_ENABLED": "true"}
+            server.start()
+            found = store()
+    assert (found["health"], bool(found["cure"])) == ("bad", True)
+    assert "look at token, or username and password, under storage.influxdb" in found["text"]
+    assert not (tmp_path / "data" / "spool.db").exists()
 
 
 def test_doctor_warns_where_nobody_is_told_of_a_failure(tmp_path: Path) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from haidang.clock import ManualClock
 from haidang.model import Point, Series
 from storage import spool
-from storage.database import open_reader
+from storage.database import Database, open_reader
 from storage.influx.store import InfluxStore
-from storage.metrics import InfluxSettings, InMemoryStore, Query, StoreStatus
+from storage.metrics import InfluxSettings, InMemoryStore, Query, StoreError, StoreStatus
 from storage.metrics_buffer import Worker
 from tests.storage.running import until, working
 from tests.support.stores import Server, influxdb, victoriametrics
@@ -150,3 +151,41 @@ async def test_the_canary_is_read_back(tmp_path: Path, server: Server) -> None:
     async with working(quick(tmp_path, server), ManualClock(NOW)) as store:
         status = await until(store, lambda status: status.last_canary_ns is not None)
         assert status.last_canary_ns == NOW
+
+
+async def asked(reader: InfluxStore) -> None:
+    with suppress(StoreError):  # InfluxDB has no database yet
+        await reader.read(Query("ping", NOW - S, NOW))
+
+
+async def test_who_only_reads_leaves_the_spool_to_the_daemon_and_makes_none(tmp_path: Path, server: Server) -> None:
+    settings = quick(tmp_path, server)
+    reader = InfluxStore(settings, ManualClock(NOW))
+    await asked(reader)
+    await reader.close(2)
+    assert not settings.spool.exists()
+    with closing(Database(settings.spool, "spool")) as daemon:
+        spool.append(daemon, [([b"ping,host=a up=1 1700006400000000000"], NOW)], 1 << 20, 0)
+        reader = InfluxStore(settings, ManualClock(NOW))
+        await asked(reader)
+        await reader.close(2)
+        assert spool.state(daemon.connection).points == 1
+
+
+@pytest.mark.parametrize("server", [influxdb], indirect=True)
+async def test_a_wrong_password_is_told_with_what_to_look_at(tmp_path: Path, server: Server) -> None:
+    server.stop()
+    server.environment = {"INFLUXDB_HTTP_AUTH_ENABLED": "true"}
+    server.start()
+    made = {"q": "CREATE USER haidang WITH PASSWORD 'right' WITH ALL PRIVILEGES"}
+    assert httpx2.post(f"{server.url}/query", data=made).status_code == 200
+    settings = replace(quick(tmp_path, server), username="haidang", password="wrong")
+    reader = InfluxStore(settings, ManualClock(NOW))
+    with pytest.raises(StoreError, match=r"401: authorization failed; look at token, or username and password, under"):
+        await reader.read(Query("ping", NOW - S, NOW))
+    await reader.close(2)
+    async with working(settings, ManualClock(NOW)) as store:
+        store.add([Point(PROVINCE[0], NOW, {"up": 1})])
+        await until(store, lambda status: "look at token, or username and password" in status.last_error)
+    async with working(replace(settings, password="right"), ManualClock(NOW)) as store:
+        await until(store, sent)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.parts import require
@@ -41,12 +42,13 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A server that can be killed and started again on the same folder and port."""
+    """A server that can be killed and started again on the same folder and port, with other variables if need be."""
 
     command: Callable[[int], list[str]]
     port: int
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -55,7 +57,9 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command(self.port), stdout=log, stderr=log, cwd=self.folder)
+            self.process = subprocess.Popen(
+                self.command(self.port), stdout=log, stderr=log, cwd=self.folder, env={**os.environ, **self.environment}
+            )  # fmt: skip
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

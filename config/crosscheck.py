@@ -100,8 +100,9 @@ def dangling(items: Sequence[Item], hints: Hints) -> Iterator[ConfigError]:
         for keys, kind in _REFERENCES.get(item.kind, ()):
             for place, name in references(item.raw, keys):
                 if name not in known[kind]:
+                    cure = "" if known[kind] else f": add it under {kind}"
                     yield item.error(
-                        place, f"there is no {_ONE[kind]} {quoted(name)}", hints.nearest(name, known[kind])
+                        place, f"there is no {_ONE[kind]} {quoted(name)}{cure}", hints.nearest(name, known[kind])
                     )
 
 

@@ -38,7 +38,10 @@ _TOO_DEEP = "this key stands deeper than the one above it, which has a value alr
 _WORDS = {
     "mapping values are not allowed here": _SECOND_COLON,
     "could not find expected ':'": "a ':' is missing after this key",
+    "found unexpected end of stream": "a quote is opened and not closed",
 }
+_INDENTED = re.compile(r"expected <block end>, but found '(<block (mapping|sequence) start>|\?|-)'")
+_UNCLOSED = re.compile(r"expected ',' or '([]}])'")
 
 Problem = tuple[Mark, str, str]
 """Place, dotted path, message."""
@@ -248,6 +251,10 @@ def _translated(error: YAMLError, text: str) -> Unreadable:
         return Unreadable("a tab is used as indentation: YAML wants spaces", at)
     problem = str(error.problem)
     message = _WORDS.get(problem) or "not YAML: " + ", ".join(filter(None, (error.context, problem)))
+    if _INDENTED.match(problem):
+        message = "the indentation does not fit the lines above: what belongs together begins in the same column"
+    elif unclosed := _UNCLOSED.match(problem):
+        message = f"a ',' or the closing '{unclosed[1]}' is missing before this"
     if message == _SECOND_COLON and ":" not in re.split(r"['\"]", lines[line][: mark.column])[0]:
         message = _TOO_DEEP  # to the parser the lines above and this one are one value
     if error.context_mark is not None and error.context_mark.line != mark.line:

@@ -52,6 +52,8 @@ def explain(
         return None
     if kind == "extra_forbidden":
         key, known = str(place[-1]), known_keys(model, place[:-1])
+        if key.isdecimal():  # {objective: 99,9}
+            return mark, path, f"unknown key {quoted(key)}: a comma begins a new key; numbers take a point, as 99.9", ""
         hint = hints.nearest(key, known)
         listed = "" if hint or len(known) > 12 else f": {', '.join(known)} are known here"
         return mark, path, f"unknown key {quoted(key)}{listed}", hint
@@ -67,7 +69,8 @@ def explain(
     if kind in _EXPECTED:
         if value is None:
             return mark, path, f"a value is missing: {_EXPECTED[kind]} is expected", ""
-        return mark, path, f"{shown(value)} where {_EXPECTED[kind]} is expected", ""
+        cure = f": write [{shown(value)}]" if _EXPECTED[kind] == "a list" and isinstance(value, str) else ""
+        return mark, path, f"{shown(value)} where {_EXPECTED[kind]} is expected{cure}", ""
     return mark, path, error["msg"], ""
 
 

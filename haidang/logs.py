@@ -38,10 +38,11 @@ def configure(form: str = "auto", level: str = "info") -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     elif journal:
-        processors += [_harmless, _priority, _console(colors=False)]
+        processors += [_said, _harmless, _priority, _console(colors=False)]
     else:
         processors += [
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            _said,
             _harmless,
             _console(colors=terminal),
         ]
@@ -56,7 +57,12 @@ def configure(form: str = "auto", level: str = "info") -> None:
 
 def _console(*, colors: bool) -> structlog.dev.ConsoleRenderer:
     # Tracebacks without the values of variables: those may be secrets.
-    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_traceback)
+    return structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False, exception_formatter=_traceback)
+
+
+def _said(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Leave out what there is nothing to say of: a person reads past it, a program looks for the key."""
+    return {key: value for key, value in event.items() if value is not None}
 
 
 def _traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:

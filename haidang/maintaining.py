@@ -34,6 +34,8 @@ MOST = 1_000
 MEETINGS_AHEAD_NS = 366 * 86_400 * 10**9
 HORIZON_NS = 3600 * 10**9
 """How far ahead occurrences are worked out at once: rules are not searched every second."""
+_ANEW = -1
+"""Stands in the place of the numbers of what is under way, so that it is looked at anew."""
 _BAD_NEWS = frozenset({State.DOWN, State.UNREACHABLE, State.DEGRADED})
 
 
@@ -74,7 +76,7 @@ class Maintaining:
     def use(self, configuration: Configuration) -> None:
         """Go by another configuration from now on."""
         self._configuration = configuration
-        self._numbers = frozenset({-1})  # what is covered may have changed although the maintenance has not
+        self._numbers = frozenset({_ANEW})  # what is covered may have changed although the maintenance has not
         self.tick()
 
     def silences(self, transition: Transition) -> bool:
@@ -115,8 +117,11 @@ class Maintaining:
         )
         # Taken over only once what is still down has been written: when the disk refuses, the next tick does it again.
         self._look_anew(self._quiet - quiet, now_ns)
-        self._numbers, self._quiet = numbers, quiet
-        logger.info("maintenance under way", numbers=sorted(numbers), targets=len(quiet))
+        before, self._numbers, self._quiet = self._numbers, numbers, quiet
+        if numbers:
+            logger.info("maintenance under way", numbers=sorted(numbers), targets=len(quiet))
+        elif _ANEW not in before:
+            logger.info("no maintenance is under way any more")
 
     def _under_way(self, now_ns: int) -> list[Maintenance]:
         if not self._horizon[0] <= now_ns < self._horizon[1]:

@@ -23,6 +23,13 @@ def is_host_name(value: str) -> bool:
     return len(value) <= 253 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
 
 
+def _without_port(value: str, cure: str) -> None:
+    """Refuse HOST:PORT with a cure of its own: it is what people write most often instead of an address."""
+    host, colon, port = value.rpartition(":")
+    if colon and port.isdecimal() and (":" not in host or host.endswith("]")):
+        raise Refusal(f"{quoted(value)} has a port in it: {cure}")
+
+
 def _address(value: str) -> str:
     try:
         found = ipaddress.ip_address(value)
@@ -31,6 +38,7 @@ def _address(value: str) -> str:
             raise Refusal(f"{quoted(value)} is the address of a page: give the name of its host alone") from None
         if "/" in value:
             raise Refusal(f"{quoted(value)} is a network, not an address: give each device's own address") from None
+        _without_port(value, "leave it out; port: is a key of the probe")
         if re.fullmatch(r"[0-9.]+", value) or ":" in value or not is_host_name(value):
             raise Refusal(f"{quoted(value)} is neither an IPv4 or IPv6 address nor a host name") from None
         return value
@@ -45,6 +53,7 @@ def _host(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
+        _without_port(value, "write it beside, as port:")
         if not is_host_name(value):
             raise Refusal(f"{quoted(value)} is neither a host name nor an IPv4 or IPv6 address") from None
         return value

@@ -6,6 +6,7 @@ configuration is wrong, also when it names something that is not there.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -134,3 +135,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, as head does
         sys.stderr.close()
         os._exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"{error.filename or 'the output'} cannot be written: no space left on the disk\n")
+        sys.stderr.flush()
+        os._exit(1)  # what is still buffered would not get out either

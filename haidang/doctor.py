@@ -8,8 +8,10 @@ import pwd
 import shutil
 import socket
 import sqlite3
+import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +26,7 @@ from probes.sockets import BUFFER_BYTES, enlarge
 _ADJTIMEX_ERROR = 5  # TIME_ERROR of adjtimex(2): the kernel's clock is not synchronised
 _LITTLE_SPACE = 1 << 30
 _NO_SPACE = 100 << 20
+_SHOWN = 3
 
 
 class Health(StrEnum):
@@ -110,6 +113,14 @@ def data_directory(path: Path) -> Iterator[Finding]:
             f"sudo install -d -o {user} -m 0750 {path}  (or set data_dir)",
         )  # fmt: skip
         return
+    if there == path and (foreign := _foreign(path)):
+        owner = _name(path.stat().st_uid)
+        shown = ", ".join(sorted(str(one.relative_to(path)) for one in foreign)[:_SHOWN])
+        yield Finding(
+            "data directory", Health.BAD, f"{path}: {owner} may not write {len(foreign)} of its files: {shown}",
+            f"sudo chown -R {owner} {path} && sudo chmod -R u+rwX {path}",
+        )  # fmt: skip
+        return
     free = shutil.disk_usage(there).free
     text = f"{path}: {free / 2**30:.1f} GiB free"
     if free < _LITTLE_SPACE:
@@ -119,12 +130,29 @@ def data_directory(path: Path) -> Iterator[Finding]:
         yield Finding("data directory", Health.OK, text)
 
 
+def _foreign(path: Path) -> list[Path]:
+    """Find what the daemon, whose the directory is, may not write there: somebody ran it, or sqlite3, as root once."""
+    owner, found = path.stat().st_uid, []
+    for one in path.rglob("*"):
+        with suppress(FileNotFoundError):  # a running daemon's files come and go
+            seen = one.lstat()
+            ours = seen.st_uid == owner if os.geteuid() == 0 else os.access(one, os.W_OK)
+            if not (ours and seen.st_mode & stat.S_IWUSR):
+                found.append(one)
+    return found
+
+
 def _user() -> str:
-    """Name the user whose rights count, not the one who typed sudo; by number where it has no name."""
+    """Name the user whose rights count, not the one who typed sudo."""
+    return _name(os.geteuid())
+
+
+def _name(uid: int) -> str:
+    """Name a user; by number where it has no name."""
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return str(os.geteuid())
+        return str(uid)
 
 
 def secrets(configuration: Configuration) -> Iterator[Finding]:

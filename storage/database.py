@@ -64,7 +64,8 @@ class Database:
         except sqlite3.OperationalError as error:
             self.connection.close()
             raise DatabaseError(
-                f"{path}: cannot be used ({error}); is another daemon using it, is the disk full?"
+                f"{path}: cannot be used ({error}); is another daemon using it, is the disk full, do all files there "
+                "belong to the daemon's user (haidang doctor)?"
             ) from error
         except sqlite3.DatabaseError as error:
             self.connection.close()

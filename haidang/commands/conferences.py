@@ -25,6 +25,7 @@ from haidang.commands.common import (
     print_table,
     read_config,
 )
+from haidang.commands.reading import ledger
 from haidang.conferences import sheets
 from haidang.conferences.calendars import Read, parse
 from haidang.conferences.keeping import CalendarAway, Kept, fetch, known, on_record
@@ -244,11 +245,8 @@ def _record(configuration: Configuration) -> tuple[list[Kept], list[Maintenance]
     """Return what a daemon has on record of calendars and planned work; nothing where none has run yet."""
     if not (configuration.data_dir / "haidang.db").exists():
         return known(configuration, ()), []
-    try:
-        with closing(open_reader(configuration.data_dir / "haidang.db")) as sql:
-            return on_record(configuration, sql), AccountsReader(sql).maintenance()
-    except DatabaseError as error:
-        fail(str(error))
+    with ledger(configuration) as sql:
+        return on_record(configuration, sql), AccountsReader(sql).maintenance()
 
 
 def _meetings(configuration: Configuration, kept: list[Kept]) -> list[Series]:

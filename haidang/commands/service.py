@@ -45,7 +45,9 @@ def run(config: ConfigOption = None) -> None:
     except DatabaseError as error:
         fail(str(error), status=1)
     except sqlite3.OperationalError as error:
-        fail(f"{configuration.data_dir}: the ledger cannot be written ({error}); is there free space?", status=1)
+        fail(
+            f"{configuration.data_dir}: the ledger cannot be written ({error}); {_LOOK} --config {path}", status=1
+        )  # fmt: skip
     except sqlite3.DatabaseError as error:
         fail(
             f"{configuration.data_dir / 'haidang.db'}: is damaged ({error}); stop, keep a copy, and restore a backup",
@@ -54,8 +56,11 @@ def run(config: ConfigOption = None) -> None:
     except OSError as error:
         fail(
             f"{configuration.data_dir}: cannot be used ({(error.strerror or str(error)).lower()}); "
-            "haidang doctor says what to do", status=1,
+            f"{_LOOK} --config {path}", status=1,
         )  # fmt: skip
+
+
+_LOOK = "this says what to do: haidang doctor"
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:

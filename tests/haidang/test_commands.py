@@ -176,9 +176,10 @@ def test_a_ledger_of_another_version_is_told_as_one_not_as_a_missing_column(tmp_
     with closing(sqlite3.connect(tmp_path / "data" / "haidang.db")) as sql:
         for version, needed in ((1, "this haidang's daemon brings it to"), (999, "has schema 999, a later version's")):
             sql.execute(f"PRAGMA user_version={version}")
-            done = haidang("status", "--config", str(path))
-            assert done.returncode == 2
-            assert needed in done.stderr
+            for words in (("status",), ("conferences", "list")):
+                done = haidang(*words, "--config", str(path))
+                assert done.returncode == 2
+                assert needed in done.stderr
 
 
 def test_who_may_not_look_into_the_services_folder_is_told_who_may(

@@ -54,3 +54,19 @@ def test_what_is_logged_acts_nowhere(form: str) -> None:
     else:
         pattern = STAMP if form == "console" else r"<[0-7]>"
         assert all(re.match(pattern, line) for line in begins)
+
+
+def test_a_line_for_people_says_things_in_their_order_and_leaves_out_what_there_is_not() -> None:
+    program = (
+        "import structlog; from haidang.logs import configure; configure({form!r}); "
+        "structlog.get_logger('ours').info('state changed', check='hub/icmp', state='up', was=None, cause='a')"
+    )
+    said = {
+        form: subprocess.run(
+            [sys.executable, "-c", program.format(form=form)], capture_output=True, text=True, timeout=30, check=True,
+            cwd=Path(__file__).parents[2],
+        ).stderr
+        for form in ("console", "json")
+    }  # fmt: skip
+    assert re.search(r"state changed +check=hub/icmp state=up cause=a$", said["console"].rstrip())
+    assert json.loads(said["json"])["was"] is None

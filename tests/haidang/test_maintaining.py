@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from alerting.incidents import Incidents
 from alerting.notifier import Notifier
@@ -58,6 +59,7 @@ class Bench:
         for target in self.targets:
             self.health.watch(CheckId(target, "icmp"), Rule())
         self.health.connect({CheckId("spoke", "icmp"): (CheckId("hub", "icmp"),)})
+        self.configuration = configuration
         self.maintaining = Maintaining(configuration, self.database, self.clock, ledger, incidents, lambda: None, list)
         self.verbs = self.maintaining.verbs()
         self.pipeline = Pipeline(
@@ -217,3 +219,13 @@ async def test_a_carrier_that_is_still_away_when_its_maintenance_ends_is_one_inc
     bench.live(20)
     assert bench.messages() == [("viettel", "opened")]
     bench.database.close()
+
+
+async def test_the_log_says_once_that_maintenance_is_over_and_nothing_of_it_at_a_reload(bench: Bench) -> None:
+    with capture_logs() as logs:
+        bench.maintaining.use(bench.configuration)
+        bench.plan(60)
+        bench.live(120)
+        bench.maintaining.use(bench.configuration)
+    said = [one["event"] for one in logs if "maintenance" in one["event"]]
+    assert said.count("maintenance under way") == said.count("no maintenance is under way any more") == 1

@@ -45,8 +45,10 @@ def failed_units() -> int:
     Raises:
         OSError, ValueError: systemd does not say, in time or at all.
     """
-    [block] = blocks(_ask("--property=NFailedUnits"))
-    return int(block["NFailedUnits"])
+    said = next(blocks(_ask("--property=NFailedUnits"))).get("NFailedUnits", "")
+    if not said.isdecimal():
+        raise ValueError("systemctl does not say how many units failed")
+    return int(said)
 
 
 def units(names: Sequence[str]) -> list[Unit]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -161,7 +162,7 @@ def found(pdf: bytes) -> list[Found]:
         raise ValueError(f"is no PDF file that can be read ({error})") from error
 
 
-_MISSING = "signatures need the extra report (pip install haidang[report])"
+_MISSING = f"signatures need the extra report ({sys.prefix}/bin/pip install 'haidang[report]')"
 
 
 def _all(reader: PdfFileReader) -> list[Found]:

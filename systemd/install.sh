@@ -24,7 +24,7 @@ running() { [ -d /run/systemd/system ]; }
 
 if [ "${1:-}" = "--remove" ]; then
   if running; then systemctl disable --now haidang.service 2>/dev/null || true; fi
-  rm -rf "$PREFIX" /etc/systemd/system/haidang.service /usr/lib/sysusers.d/haidang.conf \
+  rm -rf "$PREFIX" "$PREFIX.new" "$PREFIX.old" /etc/systemd/system/haidang.service /usr/lib/sysusers.d/haidang.conf \
     /usr/lib/tmpfiles.d/haidang.conf /etc/sysctl.d/60-haidang.conf /usr/local/bin/haidang
   if running; then systemctl daemon-reload; fi
   echo "haidang is removed. Kept: /etc/haidang (configuration), /var/lib/haidang (ledger and measurements)."
@@ -42,11 +42,24 @@ esac
 
 # A new environment beside the old one: a failed install leaves the running version as it is.
 rm -rf "$PREFIX.new"
+trap 'rm -rf "$PREFIX.new"' EXIT
 "$PYTHON" -m venv "$PREFIX.new"
-"$PREFIX.new/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$ROOT/requirements-run.lock"
+"$PREFIX.new/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$ROOT/requirements-run.lock" ||
+  fail "the packages could not be had; nothing was changed. Behind a proxy: sudo HTTPS_PROXY=http://HOST:PORT $0; without the Internet: docs/operations.md"
 "$PREFIX.new/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation "$ROOT"
 "$PREFIX.new/bin/python" -P -m haidang --version >/dev/null || fail "the new version does not start; nothing was changed"
+mkdir -p "$PREFIX.new/share/haidang/docs"
+cp "$ROOT/README.md" "$PREFIX.new/share/haidang/"
+cp "$ROOT"/docs/*.md "$PREFIX.new/share/haidang/docs/"
 
+# What was installed beside haidang, such as the packages of its extras, is not in the new environment.
+own() { "$1/bin/python" -m pip list --not-required --format=freeze --disable-pip-version-check | sed 's/[ =].*//' | sort; }
+lost=""
+if [ -x "$PREFIX/bin/python" ]; then
+  own "$PREFIX.new" >"$PREFIX.new/beside"
+  lost=$(own "$PREFIX" | grep -vxF -f "$PREFIX.new/beside" | tr '\n' ' ') || true
+  rm "$PREFIX.new/beside"
+fi
 rm -rf "$PREFIX.old"
 if [ -d "$PREFIX" ]; then mv "$PREFIX" "$PREFIX.old"; fi
 mv "$PREFIX.new" "$PREFIX"
@@ -66,7 +79,8 @@ systemd-tmpfiles --create haidang.conf
 sysctl -q -p /etc/sysctl.d/60-haidang.conf || echo "install.sh: the larger receive buffer could not be set; see haidang doctor" >&2
 
 if [ ! -e /etc/haidang/haidang.yaml ]; then
-  haidang init /etc/haidang
+  "$PREFIX/bin/haidang" init /etc/haidang >/dev/null # the service starts it, not the command that this names
+  echo "wrote /etc/haidang/haidang.yaml: what is watched; it begins with this machine"
   sed -i 's|^data_dir: .*|data_dir: /var/lib/haidang|' /etc/haidang/haidang.yaml
 fi
 chown root:haidang /etc/haidang/haidang.yaml
@@ -76,7 +90,11 @@ if running; then
   systemctl daemon-reload
   systemctl enable haidang.service
   systemctl restart haidang.service
-  echo "haidang runs: systemctl status haidang, haidang status, journalctl -u haidang"
+  echo "haidang runs: systemctl status haidang, sudo haidang status, journalctl -u haidang"
+  echo "Its pages: http://127.0.0.1:8080; the first sign-in: sudo haidang user link (docs/web.md)"
 else
   echo "haidang is installed; systemd does not run here, so it was not started."
+fi
+if [ -n "$lost" ]; then
+  echo "Installed beside it before, and not any more; again: sudo $PREFIX/bin/pip install $lost"
 fi

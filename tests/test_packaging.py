@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -83,6 +84,18 @@ def test_the_installed_command_runs_outside_the_tree(wheel: Path, tmp_path: Path
         capture_output=True, text=True, cwd=tmp_path,
     ).stdout  # fmt: skip
     assert str(ROOT) not in where
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="the script wants root: sudo")
+def test_an_installation_that_cannot_have_its_packages_says_what_helps_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ROOT / "systemd" / "install.sh"], capture_output=True, text=True, check=False, timeout=80,
+        env={**os.environ, "PREFIX": str(tmp_path / "haidang"), "PYTHON": sys.executable, "PIP_NO_INDEX": "1"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "nothing was changed" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_unit_is_hardened() -> None:

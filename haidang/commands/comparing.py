@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,7 +70,7 @@ def _theirs(file: Path) -> list[theirs.Theirs]:
         from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 an extra that few need
     except ImportError:
         raise NotAComparison(
-            f"{file}: XLSX needs the extra xlsx (pip install haidang[xlsx]); CSV needs nothing"
+            f"{file}: XLSX needs the extra xlsx ({sys.prefix}/bin/pip install 'haidang[xlsx]'); CSV needs nothing"
         ) from None
     try:
         return theirs.rows(

@@ -19,15 +19,14 @@ def mcp(config: ConfigOption = None) -> None:
     """Let an assistant ask (MCP); it can only read.
 
     Speaks the Model Context Protocol on standard input and output. An assistant starts this itself; docs/mcp.md says
-    how to set it up. It takes the rights to read the data directory (sudo -u haidang …) and the extra: pip install
-    'haidang[mcp]'.
+    how to set it up. It takes the rights to read the data directory (sudo -u haidang …) and the extra mcp.
     """
     try:
         from haidang.assistant.server import server  # noqa: PLC0415 the extra may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("mcp", "mcp_types"):
             raise
-        fail("the MCP server needs the package mcp: pip install 'haidang[mcp]'")
+        fail(f"the MCP server needs the package mcp: {sys.prefix}/bin/pip install 'haidang[mcp]'")
     path = find_config(config)
     try:
         questions = Questions(path)

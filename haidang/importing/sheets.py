@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -137,7 +138,9 @@ def _workbook(path: Path, content: bytes) -> Iterator[Sheet]:
     try:
         from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 an extra that not all need
     except ImportError:
-        raise SheetError(f"{path}: XLSX needs the extra xlsx (pip install haidang[xlsx]); CSV needs nothing") from None
+        raise SheetError(
+            f"{path}: XLSX needs the extra xlsx ({sys.prefix}/bin/pip install 'haidang[xlsx]'); CSV needs nothing"
+        ) from None
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         for name in book.sheet_names:

@@ -193,7 +193,9 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
         monkeypatch.delitem(sys.modules, loaded)
     done = CliRunner().invoke(app, ["mcp"])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines() == ["the MCP server needs the package mcp: pip install 'haidang[mcp]'"]
+    assert done.stderr.splitlines() == [
+        f"the MCP server needs the package mcp: {sys.prefix}/bin/pip install 'haidang[mcp]'"
+    ]
 
 
 def test_a_wrong_configuration_is_said_at_the_start(tmp_path: Path) -> None:

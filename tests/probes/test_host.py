@@ -175,6 +175,16 @@ def test_units_are_those_of_a_real_systemd(tmp_path: Path) -> None:
     assert said["fields"]["systemd.failed_units"] == 1
 
 
+def test_a_systemctl_that_says_nothing_takes_only_the_units_out_of_what_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("probes.units.BOOTED", tmp_path)
+    monkeypatch.setattr("shutil.which", lambda _: "/bin/true")
+    reader = HostReader(SystemClock(), units=("nginx",))
+    assert {"system", "mem"} <= {reading.measurement for reading in reader.read()}
+    assert reader.troubles == ["systemctl does not say how many units failed"]
+
+
 def test_without_systemd_units_are_unknown_and_that_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("probes.units.BOOTED", tmp_path / "none")
     reader = HostReader(SystemClock(), units=("nginx",))

@@ -43,6 +43,8 @@ def availability(
             named = statements.named(option.removeprefix("--"), name, configuration.timezone, now_ns)
         except ValueError as error:
             fail(f"{option}: {error}")
+        if named.period.start_ns > now_ns:
+            fail(f"{option}: {name} has not begun")
         found = statements.availability(configuration, sql, named, now_ns, running=running, system=system)
     if as_json:
         print_json(found)

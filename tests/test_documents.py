@@ -32,5 +32,9 @@ def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
 
 def test_every_page_of_the_manual_is_reached_from_another() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    lost = [page.name for page in PAGES[1:] if not re.search(rf"{re.escape(page.name)}[)#]", text)]
+    lost = [
+        page.name
+        for page in PAGES
+        if page.parent.name == "docs" and not re.search(rf"{re.escape(page.name)}[)#]", text)
+    ]
     assert lost == []

@@ -35,7 +35,8 @@ READ = (
     "forecast --system nothing", "report --system nothing", "oncall now nothing", "oncall next nothing",
     "oncall export nothing --out x.ics", "conferences sheet nothing", "conferences read nothing",
     "conferences try nothing", "notify test nothing", "report verify nothing.pdf", "report compare nothing.csv",
-    "replay nothing.jsonl", "availability --month 2199-01", "report --month 2199-01", "rules test nothing.yaml", "import nothing.csv", "config check nothing.yaml",
+    "availability --month 2199-01", "report --month 2199-01", "replay nothing.jsonl",
+    "rules test nothing.yaml", "import nothing.csv", "config check nothing.yaml",
 )  # fmt: skip
 ASKED = (
     ("ack", "77"),

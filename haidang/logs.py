@@ -44,7 +44,7 @@ def configure(form: str = "auto", level: str = "info") -> None:
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
             _said,
             _harmless,
-            _console(colors=terminal),
+            _console(colors=terminal and not os.environ.get("NO_COLOR")),
         ]
     structlog.configure(
         processors=processors,

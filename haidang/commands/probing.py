@@ -122,8 +122,12 @@ def dns(
 
 @probe.command("host")
 def host(
-    process: Annotated[list[str] | None, typer.Option(help="A program that must run; may be repeated.")] = None,
-    unit: Annotated[list[str] | None, typer.Option(help="A unit of systemd that must be active; likewise.")] = None,
+    process: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A program that must run; may be repeated.")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A unit of systemd that must be active; likewise.")
+    ] = None,
     language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -34,7 +34,7 @@ Steps = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Several pages in a row: what stands below http: of a target (YAML)."),
 ]
-Header = Annotated[list[str] | None, typer.Option(help="A further header, NAME: VALUE; may be repeated.")]
+Header = Annotated[list[str] | None, typer.Option(metavar="NAME:VALUE", help="A further header; may be repeated.")]
 Address = Annotated[str, typer.Option(help="Connect to this address instead of the host's own.")]
 
 _SPOKEN = {"username": "user", "json": "json-path"}

@@ -70,3 +70,19 @@ def test_a_line_for_people_says_things_in_their_order_and_leaves_out_what_there_
     }  # fmt: skip
     assert re.search(r"state changed +check=hub/icmp state=up cause=a$", said["console"].rstrip())
     assert json.loads(said["json"])["was"] is None
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_a_terminal_gets_colours_unless_its_user_wants_none(no_color: str) -> None:
+    program = "import structlog; from haidang.logs import configure; configure(); structlog.get_logger('a').info('up')"
+    outside, terminal = os.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "JOURNAL_STREAM"}
+    subprocess.run(
+        [sys.executable, "-c", program], stderr=terminal, timeout=30, check=True, cwd=Path(__file__).parents[2],
+        env={**environment, "NO_COLOR": no_color},
+    )  # fmt: skip
+    os.close(terminal)
+    said = os.read(outside, 4096).decode("utf-8")
+    os.close(outside)
+    assert "up" in said
+    assert ("\x1b[" in said) is (no_color == "")

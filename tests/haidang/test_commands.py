@@ -27,6 +27,7 @@ from tests.support.stores import influxdb
 GOOD = """\
 haidang: 1
 data_dir: ./data
+probing: {icmp: {cadence: 1s, echoes: 2, timeout: 500ms}}
 systems: [{id: wan, name: WAN, objective: 99.9}]
 targets:
   - {id: loopback, address: 127.0.0.1, system: wan}
@@ -139,8 +140,8 @@ def test_config_check_prints_every_error_with_its_place(tmp_path: Path) -> None:
     done = haidang("config", "check", str(path))
     assert done.returncode == 2
     lines = done.stderr.splitlines()
-    assert any(line.startswith(f"{path}:3:") and 'did you mean "objective"' in line for line in lines)
-    assert any(line.startswith(f"{path}:5:") and 'did you mean "wan"' in line for line in lines)
+    assert any(line.startswith(f"{path}:4:") and 'did you mean "objective"' in line for line in lines)
+    assert any(line.startswith(f"{path}:6:") and 'did you mean "wan"' in line for line in lines)
     listed = said(haidang("config", "check", str(path), "--json"), 2)
     assert len(listed) == len(lines)
 

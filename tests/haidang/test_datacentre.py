@@ -6,8 +6,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemon import Daemon, ask, until
 from tests.support.snmp_agent_real import snmpd
+
+pytestmark = pytest.mark.slow  # some 25 s: real cadences
 
 DAY_S = 86_400
 STORAGE = "1.3.6.1.2.1.25.2.3.1"  # hrStorageTable (RFC 2790)

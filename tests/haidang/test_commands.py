@@ -112,17 +112,25 @@ def test_poll_of_a_real_agent_tells_identity_and_interfaces(tmp_path: Path) -> N
         assert "a wrong community looks the same" in silent["errors"][0]
 
 
-def test_poll_of_a_configured_device_uses_its_credentials(tmp_path: Path) -> None:
+def test_poll_of_a_configured_device_uses_its_credentials_and_the_profiles_of_the_configuration(tmp_path: Path) -> None:
     with snmpd(tmp_path) as agent:
         (tmp_path / "community").write_text("public\n", encoding="utf-8")
         config = tmp_path / "haidang.yaml"
         config.write_text(
-            GOOD.replace("targets:", "credentials: [{id: it, community: {file: community}}]\ntargets:")
+            GOOD.replace("probing: {", "probing: {profiles: [own.yaml], ").replace(
+                "targets:", "credentials: [{id: it, community: {file: community}}]\ntargets:"
+            )
             + f"  - {{id: box, address: 127.0.0.1, snmp: {{credential: it, port: {agent.port}}}}}\n",
             encoding="utf-8",
         )
+        (tmp_path / "own.yaml").write_text(
+            "profile: ours\nvendor: Ours\nmatch: [{sys_object_id: 1.3.6.1.4.1.8072.3.2.10, sys_descr: Linux}]\n"
+        )
         found = said(haidang("poll", "box", "--config", str(config), "--json"))
-        assert found["identity"]["sys_name"] == "haidang-test"
+        assert (found["identity"]["sys_name"], found["identity"]["vendor"]) == ("haidang-test", "Ours")
+        known = ("127.0.0.1", "--port", str(agent.port), "--community", "public")
+        assert said(haidang("poll", *known, "--config", str(config), "--json"))["identity"]["vendor"] == "Ours"
+        assert said(haidang("poll", *known, "--json"))["identity"]["vendor"] == "Linux"
 
 
 def test_init_writes_a_configuration_that_check_likes_and_never_overwrites(space: Namespace, tmp_path: Path) -> None:

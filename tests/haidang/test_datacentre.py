@@ -86,7 +86,7 @@ def test_old_backups_a_full_datastore_and_a_dead_host_become_incidents_that_name
             hypervisor.stop()
             until(lambda: len(found()) == 4, 40, "old backups and a dead host")
             bad = found()
-            assert bad["db/rule:backup-age:portal"] == "portal value is 48, above 26"
+            assert bad["db/rule:backup-age:portal"] == "portal is 48 h, above 26"
             assert bad["db/rule:backup:dms"] == "dms is in a critical state"
             assert bad.keys() >= {"esx/snmp", f"portal-backup/rule:age:{tmp_path}/portal/*.dump"}
 

@@ -96,7 +96,8 @@ class _Later(Group):
 
 app = typer.Typer(
     name="haidang", no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False,
-    cls=_Later, help="Hải đăng, the lighthouse: watches networks and services, keeps the ledger of what was available.",
+    cls=_Later, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Hải đăng, the lighthouse: watches networks and services, keeps the ledger of what was available.",
 )  # fmt: skip
 
 

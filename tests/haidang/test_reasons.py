@@ -55,6 +55,16 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
     assert unknown == COMPOSED
 
 
+LOANWORDS = {"bind", "bit", "byte", "gatekeeper", "header", "leap", "listener", "ssl", "stratum", "systemd", "unit"}
+"""Words that Vietnamese engineers have from English."""
+
+
+@pytest.mark.parametrize("text", sorted(set(EVERY) - set(COMPOSED)))
+def test_no_english_word_of_a_sentence_is_left_because_a_more_general_one_took_it(text: str) -> None:
+    said, words = (set(re.findall(r"(?<![^\W_])[a-z]{2,}(?![^\W_])", one)) for one in (text, told(text, "vi")))
+    assert said & words <= LOANWORDS
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
@@ -73,6 +83,8 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
             "its certificate expires in 5 days, on 2026-12-05 19:58 UTC; its key has 1024 bits, fewer than 2048",
             "chứng thư hết hạn trong 5 ngày, ngày 2026-12-05 19:58 UTC; khóa chỉ có 1024 bit, ít hơn 2048",
         ),
+        ("it answered 404 Not Found to OPTIONS", "trả lời 404 Not Found cho OPTIONS"),
+        ("10.0.0.53 answered REFUSED to gov.vn SOA", "10.0.0.53 trả lời REFUSED cho gov.vn SOA"),
         ("it closed the connection without a word", "máy chủ đóng kết nối mà không nói gì"),
         ("its greeting is none of IMAP: hello you", "lời chào không phải IMAP: hello you"),
         (

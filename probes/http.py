@@ -260,6 +260,8 @@ async def _exchange(attempt: Attempt, stream: Stream, request: h11.Request, body
         try:
             return await _read(machine, stream)
         except h11.RemoteProtocolError as error:
+            if error.error_status_hint == 431:
+                raise Down(f"the head of its answer is longer than {MOST_HEAD} bytes") from error
             raise Down(f"its answer is not HTTP: {shown(str(error))}") from error
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,7 @@ from probes.sip import SipSettings
 from probes.ssh import SshSettings
 from probes.tcp import TcpSettings
 from probes.tls import TlsSettings
+from tests.support.certificates import Authority
 from tests.support.peers import HOST, dripping, endless, free_port, peer, resetting, saying, silent
 
 CLOCK = SystemClock()
@@ -144,6 +147,70 @@ async def test_another_protocol_is_told_apart(which: str, said: bytes) -> None:
         found = await seen(which, port)
     assert found.status is Status.DOWN
     assert any(word in found.reason for word in ("not", "none of", "no TLS", "closed")), found.reason
+
+
+@pytest.mark.parametrize(
+    ("which", "said", "so_far"),
+    [
+        ("tcp", b"HTTP/1.1 400 Bad Request\r\n", "HTTP/1.1 400 Bad Request"),
+        ("ssh", b"220 mail.example.org ESMTP\r\n", "220 mail.example.org ESMTP"),
+        ("smtp", b"220-wait", "220-wait"),
+        ("mssql", b"\x15\x03\x01\0\x02\x02\x28", "15 03 01 00 02 02 28"),
+        ("tls-smtp", b"220 mail ESMTP\r\n", ""),  # a whole answer; it is silent after our EHLO
+    ],
+)
+async def test_what_came_of_an_answer_before_the_deadline_is_told(which: str, said: bytes, so_far: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await silent(reader, writer)
+
+    async with peer(talk) as port:
+        found = await seen(which, port)
+    assert found.reason.startswith("no answer within 0.15 s, while ")
+    assert found.reason.partition(", so far it said ")[2] == so_far
+
+
+@pytest.mark.parametrize("which", ["http", "onvif"])
+async def test_a_head_without_an_end_is_told_as_one(which: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + b"X-A: aaaaaaaaaa\r\n" * 10_000)
+        await silent(reader, writer)
+
+    async with peer(talk) as port:
+        found = await seen(which, port, 2)
+    assert found.reason == "the head of its answer is longer than 32768 bytes"
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "it broke TLS off: it wants a client certificate"),
+        (ssl.TLSVersion.TLSv1_2, "no TLS: it refuses: no cipher in common, or it wants a client certificate"),
+    ],
+)
+async def test_a_server_that_wants_a_client_certificate_is_down_and_says_so(
+    version: ssl.TLSVersion, reason: str, tmp_path: Path
+) -> None:  # fmt: skip
+    authority = Authority(tmp_path)
+    strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.file)
+    strict.load_cert_chain(authority.issue("own.pem", HOST))
+    strict.minimum_version = strict.maximum_version = version
+    strict.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(server: socket.socket) -> None:  # asyncio's own server hangs up without the alert
+        sock = server.accept()[0]
+        with strict.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as tls:
+            with pytest.raises(ssl.SSLError):
+                tls.do_handshake()
+            while os.read(tls.fileno(), 65_536):  # what is left unread would reset the connection
+                pass
+
+    with socket.create_server((HOST, 0)) as server:
+        server.settimeout(5)
+        settings = HttpSettings(url=f"https://{HOST}:{server.getsockname()[1]}/", trust=str(authority.file))
+        found, _ = await asyncio.gather(probe("http", CLOCK, "x", HOST, settings), asyncio.to_thread(refuse, server))
+    assert (found.status, found.reason) == (Status.DOWN, reason)
 
 
 @pytest.mark.alone

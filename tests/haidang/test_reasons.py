@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from haidang.reasons import LONGEST, told
 
 ROOT = Path(__file__).parents[2]
-SAID = {"Down", "OwnFault", "phase", "append"}
+SAID = {"Down", "OwnFault", "NotAsked", "NoAnswer", "Reported", "_ended", "phase", "append"}
 """Calls whose text is told to people."""
 
 
@@ -85,6 +85,18 @@ def test_no_english_word_of_a_sentence_is_left_because_a_more_general_one_took_i
         ),
         ("it answered 404 Not Found to OPTIONS", "trả lời 404 Not Found cho OPTIONS"),
         ("10.0.0.53 answered REFUSED to gov.vn SOA", "10.0.0.53 trả lời REFUSED cho gov.vn SOA"),
+        (
+            "10.0.0.1:161 refuses: wrong user: the agent knows no user 'x'",
+            "10.0.0.1:161 từ chối: sai người dùng: thiết bị không biết người dùng 'x'",
+        ),
+        (
+            "no answer from 10.0.0.1:161 within 1.0 s (3 tries); a wrong community looks the same",
+            "10.0.0.1:161 không trả lời trong 1.0 giây (3 lần thử); sai community cũng có biểu hiện như vậy",
+        ),
+        (
+            "this machine could not send: permission denied (a firewall on this machine?)",
+            "máy này không gửi được: không có quyền (tường lửa trên chính máy này?)",
+        ),
         ("it closed the connection without a word", "máy chủ đóng kết nối mà không nói gì"),
         ("its greeting is none of IMAP: hello you", "lời chào không phải IMAP: hello you"),
         (

@@ -183,6 +183,19 @@ async def test_a_head_without_an_end_is_told_as_one(which: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"Content-Length: 100\r\n\r\nabc", "it closed the connection in the middle of its answer"),
+        (b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", r"its answer is not HTTP: illegal chunk header: 'ZZ\r\n'"),
+    ],
+)
+async def test_a_page_that_breaks_off_is_told_from_one_that_is_broken(body: bytes, reason: str) -> None:
+    async with peer(saying(b"HTTP/1.1 200 OK\r\n" + body)) as port:
+        found = await seen("http", port, 2)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
     ("version", "reason"),
     [
         (ssl.TLSVersion.TLSv1_3, "it broke TLS off: it wants a client certificate"),

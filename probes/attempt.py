@@ -85,6 +85,7 @@ class Attempt:
         doing: what is under way, for the reason when the deadline passes.
         part: which of several steps is under way; it stands before every reason that is not UP.
         noted: what the peer said of itself, for a person.
+        resolving: a name is being looked up: whoever waits then waits for this machine's resolver.
         heard: the beginning of an answer that is not whole yet; told when the deadline passes.
     """
 
@@ -99,6 +100,7 @@ class Attempt:
         self.doing = ""
         self.part = ""
         self.heard: bytearray | bytes = b""
+        self.resolving = False
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
@@ -125,6 +127,7 @@ class Attempt:
         if is_numeric(host):
             return host
         with self.phase("dns", f"looking {shown(host)} up"):
+            self.resolving = True
             try:
                 found = await in_thread(
                     lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), f"look up {shown(host)}"
@@ -133,6 +136,7 @@ class Attempt:
                 if isinstance(error, socket.gaierror) and error.errno != socket.EAI_NONAME:
                     raise OwnFault(f"this machine's resolver fails on {shown(host)}: {error.strerror}") from error
                 raise Down(f"there is no name {shown(host)}") from error
+        self.resolving = False
         return str(found[0][4][0])
 
 
@@ -178,7 +182,9 @@ async def observe(
             reason = f"{(error.strerror or 'timed out').lower()} while {attempt.doing}"
         else:
             reason = f"no answer within {timeout_s:g} s, while {attempt.doing}"
-            if attempt.heard:
+            if attempt.resolving:
+                status = Status.UNKNOWN
+            elif attempt.heard:
                 reason += f", so far it said {shown(bytes(attempt.heard), 40)}"
     except OSError as error:
         no_route = error.errno in (errno.ENETUNREACH, errno.ENETDOWN)

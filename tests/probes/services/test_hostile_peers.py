@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,15 @@ async def test_a_name_that_is_none_is_down_and_a_phase_of_its_own() -> None:
     found = await probe("ssh", CLOCK, "x", "no-such-host.invalid", SshSettings(timeout_s=5))
     assert found.status in (Status.DOWN, Status.UNKNOWN)  # unknown where no resolver answers
     assert "no-such-host.invalid" in found.reason
+
+
+async def test_a_silent_resolver_is_this_machine_s_own_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr("probes.attempt.socket.getaddrinfo", lambda *_, **__: answered.wait(5))
+    found = await probe("ssh", CLOCK, "x", "slow.example.org", SshSettings(timeout_s=0.1))
+    answered.set()
+    assert (found.status, found.samples) == (Status.UNKNOWN, ())
+    assert found.reason == "no answer within 0.1 s, while looking slow.example.org up"
 
 
 async def test_ipv6_is_probed_as_well() -> None:

@@ -291,18 +291,20 @@ def words(change: Change, now_ns: int) -> str:
     if rule.measurement == BUDGET and change.value is not None:
         return _budget_words(rule.field, change.value)
     label = (check_of(rule, change.series) or CheckId("", "")).probe.partition(":")[2].partition(":")[2]
-    what = f"{label} {rule.field}".strip()
+    what = label if label and rule.field == "value" else f"{label} {rule.field}".strip()
     if change.lost:
         return f"{what}: no value any more for {lasting}; whether it is over is not known"
     if change.value is None:
         return f"{what}: nothing came for {lasting}"
+    unit = dict(change.series.tags).get("unit", "") if rule.field == "value" else ""
+    value = f"{change.value:.10g} {unit if unit != 'state' else ''}".strip()
     if not change.firing:
-        return f"{what} is {change.value:.10g}"
+        return f"{what} is {value}"
     since = f" for {lasting}" if now_ns - change.at_ns >= 10**9 else ""
     if rule.field == "trouble" and change.value in _TROUBLE:
         return f"{label or 'the device'} is {_TROUBLE[change.value]}{since}"
     beyond = f"above {rule.above:.10g}" if rule.above is not None else f"below {rule.below:.10g}"
-    return f"{what} is {change.value:.10g}, {beyond}{since}"
+    return f"{what} is {value}, {beyond}{since}"
 
 
 def _budget_words(field: str, value: float) -> str:

@@ -19,7 +19,7 @@ from probes.kernel_clock import read_clock
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One group of numbers: measurement and field names are Telegraf's (cpu, mem, swap, disk, net, system)."""
+    """One group of numbers: measurement and field names are Telegraf's (cpu, mem, disk, net …)."""
 
     measurement: str
     tags: tuple[tuple[str, str], ...]
@@ -53,7 +53,8 @@ class HostReader:
         """Take a reading. What the machine does not offer is left out; nothing is raised."""
         self.troubles = []
         parts = (
-            self._cpu, _system, _memory, self._disks, _interfaces, _temperatures, self._named, self._systemd, _clock
+            self._cpu, _system, _memory, self._disks, _transfers, _interfaces, _temperatures, self._named,
+            self._systemd, _clock,
         )  # fmt: skip
         return [reading for part in parts for reading in _guarded(part)]
 
@@ -149,6 +150,9 @@ def _system() -> Iterator[Reading]:
             "uptime": int(time.time() - psutil.boot_time()),
         },
     )  # fmt: skip
+    yield Reading("processes", (), {"total": len(psutil.pids())})
+    work = psutil.cpu_stats()
+    yield Reading("kernel", (), {"context_switches": work.ctx_switches, "interrupts": work.interrupts})
 
 
 def _memory() -> Iterator[Reading]:
@@ -158,12 +162,30 @@ def _memory() -> Iterator[Reading]:
         {
             "total": memory.total, "available": memory.available, "used": memory.used, "free": memory.free,
             "used_percent": memory.percent, "available_percent": 100.0 * memory.available / max(1, memory.total),
+            "buffered": memory.buffers, "cached": memory.cached, "active": memory.active, "inactive": memory.inactive,
         },
     )  # fmt: skip
     swap = psutil.swap_memory()
     yield Reading(
-        "swap", (), {"total": swap.total, "used": swap.used, "free": swap.free, "used_percent": swap.percent}
+        "swap", (),
+        {
+            "total": swap.total, "used": swap.used, "free": swap.free, "used_percent": swap.percent,
+            "in": swap.sin, "out": swap.sout,
+        },
     )  # fmt: skip
+
+
+def _transfers() -> Iterator[Reading]:
+    """Read the disks' counters since the start of the machine; a device that never carried anything is left out."""
+    for name, io in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
+        if not io.read_count and not io.write_count:  # loop and RAM devices that nobody uses
+            continue
+        fields = {
+            "reads": io.read_count, "writes": io.write_count, "read_bytes": io.read_bytes,
+            "write_bytes": io.write_bytes, "read_time": io.read_time, "write_time": io.write_time,
+            "io_time": io.busy_time,
+        }  # fmt: skip
+        yield Reading("diskio", (("name", name),), fields)
 
 
 def _interfaces() -> Iterator[Reading]:

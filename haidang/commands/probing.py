@@ -205,10 +205,9 @@ def poll(
     as_json: JsonOption = False,
 ) -> None:
     """Poll a device by SNMP: identity, interfaces, sensors."""
-    if is_address(target):
-        device = None
-    else:
-        device = read_config(config).inventory.targets.get(target) if config or "." not in target else None
+    named = not is_address(target) and (config is not None or "." not in target)
+    configuration = read_config(config) if named or config is not None else None
+    device = configuration.inventory.targets.get(target) if configuration is not None and named else None
     if device is not None and version is None and community is None and user is None:
         try:
             access = snmp_access(device)
@@ -220,7 +219,8 @@ def poll(
             version, community, user, auth, auth_password, priv, priv_password, context, port, timeout
         )  # fmt: skip
         address = numeric(device.address or "" if device else target)
-    result = run(poll_device(address, access, library=profiles()))
+    own = () if configuration is None else configuration.profiles
+    result = run(poll_device(address, access, library=profiles(own)))
     if as_json:
         print_json(result)
     else:

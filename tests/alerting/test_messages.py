@@ -87,7 +87,7 @@ def test_the_first_lines_say_what_broke_since_when_where_and_why_in_vietnamese()
         ("on the way: core-router-1 (10.0.0.2) is up", "trên đường đi: core-router-1 (10.0.0.2) còn hoạt động"),
         ("10/11/2026 09:03:18 luc-ngan-router port wan3 is down",
          "10/11/2026 09:03:18 luc-ngan-router cổng wan3 đã xuống"),
-        ("output load value is 92, above 80 for 00:02:00", "output load value là 92, trên ngưỡng 80 đã 00:02:00"),
+        ("output load is 92 %, above 80 for 00:02:00", "output load là 92 %, trên ngưỡng 80 đã 00:02:00"),
         ("what nobody has words for", "what nobody has words for"),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from probes.snmp import Library, ber, oid
 from probes.snmp.ber import Value
 from probes.snmp.identify import candidates
 from probes.snmp.profile import Match, Profile
+from probes.snmp.rows import LONGEST_NAME
 from probes.snmp.sensors import Sensor, sensors
 from probes.snmp.trial import Trial, on_recording
 
@@ -88,6 +89,21 @@ def test_a_device_is_known_by_what_it_says(
 ) -> None:
     match = chosen(shipped, sys_object_id, sys_descr)
     assert (match.vendor, match.device_class) == (vendor, device_class)
+
+
+def test_a_server_with_an_extend_called_backup_tells_how_old_its_backups_are(shipped: Library) -> None:
+    match, *others = candidates(shipped, "1.3.6.1.4.1.8072.3.2.10", "Linux db 6.1.0")
+    assert (match.profile.name, others[-1].profile.name) == ("backups", "hosts")
+    extend, name = "1.3.6.1.4.1.8072.1.3.2", "6.98.97.99.107.117.112"
+    lines = ["portal 7200", "dms", "find: /backup/x: Permission denied", "", "web -1", "x" * 300 + " 5"]
+    device = {f"{extend}.4.1.2.{name}.{number}": text(line) for number, line in enumerate(lines, 1)}
+    device[f"{extend}.3.1.4.{name}"] = number(1)
+    found = {one.name: (one.value, one.status) for one in read(match, device).values()}
+    assert found.pop("x" * LONGEST_NAME)[1] == "ok"
+    assert found == {
+        "portal": (2.0, "ok"), "dms": (None, "critical"), "find:": (None, "critical"), "line 4": (None, "critical"),
+        "web": (None, "critical"), "program": (1.0, "critical"),
+    }  # fmt: skip
 
 
 def test_what_says_net_snmp_is_asked_for_its_vendor_s_objects(shipped: Library) -> None:

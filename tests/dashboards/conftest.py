@@ -85,6 +85,7 @@ haidang: 1
 data_dir: ./data
 logging: {{format: json}}
 web: {web}
+probing: {{icmp: {{cadence: 2s, echoes: 5, timeout: 500ms}}}}
 confirmation: {{failures: 2, span: 1s, clear_samples: 1, clear_span: 1s, flap_changes: 60}}
 {meetings}alerting:
   commands: [{{id: quietly, argv: [/bin/true]}}]

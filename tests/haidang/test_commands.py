@@ -27,6 +27,7 @@ from tests.support.stores import influxdb
 GOOD = """\
 haidang: 1
 data_dir: ./data
+probing: {icmp: {cadence: 1s, echoes: 2, timeout: 500ms}}
 systems: [{id: wan, name: WAN, objective: 99.9}]
 targets:
   - {id: loopback, address: 127.0.0.1, system: wan}
@@ -111,17 +112,25 @@ def test_poll_of_a_real_agent_tells_identity_and_interfaces(tmp_path: Path) -> N
         assert "a wrong community looks the same" in silent["errors"][0]
 
 
-def test_poll_of_a_configured_device_uses_its_credentials(tmp_path: Path) -> None:
+def test_poll_of_a_configured_device_uses_its_credentials_and_the_profiles_of_the_configuration(tmp_path: Path) -> None:
     with snmpd(tmp_path) as agent:
         (tmp_path / "community").write_text("public\n", encoding="utf-8")
         config = tmp_path / "haidang.yaml"
         config.write_text(
-            GOOD.replace("targets:", "credentials: [{id: it, community: {file: community}}]\ntargets:")
+            GOOD.replace("probing: {", "probing: {profiles: [own.yaml], ").replace(
+                "targets:", "credentials: [{id: it, community: {file: community}}]\ntargets:"
+            )
             + f"  - {{id: box, address: 127.0.0.1, snmp: {{credential: it, port: {agent.port}}}}}\n",
             encoding="utf-8",
         )
+        (tmp_path / "own.yaml").write_text(
+            "profile: ours\nvendor: Ours\nmatch: [{sys_object_id: 1.3.6.1.4.1.8072.3.2.10, sys_descr: Linux}]\n"
+        )
         found = said(haidang("poll", "box", "--config", str(config), "--json"))
-        assert found["identity"]["sys_name"] == "haidang-test"
+        assert (found["identity"]["sys_name"], found["identity"]["vendor"]) == ("haidang-test", "Ours")
+        known = ("127.0.0.1", "--port", str(agent.port), "--community", "public")
+        assert said(haidang("poll", *known, "--config", str(config), "--json"))["identity"]["vendor"] == "Ours"
+        assert said(haidang("poll", *known, "--json"))["identity"]["vendor"] == "Linux"
 
 
 def test_init_writes_a_configuration_that_check_likes_and_never_overwrites(space: Namespace, tmp_path: Path) -> None:
@@ -139,8 +148,8 @@ def test_config_check_prints_every_error_with_its_place(tmp_path: Path) -> None:
     done = haidang("config", "check", str(path))
     assert done.returncode == 2
     lines = done.stderr.splitlines()
-    assert any(line.startswith(f"{path}:3:") and 'did you mean "objective"' in line for line in lines)
-    assert any(line.startswith(f"{path}:5:") and 'did you mean "wan"' in line for line in lines)
+    assert any(line.startswith(f"{path}:4:") and 'did you mean "objective"' in line for line in lines)
+    assert any(line.startswith(f"{path}:6:") and 'did you mean "wan"' in line for line in lines)
     listed = said(haidang("config", "check", str(path), "--json"), 2)
     assert len(listed) == len(lines)
 

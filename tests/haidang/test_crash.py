@@ -170,7 +170,7 @@ def report(folder: Path, judge: Judge, postbox_doubles: int) -> None:
 @pytest.mark.parametrize(
     ("kills", "targets", "hold_s"),
     [
-        pytest.param(5, 12, 0, id="few"),
+        pytest.param(3, 12, 0, id="few"),
         pytest.param(10, 12, 2, id="many, with a hold", marks=pytest.mark.slow),
         pytest.param(500, 50, 0, id="five hundred", marks=pytest.mark.soak),
         pytest.param(500, 50, 2, id="five hundred, with a hold", marks=pytest.mark.soak),

@@ -6,8 +6,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemon import Daemon, ask, until
 from tests.support.snmp_agent_real import snmpd
+
+pytestmark = pytest.mark.slow  # some 25 s: real cadences
 
 DAY_S = 86_400
 STORAGE = "1.3.6.1.2.1.25.2.3.1"  # hrStorageTable (RFC 2790)
@@ -82,7 +86,7 @@ def test_old_backups_a_full_datastore_and_a_dead_host_become_incidents_that_name
             hypervisor.stop()
             until(lambda: len(found()) == 4, 40, "old backups and a dead host")
             bad = found()
-            assert bad["db/rule:backup-age:portal"] == "portal value is 48, above 26"
+            assert bad["db/rule:backup-age:portal"] == "portal is 48 h, above 26"
             assert bad["db/rule:backup:dms"] == "dms is in a critical state"
             assert bad.keys() >= {"esx/snmp", f"portal-backup/rule:age:{tmp_path}/portal/*.dump"}
 

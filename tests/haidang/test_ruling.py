@@ -119,7 +119,7 @@ def test_a_value_out_of_bounds_is_an_incident_with_the_rules_name_and_severity(b
     assert str(incident.check) == "ups-1/rule:ups-load:output load"
     assert incident.subject.name == {"vi": "UPS số 1: UPS quá tải", "en": "UPS 1: UPS overloaded"}
     assert incident.severity.value == "major"
-    assert incident.reason == "output load value is 92, above 80 for 00:02:00"
+    assert incident.reason == "output load is 92, above 80 for 00:02:00"
     assert incident.started_ns == bench.clock.utc_ns() - 120 * S
     (payload,) = bench.database.connection.execute("SELECT payload FROM notification").fetchone()
     assert json.loads(payload)["subject"].startswith("[Hải Đăng #1] VƯỢT NGƯỠNG: UPS số 1: UPS quá tải (ngưỡng)")
@@ -130,14 +130,14 @@ def test_a_value_out_of_bounds_is_an_incident_with_the_rules_name_and_severity(b
 @pytest.mark.parametrize(
     ("field", "value", "over", "expected"),
     [
-        ("value", 30.0, 26.0, "portal value is 30, above 26"),
+        ("value", 30.0, 26.0, "portal is 30 h, above 26"),
         ("trouble", 1.0, 0.0, "portal is in a state of warning"),
         ("trouble", 2.0, 0.0, "portal is in a critical state"),
     ],
 )
 def test_a_rule_says_why_it_fires_in_words(field: str, value: float, over: float, expected: str) -> None:
     one = Rule("backup", "sensor", field, above=over)
-    line = series("sensor", {"target": "db", "kind": "backup", "sensor": "portal"})
+    line = series("sensor", {"target": "db", "kind": "backup", "sensor": "portal", "unit": "h"})
     assert words(Change(one, line, True, 5 * S, value), 5 * S) == expected
     assert words(Change(one, line, True, 5 * S, value), 125 * S) == f"{expected} for 00:02:00"
 
@@ -165,7 +165,7 @@ def test_data_that_comes_no_more_is_an_incident(bench: Bench) -> None:
     bench.clock.advance(601)
     bench.ruling.tick()
     [incident] = records.incidents(bench.database.connection)
-    assert incident.reason == "output load value: nothing came for 00:10:01"
+    assert incident.reason == "output load: nothing came for 00:10:01"
     bench.measure(50)
     assert bench.told() == [(1, "opened"), (1, "resolved")]
 

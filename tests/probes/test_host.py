@@ -26,6 +26,7 @@ from probes.filling import DAY_S, EVERY_S, FAR_DAYS, Filling, slope
 from probes.host import HostReader, Reading
 from probes.kernel_clock import read_clock
 from probes.units import Unit, blocks
+from tests.support.daemon import until
 from tests.support.parts import require
 from tests.support.systemd import systemd
 
@@ -34,6 +35,28 @@ HAIDANG = [sys.executable, "-m", "haidang"]
 
 def of(readings: list[Reading], measurement: str) -> list[Reading]:
     return [reading for reading in readings if reading.measurement == measurement]
+
+
+ASKED = {
+    # What the dashboards of Telegraf's makers and its community ask of its plugins cpu, system, mem …
+    "cpu": "usage_idle usage_user usage_system usage_iowait usage_nice usage_irq usage_softirq usage_steal",
+    "system": "load1 load5 load15 n_cpus uptime", "swap": "used free total used_percent in out",
+    "mem": "used free available total cached buffered active inactive used_percent available_percent",
+    "disk": "used free total used_percent inodes_free inodes_total inodes_used", "processes": "total",
+    "diskio": "reads writes read_bytes write_bytes read_time write_time io_time",
+    "net": "bytes_recv bytes_sent packets_recv packets_sent err_in err_out drop_in drop_out",
+    "kernel": "context_switches interrupts",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("measurement", ASKED)
+def test_what_dashboards_made_for_telegraf_ask_of_a_machine_is_read(measurement: str) -> None:
+    reader = HostReader(SystemClock())
+    if measurement == "diskio" and not psutil.disk_io_counters():
+        pytest.skip("this machine has no disk of its own: nothing to install")
+    found = until(lambda: of(reader.read(), measurement), 5, "two readings with processor time between them")
+    for reading in found:
+        assert reading.fields.keys() >= set(ASKED[measurement].split())
 
 
 @given(

@@ -10,8 +10,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from haidang.clock import SystemClock
 from haidang.model import Observation, Status
@@ -245,6 +247,29 @@ async def test_a_probe_that_cannot_be_made_is_unknown_and_says_why() -> None:
         found = await probe("tls", CLOCK, "x", HOST, settings)
     assert (found.status, found.samples) == (Status.UNKNOWN, ())
     assert found.reason == "/nowhere/ca.pem cannot be read: no such file or directory"
+
+
+async def test_files_of_tls_that_cannot_be_used_are_named_with_what_is_wrong(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    path = authority.issue("own.pem", HOST)
+    own, other = str(path), str(authority.issue("other.pem", HOST))
+    nothing, locked = tmp_path / "nothing.pem", tmp_path / "locked.pem"
+    nothing.write_text("nothing")
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret))
+    wrong: dict[str, dict[str, Any]] = {
+        f"{nothing} is not usable: no certificate is in it": {"trust": str(nothing)},
+        f"{nothing} is not usable: no certificate with its key is in it": {"certificate": str(nothing)},
+        f"{own} or {other} is not usable: the key is another certificate's": {"certificate": own, "key": other},
+        f"{locked} has a pass phrase: give a key without one": {"certificate": own, "key": str(locked)},
+        f"{tmp_path}/none.pem cannot be read: no such file or directory": {"trust": f"{tmp_path}/none.pem"},
+    }
+    with socket.create_server((HOST, 0)) as server:
+        for reason, files in wrong.items():
+            settings = TlsSettings(port=server.getsockname()[1], **files)
+            found = await probe("tls", CLOCK, "x", HOST, settings)
+            assert (found.status, found.reason) == (Status.UNKNOWN, reason)
 
 
 async def test_a_name_that_is_none_is_down_and_a_phase_of_its_own() -> None:

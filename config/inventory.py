@@ -7,7 +7,7 @@ its state, its timers and its buffers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -168,6 +168,16 @@ class Configuration:
     conferences: Conferences
     netbox: NetBox | None
     inventory: Inventory
+
+    def differing(self, new: Configuration) -> tuple[str, ...]:
+        """Return the names of the sections in which a newer configuration differs, also where no check changes."""
+        pairs = ((self, new), (self.inventory, new.inventory))
+        return tuple(
+            field.name
+            for old, fresh in pairs
+            for field in fields(old)
+            if field.name != "inventory" and getattr(old, field.name) != getattr(fresh, field.name)
+        )
 
     def secrets(self) -> Mapping[str, Secret]:
         """Return every secret in use, by what it is for; ``haidang doctor`` tries to read them."""

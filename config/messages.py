@@ -65,7 +65,7 @@ def explain(
     if kind == "literal_error":
         allowed = [str(word) for word in _literals(model, place)]
         hint = hints.nearest(value, allowed) if isinstance(value, str) else ""
-        return mark, path, f"{shown(value)} is not one of {', '.join(allowed)}", hint
+        return mark, path, f"{shown(value)} is not one of {', '.join(filter(None, allowed))}", hint
     if kind in _EXPECTED:
         if value is None:
             return mark, path, f"a value is missing: {_EXPECTED[kind]} is expected", ""

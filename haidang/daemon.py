@@ -298,7 +298,11 @@ class Daemon:
         if self._web is not None:
             self._web.use(fresh)
         logger.info(
-            "configuration taken", added=len(changes.added), removed=len(changes.removed), changed=len(changes.changed)
+            "configuration taken",
+            sections=old.differing(fresh),
+            checks_added=len(changes.added),
+            checks_removed=len(changes.removed),
+            checks_changed=len(changes.changed),
         )
 
     def _on_record(self, added: Iterable[CheckId]) -> None:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 LONGEST = 600
 """Characters of a reason that are looked at; what is longer stays as it was said."""
-_DEEPEST = 4
+_DEEPEST = 12
 _GAP = re.compile(r"\{([a-z_]+)\}")
 
 

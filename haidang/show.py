@@ -17,6 +17,7 @@ from storage.events import recorded
 from storage.ledger import LedgerReader
 
 _BAD = (State.DOWN, State.UNREACHABLE)
+_NOT_JUDGED = "not judged yet: too few samples"
 
 
 def utc(at_ns: int | None) -> str | None:
@@ -77,7 +78,7 @@ def status(configuration: Configuration, sql: sqlite3.Connection, process: int |
             {
                 "target": name, "name": target.label(configuration.language), "site": target.site,
                 "system": target.system, "address": target.address, "state": state,
-                "since": utc(first.start_ns) if first else None, "reason": first.reason if first else "no sample yet",
+                "since": utc(first.start_ns) if first else None, "reason": first.reason if first else _NOT_JUDGED,
                 "checks": checks,
             }
         )  # fmt: skip
@@ -103,7 +104,7 @@ def plan_ids(configuration: Configuration) -> list[CheckId]:
 
 def _check(check: CheckId, interval: Interval | None) -> dict[str, Any]:
     if interval is None:
-        return {"probe": check.probe, "state": "unknown", "since": None, "reason": "no sample yet", "cause": None}
+        return {"probe": check.probe, "state": "unknown", "since": None, "reason": _NOT_JUDGED, "cause": None}
     return {
         "probe": check.probe, "state": interval.state.value, "since": utc(interval.start_ns),
         "reason": interval.reason, "cause": str(interval.cause) if interval.cause else None,

@@ -85,6 +85,8 @@ class Attempt:
         doing: what is under way, for the reason when the deadline passes.
         part: which of several steps is under way; it stands before every reason that is not UP.
         noted: what the peer said of itself, for a person.
+        resolving: a name is being looked up: whoever waits then waits for this machine's resolver.
+        heard: the beginning of an answer that is not whole yet; told when the deadline passes.
     """
 
     def __init__(self, host: str, address: str, clock: Clock, timeout_s: float, dscp: int = 0) -> None:
@@ -97,6 +99,8 @@ class Attempt:
         self.warnings: list[str] = []
         self.doing = ""
         self.part = ""
+        self.heard: bytearray | bytes = b""
+        self.resolving = False
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
@@ -123,6 +127,7 @@ class Attempt:
         if is_numeric(host):
             return host
         with self.phase("dns", f"looking {shown(host)} up"):
+            self.resolving = True
             try:
                 found = await in_thread(
                     lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), f"look up {shown(host)}"
@@ -131,6 +136,7 @@ class Attempt:
                 if isinstance(error, socket.gaierror) and error.errno != socket.EAI_NONAME:
                     raise OwnFault(f"this machine's resolver fails on {shown(host)}: {error.strerror}") from error
                 raise Down(f"there is no name {shown(host)}") from error
+        self.resolving = False
         return str(found[0][4][0])
 
 
@@ -169,11 +175,17 @@ async def observe(
         reason = "; ".join(attempt.warnings)
     except Down as down:
         reason = str(down)
+        if reason.endswith(": "):  # an empty page, an empty line
+            reason += "nothing"
     except TimeoutError as error:
         if not deadline.expired():  # the kernel gave up before us
             reason = f"{(error.strerror or 'timed out').lower()} while {attempt.doing}"
         else:
             reason = f"no answer within {timeout_s:g} s, while {attempt.doing}"
+            if attempt.resolving:
+                status = Status.UNKNOWN
+            elif attempt.heard:
+                reason += f", so far it said {shown(bytes(attempt.heard), 40)}"
     except OSError as error:
         no_route = error.errno in (errno.ENETUNREACH, errno.ENETDOWN)
         status = Status.UNKNOWN if error.errno in _OUR_OWN_FAULT else Status.DOWN
@@ -211,8 +223,12 @@ def is_numeric(host: str) -> bool:
 
 
 def shown(text: str | bytes, most: int = SHOWN) -> str:
-    """Make hostile text fit for a reason: one line, printable, not long."""
+    """Make hostile text fit for a reason: one line, printable, not long; bytes that cannot be read in hexadecimal."""
+    data = text if isinstance(text, bytes) else b""
     if isinstance(text, bytes):
         text = text[: 4 * most].decode("utf-8", "replace")
     clean = "".join(char if char.isprintable() else " " for char in text[: 4 * most]).strip()
+    readable = sum(char not in " \ufffd" for char in clean)
+    if data and 3 * readable < len(text):  # to an expert its bytes tell more than blanks do
+        clean = data[:most].hex(" ")
     return clean if len(clean) <= most else clean[: most - 1] + "…"

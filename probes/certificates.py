@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -65,10 +67,9 @@ def context(options: TlsOptions, *, verify: bool | None = None, weak: bool = Fal
         return _context(
             options.verify if verify is None else verify, options.trust, options.certificate, options.key, weak, stamps
         )
-    except ssl.SSLError as error:
-        raise OwnFault(f"{' or '.join(files)} is not usable: {(error.reason or str(error)).lower()}") from error
     except OSError as error:
-        raise OwnFault(f"{' or '.join(files)} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        where = error.filename or " or ".join(files)
+        raise OwnFault(f"{where} cannot be read: {(error.strerror or str(error)).lower()}") from error
 
 
 @lru_cache(maxsize=64)
@@ -78,20 +79,43 @@ def _context(
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if verify:
         if trust:
-            made.load_verify_locations(trust)
+            with _usable(trust):
+                made.load_verify_locations(trust)
         else:
             made.load_default_certs()
     else:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     if certificate:
-        made.load_cert_chain(certificate, key or None)
+        with _usable(" or ".join(filter(None, (certificate, key)))):
+            made.load_cert_chain(certificate, key or None, password=lambda: _locked(key or certificate))
     if weak:
         with warnings.catch_warnings():  # old versions are deprecated, that is why they are looked for
             warnings.simplefilter("ignore", DeprecationWarning)
             made.minimum_version, made.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1
         made.set_ciphers("ALL:@SECLEVEL=0")
     return made
+
+
+@contextmanager
+def _usable(files: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        words = _FILE_WORDS.get(error.reason or "PEM lib") or (error.reason or str(error)).replace("_", " ").lower()
+        raise OwnFault(f"{files} is not usable: {words}") from error
+
+
+_FILE_WORDS = {
+    "NO_CERTIFICATE_OR_CRL_FOUND": "no certificate is in it",
+    "KEY_VALUES_MISMATCH": "the key is another certificate's",
+    "PEM lib": "no certificate with its key is in it",
+}
+
+
+def _locked(key: str) -> str:
+    """Refuse to ask for a pass phrase, as OpenSSL would at the terminal and without an end."""
+    raise OwnFault(f"{key} has a pass phrase: give a key without one")
 
 
 def chain(tls: ssl.SSLObject) -> list[x509.Certificate]:

@@ -6,6 +6,7 @@ The protocol is h11's; here is what a library would hide: when each part ended, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -260,7 +261,12 @@ async def _exchange(attempt: Attempt, stream: Stream, request: h11.Request, body
         try:
             return await _read(machine, stream)
         except h11.RemoteProtocolError as error:
-            raise Down(f"its answer is not HTTP: {shown(str(error))}") from error
+            if error.error_status_hint == 431:
+                raise Down(f"the head of its answer is longer than {MOST_HEAD} bytes") from error
+            if machine.trailing_data[1]:  # what h11 misses is what did not come any more
+                raise Down("it closed the connection in the middle of its answer") from error
+            words = re.sub(r"bytearray\(b(.*)\)", r"\1", str(error))
+            raise Down(f"its answer is not HTTP: {shown(words)}") from error
 
 
 async def _read(machine: h11.Connection, stream: Stream) -> Page:

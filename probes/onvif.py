@@ -20,7 +20,11 @@ _REQUEST = (
     '<GetSystemDateAndTime xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
 )
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
-_ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
+_FAULTS = frozenset(
+    f"{envelope} Fault"
+    for envelope in ("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/")
+)
+"""Of SOAP 1.2, and of 1.1, in which old cameras refuse whatever they are asked in."""
 _DEEPEST, _LONGEST, _MOST_BYTES = 50, 400, 65_536
 
 
@@ -99,6 +103,8 @@ def _read(page: Page) -> dict[str, str]:
         if page.status != 200:
             raise Down(f"it answered {page.status} to GetSystemDateAndTime") from error
         raise Down(f"its answer is not ONVIF: {shown(page.body, 60)}") from error
+    if not said and page.status != 200:
+        raise Down(f"it answered {page.status} to GetSystemDateAndTime")
     if not said:
         raise Down(f"its answer is not ONVIF: {shown(page.body, 60)}")
     return said
@@ -127,7 +133,7 @@ def read(body: bytes) -> dict[str, str]:
         path.append(name)
         if len(path) > _DEEPEST:
             raise ValueError("too deep")
-        if name == f"{_ENVELOPE} Fault":
+        if name in _FAULTS:
             found["fault"] = ""
         if name == f"{_DEVICE} GetSystemDateAndTimeResponse":
             found["answered"] = ""
@@ -138,9 +144,9 @@ def read(body: bytes) -> dict[str, str]:
     def text(data: str) -> None:
         local = [one.rpartition(" ")[2] for one in path]
         key = ""
-        if "fault" in found and local[-1] == "Value":
+        if "fault" in found and local[-1] in ("Value", "faultcode"):
             key = "fault"
-        elif "fault" in found and local[-1] == "Text":
+        elif "fault" in found and local[-1] in ("Text", "faultstring"):
             key = "reason"
         elif "answered" in found and local[-1] in ("DateTimeType", "TZ"):
             key = local[-1]

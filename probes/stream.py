@@ -18,6 +18,7 @@ T = TypeVar("T")
 MOST_BYTES = 1 << 20
 LONGEST_LINE = 16_384
 _CHUNK = 65_536
+_REMEMBERED = 64
 
 
 class Stream:
@@ -37,6 +38,8 @@ class Stream:
         self._outgoing = ssl.MemoryBIO()
         self.tls: ssl.SSLObject | None = None
         self.received = 0
+        self.heard = bytearray()
+        """The beginning of what it answers, since we last said something; only what is read by lines or counts."""
 
     async def __aenter__(self) -> Stream:
         return self
@@ -54,6 +57,7 @@ class Stream:
         Raises:
             OSError: the connection broke.
         """
+        self.heard.clear()
         if self.tls is None:
             await self._loop.sock_sendall(self._sock, data)
             return
@@ -81,6 +85,8 @@ class Stream:
             return await self._drive(lambda: tls.read(_CHUNK))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
+        except ssl.SSLError as error:  # an alert comes here when it is the client's certificate that TLS 1.3 refuses
+            raise Down(f"it broke TLS off: {_tls_words(error)}") from error
 
     async def until(self, end: bytes, most: int = LONGEST_LINE) -> bytes:
         """Return everything up to and with ``end``.
@@ -132,6 +138,7 @@ class Stream:
         """
         if self._buffer:  # it could have been put there by somebody between (CVE-2011-0411)
             raise Down(f"it sent something before TLS began: {shown(bytes(self._buffer), 40)}")
+        self.heard.clear()
         try:
             tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         except ValueError as error:
@@ -153,6 +160,7 @@ class Stream:
             what = f" after {shown(bytes(self._buffer[:64]), 40)}" if self._buffer else " without a word"
             raise Down(f"it closed the connection{what}")
         self._buffer += data
+        self.heard += data[: _REMEMBERED - len(self.heard)]
 
     async def _receive(self) -> bytes:
         data = await self._loop.sock_recv(self._sock, _CHUNK)
@@ -210,7 +218,9 @@ async def connect(
         except BaseException:
             sock.close()
             raise
-    return Stream(sock, most_bytes)
+    stream = Stream(sock, most_bytes)
+    attempt.heard = stream.heard
+    return stream
 
 
 def mark(sock: socket.socket, dscp: int) -> None:
@@ -222,8 +232,21 @@ def mark(sock: socket.socket, dscp: int) -> None:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
 
+_SOMETHING_ELSE = "what listens there speaks something else"
+_TLS_WORDS = {
+    "wrong version number": _SOMETHING_ELSE,
+    "http request": _SOMETHING_ELSE,
+    "record layer failure": _SOMETHING_ELSE,
+    "packet length too long": _SOMETHING_ELSE,
+    "tlsv1 alert protocol version": "it takes none of the versions that are safe, 1.2 and 1.3",
+    "unsupported protocol": "it takes none of the versions that are safe, 1.2 and 1.3",
+    "sslv3 alert handshake failure": "it refuses: no cipher in common, or it wants a client certificate",
+    "tlsv13 alert certificate required": "it wants a client certificate",
+    "tlsv1 alert unknown ca": "it does not trust the client certificate",
+    "tlsv1 unrecognized name": "it knows no host of this name",
+}
+
+
 def _tls_words(error: ssl.SSLError) -> str:
     reason = (error.reason or "").replace("_", " ").lower()
-    if reason in ("wrong version number", "http request", "record layer failure", "packet length too long"):
-        return "what listens there speaks something else"
-    return reason or shown(str(error))
+    return _TLS_WORDS.get(reason) or reason or shown(str(error))

@@ -32,7 +32,7 @@ async def tcp(attempt: Attempt, settings: TcpSettings) -> None:
         if not settings.expect:
             return
         wanted = settings.expect.encode()
-        heard = bytearray()
+        attempt.heard = heard = bytearray()
         with attempt.phase("answer", f"waiting for {shown(settings.expect)}"):
             while wanted not in heard:
                 data = await stream.read()

@@ -68,18 +68,23 @@ async def read(stream: Stream, protocol: str) -> Answer:
     """
     head = b""
     while not head.strip():  # empty lines before are allowed, and are how SIP keeps connections alive
-        head = await stream.until(b"\n", MOST_HEAD)
+        head = await _line(stream)
     if not head.startswith(protocol.encode()):
         raise Down(f"not an answer of {protocol}: {shown(head, 60)}")
     while not head.endswith(b"\r\n\r\n"):
-        head += await stream.until(b"\r\n", MOST_HEAD)
+        head += await _line(stream)
         if len(head) > MOST_HEAD:
             raise Down(f"the head of its answer is longer than {MOST_HEAD} bytes")
     try:
         answer = parse(head, protocol)
-        length = int(answer.first("content-length") or 0)
     except ValueError as error:
         raise Down(f"its answer is broken: {shown(str(error))}") from error
-    if not 0 <= length <= MOST_BODY:
-        raise Down(f"its answer announces {length} bytes, at most {MOST_BODY} are read")
-    return Answer(answer.status, answer.words, answer.headers, await stream.exactly(length))
+    length = answer.first("content-length") or "0"
+    if not (length.isascii() and length.isdecimal() and len(length) < 10 and int(length) <= MOST_BODY):
+        raise Down(f"its answer announces {shown(length, 20)} bytes, at most {MOST_BODY} are read")
+    return Answer(answer.status, answer.words, answer.headers, await stream.exactly(int(length)))
+
+
+async def _line(stream: Stream) -> bytes:
+    """Return a line, ended by CR LF, also where a device ends it by LF alone (RFC 2326 §4 asks to take that)."""
+    return (await stream.until(b"\n", MOST_HEAD)).rstrip(b"\r\n") + b"\r\n"

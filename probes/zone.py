@@ -137,14 +137,14 @@ async def _compare(attempt: Attempt, server: Server, name: dns.name.Name, serial
     attempt.fields["servers"] = len(hosts)
     # Each has a third of the time: a silent one must leave some for telling which it is.
     told = await asyncio.gather(*(_serial(attempt, server, name, host) for host in hosts))
-    wrong = [f"{_short(host)} {said}" for host, said in zip(hosts, told, strict=True) if isinstance(said, str)]
+    wrong = [f"{_short(host)}: {said}" for host, said in zip(hosts, told, strict=True) if isinstance(said, str)]
     serials = {said for said in told if isinstance(said, int)} | {serial}
     attempt.fields["serials"] = len(serials)
     if len(serials) > 1:
-        each = [f"{_short(host)} has {said}" for host, said in zip(hosts, told, strict=True) if isinstance(said, int)]
-        raise Down(f"its name servers have different versions: {shown(', '.join([*each, *wrong]), 300)}")
+        each = [f"{_short(host)}: {said}" for host, said in zip(hosts, told, strict=True) if isinstance(said, int)]
+        raise Down(f"its name servers have different versions: {shown('; '.join([*each, *wrong]), 300)}")
     if wrong:
-        raise Down(f"not all of its name servers answer: {shown(', '.join(wrong), 300)}")
+        raise Down(f"not all of its name servers answer: {shown('; '.join(wrong), 300)}")
 
 
 async def _serial(attempt: Attempt, server: Server, name: dns.name.Name, host: dns.name.Name) -> int | str:
@@ -153,9 +153,11 @@ async def _serial(attempt: Attempt, server: Server, name: dns.name.Name, host: d
             address = await _address(attempt, server, host)
             answer = await Server(address, server.port).ask(name, "SOA")
     except TimeoutError:
-        return "is silent"
-    except (Down, OSError) as error:
-        return f"cannot be asked: {str(error).lower()}"
+        return "no answer"
+    except Down as down:
+        return str(down)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
     soa = answer.get_rrset(answer.answer, name, dns.rdataclass.IN, dns.rdatatype.SOA)
     return int(soa[0].serial) if soa is not None else "does not have the zone"
 

@@ -52,7 +52,7 @@ def import_(
     tables = _from_netbox(configuration) if from_netbox else _from_files(files or [], kind)
     plan = compare(written, configuration, tables)
     if plan.faults:
-        faults = (*plan.faults, *more_faults(main, written, plan, tables))
+        faults = tuple(dict.fromkeys((*plan.faults, *more_faults(main, written, plan, tables))))
         _refuse(plan, faults, remove=remove, as_json=as_json)
     try:
         texts = render(main, written, plan, tables, remove=remove) if plan.changes or (remove and plan.missing) else {}
@@ -175,7 +175,7 @@ def _more(rows: object) -> None:
 
 
 def _said(value: Value) -> str:
-    return "(nothing)" if not value else " ".join(value) if isinstance(value, tuple) else value
+    return "(nothing)" if not value else " ".join(value) if isinstance(value, tuple) else value.replace("\n", " ⏎ ")
 
 
 def _as_json(plan: Plan, faults: tuple[Fault, ...], texts: dict[Path, str], *, remove: bool) -> dict[str, Any]:

@@ -65,7 +65,9 @@ def path_to(
         int, typer.Option(min=0, max=65_535, help="Of udp and tcp.", show_default="udp 33434, tcp 443")
     ] = 0,
     most: Annotated[int, typer.Option("--hops", min=1, max=64, help="How far.")] = 30,
-    deadline: Annotated[float, typer.Option(min=0.2, max=120, help="Seconds for everything together.")] = 5.0,
+    deadline: Annotated[
+        float, typer.Option("--timeout", "--deadline", min=0.2, max=120, help="Seconds for everything together.")
+    ] = 5.0,
     mtu: Annotated[bool, typer.Option("--mtu", help="Also find the largest packet that gets through.")] = False,
     language: LanguageOption = None,
     as_json: JsonOption = False,

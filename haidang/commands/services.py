@@ -47,6 +47,8 @@ def _command(kind: str) -> Callable[..., None]:
     def command(target: str, *, language: str | None, as_json: bool, **options: object) -> None:
         if not target.strip() or "/" in target or any(map(str.isspace, target)):
             fail(f"{target} is not the address or the name of a host")
+        if target.count(":") == 1:
+            fail(f"{target} is not the address or the name of a host: write {' --port '.join(target.split(':'))}")
         settings = _settings(kind, _given(kind, options))
         show(run(probe(kind, SystemClock(), target, target, settings)), language=language, as_json=as_json)
 

@@ -127,9 +127,10 @@ def _records(sheet: Sheet, kind: Kind, found: Tables, hints: Hints) -> Iterator[
             hint = hints.nearest(plain(cell.text), known)
             message = f"there is no field {quoted(cell.text)} of {kind.section}: rename the column or take it out"
             found.faults.append(Fault(place, "", message, known.get(hint, "")))
+    width = max(column for column, cell in enumerate(head[1], 1) if cell.text)
     for number, cells in sheet.rows:
         if number > head[0]:
-            record = _record(sheet, kind, number, cells, by_column, found)
+            record = _record(sheet, kind, number, cells, by_column, width, found)
             if record is not None:
                 yield record
 
@@ -139,7 +140,8 @@ def _is_head(cells: Sequence[Cell], known: Mapping[str, str]) -> bool:
 
 
 def _record(
-    sheet: Sheet, kind: Kind, number: int, cells: Sequence[Cell], by_column: Mapping[int, str], found: Tables
+    sheet: Sheet, kind: Kind, number: int, cells: Sequence[Cell], by_column: Mapping[int, str], width: int,
+    found: Tables,
 ) -> Record | None:  # fmt: skip
     values: dict[str, Value] = {}
     places = {"": sheet.place(number, 0)}
@@ -152,7 +154,7 @@ def _record(
             continue
         values[key] = _value(key, cell, many=several[key])
     for column, cell in enumerate(cells, 1):
-        if cell.text and column not in by_column and column > max(by_column):
+        if cell.text and column > width:
             message = (
                 f"{quoted(cell.text)} stands under no heading: give the column one, or quote cells with separators"
             )
@@ -168,7 +170,8 @@ def _record(
 
 
 def _value(key: str, cell: Cell, *, many: bool) -> Value:
-    text = cell.text
+    # A line that was broken to fit its cell is still one line; notes alone have several.
+    text = cell.text if key == "notes" else re.sub(r"\s*[\r\n]\s*", " ", cell.text)
     if not text:
         return None
     if many:

@@ -92,7 +92,9 @@ def read(path: Path) -> list[Sheet]:
         content = read_bytes(path, LARGEST_TABLE)
         sheets = [_csv(path, content)] if ending in (".csv", ".tsv", ".txt") else list(_workbook(path, content))
     except Unreadable as error:
-        raise SheetError(f"{path}: {error.message}") from error
+        line = f":{error.mark.line}" if error.mark else ""
+        cure = " (Excel: CSV UTF-8)" if error.message.endswith("UTF-8") else ""
+        raise SheetError(f"{path}{line}: {error.message}{cure}") from error
     found = [sheet for sheet in sheets if sheet.rows]
     if not found:
         raise SheetError(f"{path}: nothing in it: its first row must name the columns, e.g. id, name, address")

@@ -75,9 +75,18 @@ def test_targets_without_own_settings_share_one_object(tmp_path: Path) -> None:
 
 
 def test_a_reload_without_changes_changes_nothing() -> None:
-    old, new = (config.load(GOOD / "full.yaml").inventory for _ in range(2))
-    assert old.diff(new) == config.Difference((), (), ())
-    assert old == new
+    old, new = (config.load(GOOD / "full.yaml") for _ in range(2))
+    assert old.inventory.diff(new.inventory) == config.Difference((), (), ())
+    assert old.inventory == new.inventory
+    assert old.differing(new) == ()
+
+
+def test_a_reload_names_the_sections_that_differ_also_where_no_check_changes(tmp_path: Path) -> None:
+    text = "systems: [{id: wan, name: WAN}]\ntargets: [{id: a, address: 192.0.2.1}]\n"
+    old = load(tmp_path, text)
+    assert old.differing(load(tmp_path, text.replace("WAN", "Mạng WAN"))) == ("systems",)
+    assert old.differing(load(tmp_path, text.replace("{id: a", "{id: a, name: A"))) == ("targets",)
+    assert old.differing(load(tmp_path, f"language: en\n{text}")) == ("language",)
 
 
 def test_a_reload_tells_what_was_added_removed_and_changed(tmp_path: Path) -> None:

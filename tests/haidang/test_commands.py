@@ -18,7 +18,8 @@ import config
 from haidang.commands.common import find_config
 from haidang.commands.reading import summary_lines
 from haidang.doctor import Health, people
-from haidang.show import utc
+from haidang.show import status, utc
+from storage.database import Database
 from tests.support.daemon import COMMAND, Daemon, typed, until
 from tests.support.netns import Namespace
 from tests.support.snmp_agent_real import AUTH_PASSWORD, PRIV_PASSWORD, snmpd
@@ -282,6 +283,15 @@ def test_doctor_warns_where_nobody_is_told_of_a_failure(tmp_path: Path) -> None:
     assert (found.health, found.text) == (Health.WARNING, "nobody is told when something fails")
     path.write_text(GOOD + "contacts: [{id: an, email: an@example.org}]\n", encoding="utf-8")
     assert len(list(people(config.load(path)))) == 1  # a contact alone is told nothing
+
+
+def test_status_does_not_say_that_nothing_came_where_too_little_came_to_judge(tmp_path: Path) -> None:
+    path = tmp_path / "haidang.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    database = Database(tmp_path / "haidang.db", "haidang")
+    (target, *_) = status(config.load(path), database.connection, None, 0)["targets"]
+    database.close()
+    assert (target["state"], target["reason"]) == ("unknown", "not judged yet: too few samples")
 
 
 def test_status_says_when_a_running_daemon_has_stopped_writing(tmp_path: Path) -> None:

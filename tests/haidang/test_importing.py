@@ -192,6 +192,21 @@ def test_references_into_nothing_are_told_at_their_cell(main: Path, tmp_path: Pa
     assert [(one["place"], one["hint"]) for one in errors] == [(f"{table}:C2", "luc-ngan"), (f"{table}:D3", "hub")]
 
 
+def test_a_name_broken_over_two_lines_of_its_cell_is_one_line_and_notes_keep_theirs(main: Path, tmp_path: Path) -> None:
+    rows = [["id", "Tên\nthiết bị", "address", "notes"], ["new", "Ngã tư\r\n Hùng Vương", "192.0.2.8", "one\ntwo"]]
+    table = book(tmp_path / "book.xlsx", devices=rows)
+    (new,) = ask(main, table)["added"]
+    assert (new["fields"]["name"], new["fields"]["notes"]) == ("Ngã tư Hùng Vương", "one\ntwo")
+    assert "notes=one ⏎ two" in run(main, table)[1]
+
+
+def test_an_error_is_told_once_and_not_what_follows_from_it(main: Path, tmp_path: Path) -> None:
+    table = csv(tmp_path, "devices.csv", "id,name,address,paint\nnew,a\x85b,192.0.2.8,red\n")
+    assert [(one["place"], one["field"]) for one in ask(main, table)["errors"]] == [
+        (f"{table}:D1", ""), (f"{table}:B2", "name"),
+    ]  # fmt: skip
+
+
 def test_a_file_that_says_nothing_of_its_kind_asks_for_it(main: Path, tmp_path: Path) -> None:
     table = csv(tmp_path, "list.csv", "id,name\nx,X\n")
     status, said = run(main, table)
@@ -199,7 +214,9 @@ def test_a_file_that_says_nothing_of_its_kind_asks_for_it(main: Path, tmp_path: 
     assert "say --kind KIND" in said
     assert run(main, table, "--kind", "sites")[0] == 0
     assert "neither .csv nor .xlsx" in run(main, csv(tmp_path, "sites.pdf", ""))[1]
-    assert "not UTF-8" in run(main, csv(tmp_path, "sites.csv", "id,name\nx,Tên\n", "cp1258"))[1]
+    where = csv(tmp_path, "sites.csv", "id,name\nx,Tên\n", "cp1258")
+    assert f"{where}:2: not UTF-8" in (said := run(main, where)[1])
+    assert "save the file as UTF-8 (Excel: CSV UTF-8)" in said
     assert "cannot be read as XLSX" in run(main, csv(tmp_path, "sites.xlsx", "PK nonsense"))[1]
     assert "there is no such file" in run(main, tmp_path / "none.csv")[1]
 

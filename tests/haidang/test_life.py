@@ -70,12 +70,13 @@ def test_a_reload_takes_what_is_new_and_leaves_the_rest_alone(space: Namespace, 
         config.write_text(BASE + "  - {id: other, address: 127.0.0.2}\n", encoding="utf-8")
         daemon.process.send_signal(signal.SIGHUP)
         taken = daemon.wait_for("configuration taken")
-        assert (taken["added"], taken["removed"], taken["changed"]) == (1, 0, 0)
+        assert (taken["checks_added"], taken["checks_removed"], taken["checks_changed"]) == (1, 0, 0)
+        assert taken["sections"] == ["targets"]
         until(lambda: len(daemon.events("state changed")) == 2, 20, "the new target is up")
         config.write_text(BASE.replace("loopback, address: 127.0.0.1", "third, address: 127.0.0.3"), encoding="utf-8")
         daemon.process.send_signal(signal.SIGHUP)
         until(lambda: len(daemon.events("configuration taken")) == 2, 20, "the second reload")
-        assert daemon.events("configuration taken")[1]["removed"] == 2
+        assert daemon.events("configuration taken")[1]["checks_removed"] == 2
         until(lambda: len(daemon.events("state changed")) == 3, 20, "the third target is up")
         assert daemon.end() == 0
     with sqlite3.connect(config.parent / "data" / "haidang.db") as ledger:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from haidang.reasons import LONGEST, told
 
 ROOT = Path(__file__).parents[2]
-SAID = {"Down", "OwnFault", "phase", "append"}
+SAID = {"Down", "OwnFault", "NotAsked", "NoAnswer", "Reported", "_ended", "phase", "append"}
 """Calls whose text is told to people."""
 
 
@@ -55,6 +55,16 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
     assert unknown == COMPOSED
 
 
+LOANWORDS = {"bind", "bit", "byte", "gatekeeper", "header", "leap", "listener", "ssl", "stratum", "systemd", "unit"}
+"""Words that Vietnamese engineers have from English."""
+
+
+@pytest.mark.parametrize("text", sorted(set(EVERY) - set(COMPOSED)))
+def test_no_english_word_of_a_sentence_is_left_because_a_more_general_one_took_it(text: str) -> None:
+    said, words = (set(re.findall(r"(?<![^\W_])[a-z]{2,}(?![^\W_])", one)) for one in (text, told(text, "vi")))
+    assert said & words <= LOANWORDS
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
@@ -72,6 +82,24 @@ def test_every_sentence_a_probe_can_say_is_known_in_vietnamese() -> None:
         (
             "its certificate expires in 5 days, on 2026-12-05 19:58 UTC; its key has 1024 bits, fewer than 2048",
             "chứng thư hết hạn trong 5 ngày, ngày 2026-12-05 19:58 UTC; khóa chỉ có 1024 bit, ít hơn 2048",
+        ),
+        ("it answered 404 Not Found to OPTIONS", "trả lời 404 Not Found cho OPTIONS"),
+        ("10.0.0.53 answered REFUSED to gov.vn SOA", "10.0.0.53 trả lời REFUSED cho gov.vn SOA"),
+        (
+            "10.0.0.1:161 refuses: wrong user: the agent knows no user 'x'",
+            "10.0.0.1:161 từ chối: sai người dùng: thiết bị không biết người dùng 'x'",
+        ),
+        (
+            "no answer from 10.0.0.1:161 within 1.0 s (3 tries); a wrong community looks the same",
+            "10.0.0.1:161 không trả lời trong 1.0 giây (3 lần thử); sai community cũng có biểu hiện như vậy",
+        ),
+        (
+            "this machine could not send: permission denied (a firewall on this machine?)",
+            "máy này không gửi được: không có quyền (tường lửa trên chính máy này?)",
+        ),
+        (
+            "not all of its name servers answer: a: no answer; b: it answered REFUSED to x SOA",
+            "không phải mọi máy chủ tên miền đều trả lời: a: không trả lời; b: trả lời REFUSED cho x SOA",
         ),
         ("it closed the connection without a word", "máy chủ đóng kết nối mà không nói gì"),
         ("its greeting is none of IMAP: hello you", "lời chào không phải IMAP: hello you"),

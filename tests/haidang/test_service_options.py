@@ -37,6 +37,8 @@ def test_every_key_of_a_service_is_an_option_with_its_help(kind: str) -> None:
         ("tcp 127.0.0.1 --port 80 --timeout soon", '--timeout: "soon" is not a duration: write 500ms, 10s'),
         ("tls 127.0.0.1 --key key.pem", "--key: a key without its certificate"),
         ("smtp not/a/host", "not/a/host is not the address or the name of a host"),
+        ("rtsp 10.0.0.9:554", "10.0.0.9:554 is not the address or the name of a host: write 10.0.0.9 --port 554"),
+        ("tls 10.0.0.9 --starttls pop3", '--starttls: "pop3" is not one of smtp, imap, ldap, postgres'),
     ],
 )
 def test_what_makes_no_sense_is_said_in_the_words_of_the_configuration(words: str, message: str) -> None:

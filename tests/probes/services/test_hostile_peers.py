@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
+import threading
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from haidang.clock import SystemClock
 from haidang.model import Observation, Status
@@ -28,6 +33,7 @@ from probes.sip import SipSettings
 from probes.ssh import SshSettings
 from probes.tcp import TcpSettings
 from probes.tls import TlsSettings
+from tests.support.certificates import Authority
 from tests.support.peers import HOST, dripping, endless, free_port, peer, resetting, saying, silent
 
 CLOCK = SystemClock()
@@ -146,6 +152,83 @@ async def test_another_protocol_is_told_apart(which: str, said: bytes) -> None:
     assert any(word in found.reason for word in ("not", "none of", "no TLS", "closed")), found.reason
 
 
+@pytest.mark.parametrize(
+    ("which", "said", "so_far"),
+    [
+        ("tcp", b"HTTP/1.1 400 Bad Request\r\n", "HTTP/1.1 400 Bad Request"),
+        ("ssh", b"220 mail.example.org ESMTP\r\n", "220 mail.example.org ESMTP"),
+        ("smtp", b"220-wait", "220-wait"),
+        ("mssql", b"\x15\x03\x01\0\x02\x02\x28", "15 03 01 00 02 02 28"),
+        ("tls-smtp", b"220 mail ESMTP\r\n", ""),  # a whole answer; it is silent after our EHLO
+    ],
+)
+async def test_what_came_of_an_answer_before_the_deadline_is_told(which: str, said: bytes, so_far: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await silent(reader, writer)
+
+    async with peer(talk) as port:
+        found = await seen(which, port)
+    assert found.reason.startswith("no answer within 0.15 s, while ")
+    assert found.reason.partition(", so far it said ")[2] == so_far
+
+
+@pytest.mark.parametrize("which", ["http", "onvif"])
+async def test_a_head_without_an_end_is_told_as_one(which: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + b"X-A: aaaaaaaaaa\r\n" * 10_000)
+        await silent(reader, writer)
+
+    async with peer(talk) as port:
+        found = await seen(which, port, 2)
+    assert found.reason == "the head of its answer is longer than 32768 bytes"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"Content-Length: 100\r\n\r\nabc", "it closed the connection in the middle of its answer"),
+        (b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", r"its answer is not HTTP: illegal chunk header: 'ZZ\r\n'"),
+    ],
+)
+async def test_a_page_that_breaks_off_is_told_from_one_that_is_broken(body: bytes, reason: str) -> None:
+    async with peer(saying(b"HTTP/1.1 200 OK\r\n" + body)) as port:
+        found = await seen("http", port, 2)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "it broke TLS off: it wants a client certificate"),
+        (ssl.TLSVersion.TLSv1_2, "no TLS: it refuses: no cipher in common, or it wants a client certificate"),
+    ],
+)
+async def test_a_server_that_wants_a_client_certificate_is_down_and_says_so(
+    version: ssl.TLSVersion, reason: str, tmp_path: Path
+) -> None:  # fmt: skip
+    authority = Authority(tmp_path)
+    strict = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.file)
+    strict.load_cert_chain(authority.issue("own.pem", HOST))
+    strict.minimum_version = strict.maximum_version = version
+    strict.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(server: socket.socket) -> None:  # asyncio's own server hangs up without the alert
+        sock = server.accept()[0]
+        with strict.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as tls:
+            with pytest.raises(ssl.SSLError):
+                tls.do_handshake()
+            while os.read(tls.fileno(), 65_536):  # what is left unread would reset the connection
+                pass
+
+    with socket.create_server((HOST, 0)) as server:
+        server.settimeout(5)
+        settings = HttpSettings(url=f"https://{HOST}:{server.getsockname()[1]}/", trust=str(authority.file))
+        found, _ = await asyncio.gather(probe("http", CLOCK, "x", HOST, settings), asyncio.to_thread(refuse, server))
+    assert (found.status, found.reason) == (Status.DOWN, reason)
+
+
 @pytest.mark.alone
 @EVERY
 async def test_the_deadline_is_kept_to_50_ms_whatever_the_peer_does(which: str) -> None:
@@ -166,10 +249,42 @@ async def test_a_probe_that_cannot_be_made_is_unknown_and_says_why() -> None:
     assert found.reason == "/nowhere/ca.pem cannot be read: no such file or directory"
 
 
+async def test_files_of_tls_that_cannot_be_used_are_named_with_what_is_wrong(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    path = authority.issue("own.pem", HOST)
+    own, other = str(path), str(authority.issue("other.pem", HOST))
+    nothing, locked = tmp_path / "nothing.pem", tmp_path / "locked.pem"
+    nothing.write_text("nothing")
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret))
+    wrong: dict[str, dict[str, Any]] = {
+        f"{nothing} is not usable: no certificate is in it": {"trust": str(nothing)},
+        f"{nothing} is not usable: no certificate with its key is in it": {"certificate": str(nothing)},
+        f"{own} or {other} is not usable: the key is another certificate's": {"certificate": own, "key": other},
+        f"{locked} has a pass phrase: give a key without one": {"certificate": own, "key": str(locked)},
+        f"{tmp_path}/none.pem cannot be read: no such file or directory": {"trust": f"{tmp_path}/none.pem"},
+    }
+    with socket.create_server((HOST, 0)) as server:
+        for reason, files in wrong.items():
+            settings = TlsSettings(port=server.getsockname()[1], **files)
+            found = await probe("tls", CLOCK, "x", HOST, settings)
+            assert (found.status, found.reason) == (Status.UNKNOWN, reason)
+
+
 async def test_a_name_that_is_none_is_down_and_a_phase_of_its_own() -> None:
     found = await probe("ssh", CLOCK, "x", "no-such-host.invalid", SshSettings(timeout_s=5))
     assert found.status in (Status.DOWN, Status.UNKNOWN)  # unknown where no resolver answers
     assert "no-such-host.invalid" in found.reason
+
+
+async def test_a_silent_resolver_is_this_machine_s_own_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr("probes.attempt.socket.getaddrinfo", lambda *_, **__: answered.wait(5))
+    found = await probe("ssh", CLOCK, "x", "slow.example.org", SshSettings(timeout_s=0.1))
+    answered.set()
+    assert (found.status, found.samples) == (Status.UNKNOWN, ())
+    assert found.reason == "no answer within 0.1 s, while looking slow.example.org up"
 
 
 async def test_ipv6_is_probed_as_well() -> None:

@@ -72,6 +72,23 @@ async def test_a_camera_without_a_picture_is_down() -> None:
     assert seen.reason == "its description names no medium: there is no picture to be had"
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "reason"),
+    [
+        (b"RTSP/1.0 200 OK\nCSeq: 1\nPublic: DESCRIBE\n\n", Status.UP, ""),  # RFC 2326 §4: LF alone is to be taken
+        (
+            b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: x\r\n\r\n", Status.DOWN,
+            "its answer announces x bytes, at most 65536 are read",
+        ),
+        (b"RTSP/1.0 200 OK\r\n\r\n", Status.DOWN, "it answers to another request: CSeq missing, not 1"),
+    ],
+)  # fmt: skip
+async def test_the_form_of_a_camera_s_answer_is_judged(said: bytes, status: Status, reason: str) -> None:
+    async with peer(saying(said)) as port:
+        seen = await ask("rtsp", RtspSettings(port=port))
+    assert (seen.status, seen.reason) == (status, reason)
+
+
 async def test_a_time_server_is_asked_for_its_offset_and_its_stratum() -> None:
     async with opened("ntp") as lab:
         settings = NtpSettings(port=lab.port("ntp"), timeout_s=3)

@@ -27,6 +27,13 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
     return head.encode() + body
 
 
+def old_refusal(code: str, words: str) -> bytes:
+    """Make a fault of SOAP 1.1."""
+    envelope = "http://schemas.xmlsoap.org/soap/envelope/"
+    fault = f"<e:Fault><faultcode>{code}</faultcode><faultstring>{words}</faultstring></e:Fault>"
+    return f'<e:Envelope xmlns:e="{envelope}"><e:Body>{fault}</e:Body></e:Envelope>'.encode()
+
+
 def camera(ahead_s: float = 0) -> Talk:
     """Make a camera whose clock is so many seconds ahead; it takes what the WSDL allows and nothing else."""
 
@@ -78,6 +85,11 @@ async def test_a_clock_that_is_off_is_a_warning(ahead_s: float, words: str) -> N
             "it refuses GetSystemDateAndTime: not here",
         ),
         (answer(b"nothing", "404 Not Found"), Status.DOWN, "it answered 404 to GetSystemDateAndTime"),
+        (answer(b"<html></html>", "403 Forbidden"), Status.DOWN, "it answered 403 to GetSystemDateAndTime"),
+        (answer(old_refusal("SOAP-ENV:Client", "no such method")), Status.DOWN,
+            "it refuses GetSystemDateAndTime: no such method"),
+        (answer(old_refusal("ter:NotAuthorized", "log in"), "500 No"), Status.UP, ""),
+        (answer(b""), Status.DOWN, "its answer is not ONVIF: nothing"),
         (answer(b"<html></html>"), Status.DOWN, "its answer is not ONVIF: <html></html>"),
         (answer(b"all is well"), Status.DOWN, "its answer is not ONVIF: all is well"),
         (answer(camera_says(2026, 13)), Status.DOWN, "its time is none: 2026-13-30 2:3:4"),

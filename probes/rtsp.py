@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from probes import digest, textual
 from probes.attempt import Attempt, BadSettings, Down, Settings, shown
-from probes.stream import Stream, connect
+from probes.stream import Closed, Stream, connect
 from probes.textual import Answer
 
 PORT = 554
@@ -34,9 +35,8 @@ async def rtsp(attempt: Attempt, settings: RtspSettings) -> None:
     url = f"rtsp://{host}{'' if port == PORT else f':{port}'}/{settings.path.removeprefix('/')}"
     if not url.isprintable() or " " in url:
         raise BadSettings(f"{shown(settings.path)} is no path of a stream")
-    async with await connect(attempt, port) as stream:
-        with attempt.phase("options", "waiting for the answer to OPTIONS"):
-            answer = await _ask(stream, 1, "OPTIONS", url)
+    with closing(_Camera(attempt, port)) as camera:
+        answer = await camera.ask("options", "waiting for the answer to OPTIONS", "OPTIONS", url)
         if server := answer.first("server"):
             attempt.fields["server"] = shown(server)
         wants_password = answer.status == 401
@@ -44,16 +44,49 @@ async def rtsp(attempt: Attempt, settings: RtspSettings) -> None:
             raise Down(f"it answered {_words(answer)} to OPTIONS")
         attempt.fields["status_code"] = answer.status
         if settings.path:
-            await _describe(attempt, stream, settings, url)
+            await _describe(attempt, camera, settings, url)
 
 
-async def _describe(attempt: Attempt, stream: Stream, settings: RtspSettings, url: str) -> None:
-    with attempt.phase("describe", "waiting for the description of the stream"):
-        answer = await _ask(stream, 2, "DESCRIBE", url)
-        known = answer.status != 401
-        if not known and settings.username:
-            entry = _authorization(answer, settings, url)
-            answer = await _ask(stream, 3, "DESCRIBE", url, f"Authorization: {entry}")
+class _Camera:
+    """The connection to a camera; made anew where it hangs up once it has asked for a password, as some do."""
+
+    def __init__(self, attempt: Attempt, port: int) -> None:
+        self._attempt = attempt
+        self._port = port
+        self._stream: Stream | None = None
+        self._asked = 0
+        self._refused = False
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    async def ask(self, phase: str, doing: str, method: str, url: str, *more: str) -> Answer:
+        self._asked += 1
+        try:
+            answer = await self._once(phase, doing, method, url, *more)
+        except (Closed, ConnectionError):
+            if not self._refused:
+                raise
+            self.close()
+            self._stream = None
+            answer = await self._once(phase, doing, method, url, *more)
+        self._refused = answer.status == 401
+        return answer
+
+    async def _once(self, phase: str, doing: str, method: str, url: str, *more: str) -> Answer:
+        if self._stream is None:
+            self._stream = await connect(self._attempt, self._port)
+        with self._attempt.phase(phase, doing):
+            return await _ask(self._stream, self._asked, method, url, *more)
+
+
+async def _describe(attempt: Attempt, camera: _Camera, settings: RtspSettings, url: str) -> None:
+    doing = "waiting for the description of the stream"
+    answer = await camera.ask("describe", doing, "DESCRIBE", url)
+    if answer.status == 401 and settings.username:
+        entry = _authorization(answer, settings, url)
+        answer = await camera.ask("describe", doing, "DESCRIBE", url, f"Authorization: {entry}")
     attempt.fields["status_code"] = answer.status
     if answer.status == 401:
         if settings.username:

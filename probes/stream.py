@@ -21,6 +21,10 @@ _CHUNK = 65_536
 _REMEMBERED = 64
 
 
+class Closed(Down):
+    """The peer closed the connection without a word."""
+
+
 class Stream:
     """One connection; closed by ``async with``. Every wait ends with the attempt's deadline.
 
@@ -157,8 +161,9 @@ class Stream:
     async def _more(self) -> None:
         data = await self._fetch()
         if not data:
-            what = f" after {shown(bytes(self._buffer[:64]), 40)}" if self._buffer else " without a word"
-            raise Down(f"it closed the connection{what}")
+            if not self._buffer:
+                raise Closed("it closed the connection without a word")
+            raise Down(f"it closed the connection after {shown(bytes(self._buffer[:64]), 40)}")
         self._buffer += data
         self.heard += data[: _REMEMBERED - len(self.heard)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -227,6 +229,41 @@ async def test_a_server_that_wants_a_client_certificate_is_down_and_says_so(
         settings = HttpSettings(url=f"https://{HOST}:{server.getsockname()[1]}/", trust=str(authority.file))
         found, _ = await asyncio.gather(probe("http", CLOCK, "x", HOST, settings), asyncio.to_thread(refuse, server))
     assert (found.status, found.reason) == (Status.DOWN, reason)
+
+
+@pytest.mark.parametrize(
+    ("password", "guarded", "reason"),
+    [
+        ("right", {"OPTIONS", "DESCRIBE"}, ""), ("right", {"DESCRIBE"}, ""),
+        ("wrong", {"DESCRIBE"}, "it refuses the user monitor or the password"),
+    ],
+)  # fmt: skip
+async def test_a_camera_that_hangs_up_after_asking_for_the_password_is_called_again(
+    password: str, guarded: set[str], reason: str
+) -> None:
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def camera(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            method, url = head.split(" ")[:2]
+            sequence = re.search(r"CSeq: (\d+)", head)
+            assert sequence
+            expected = md5(f"{md5('monitor:cam:right')}:once:{md5(f'{method}:{url}')}")  # RFC 2617 §3.2.2.1
+            known = f'response="{expected}"' in head
+            if method in guarded and not known:
+                challenge = 'WWW-Authenticate: Digest realm="cam", nonce="once"'
+                writer.write(f"RTSP/1.0 401 Unauthorized\r\nCSeq: {sequence[1]}\r\n{challenge}\r\n\r\n".encode())
+                break
+            body = "v=0\r\nm=video 0 RTP/AVP 96\r\n" if method == "DESCRIBE" else ""
+            length = f"Content-Length: {len(body)}"
+            writer.write(f"RTSP/1.0 200 OK\r\nCSeq: {sequence[1]}\r\n{length}\r\n\r\n{body}".encode())
+
+    async with peer(camera) as port:
+        settings = RtspSettings(path="/live", username="monitor", password=password, port=port, timeout_s=2)
+        found = await probe("rtsp", CLOCK, "camera", HOST, settings)
+    assert (found.status, found.reason) == (Status.DOWN if reason else Status.UP, reason)
 
 
 @pytest.mark.alone

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from haidang.reasons import LONGEST, told
 
 ROOT = Path(__file__).parents[2]
-SAID = {"Down", "OwnFault", "NotAsked", "NoAnswer", "Reported", "_ended", "phase", "append"}
+SAID = {"Down", "Closed", "OwnFault", "NotAsked", "NoAnswer", "Reported", "_ended", "phase", "append"}
 """Calls whose text is told to people."""
 
 
@@ -43,8 +43,8 @@ def _text(found: ast.expr | None) -> Iterator[str]:
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "7x" for part in found.values)
 
 
-COMPOSED = ["7x 7x 7x, on 7x", "7x is 7x 7x away7x", "it closed the connection7x"]
-"""Whose words are in their gaps: a certificate's end, hops, what was said before; all are among the examples below."""
+COMPOSED = ["7x 7x 7x, on 7x", "7x is 7x 7x away7x"]
+"""Whose words are in their gaps: a certificate's end, hops; both are among the examples below."""
 FILES = [file for room in ("probes", "collectors") for file in (ROOT / room).rglob("*.py") if file.name != "load.py"]
 EVERY = sorted({text for file in FILES for text in texts(ast.parse(file.read_text("utf-8"))) if text})
 

@@ -61,11 +61,13 @@ def test_old_backups_a_full_datastore_and_a_dead_host_become_incidents_that_name
     os.utime(dump, (time.time() - 3600,) * 2)
     (tmp_path / "community").write_text("public", encoding="utf-8")
     (tmp_path / "community").chmod(0o600)
+    (tmp_path / "program").write_text(f"cat {told}; exit $(cat {tmp_path}/ends)", encoding="utf-8")
+    (tmp_path / "ends").write_text("0", encoding="utf-8")
     for name in ("server", "hypervisor"):
         (tmp_path / name).mkdir()
     esxi = ("sysObjectID 1.3.6.1.4.1.6876.4.1", *DATASTORE, f"override {STORAGE}.6.900 integer 500")
     with (
-        snmpd(tmp_path / "server", f"extend backup /bin/cat {told}") as server,
+        snmpd(tmp_path / "server", f"extend backup /bin/sh {tmp_path}/program") as server,
         snmpd(tmp_path / "hypervisor", *esxi) as hypervisor,
     ):
         config.write_text(
@@ -81,15 +83,20 @@ def test_old_backups_a_full_datastore_and_a_dead_host_become_incidents_that_name
             assert {line["state"] for line in daemon.events("state changed")} == {"up"}
             assert found() == {}
 
+            (tmp_path / "ends").write_text("127", encoding="utf-8")
             told.write_text(f"portal {2 * DAY_S}\ndms\n", encoding="utf-8")
             os.utime(dump, (time.time() - 2 * DAY_S,) * 2)
             hypervisor.stop()
-            until(lambda: len(found()) == 4, 40, "old backups and a dead host")
+            until(lambda: len(found()) == 5, 40, "old backups and a dead host")
             bad = found()
             assert bad["db/rule:backup-age:portal"] == "portal is 48 h, above 26"
             assert bad["db/rule:backup:dms"] == "dms is in a critical state"
-            assert bad.keys() >= {"esx/snmp", f"portal-backup/rule:age:{tmp_path}/portal/*.dump"}
+            assert bad.keys() == {
+                "db/rule:backup-age:portal", "db/rule:backup:dms", "db/rule:backup:program", "esx/snmp",
+                f"portal-backup/rule:age:{tmp_path}/portal/*.dump",
+            }  # fmt: skip
 
+            (tmp_path / "ends").write_text("0", encoding="utf-8")
             told.write_text("portal 60\ndms 60\n", encoding="utf-8")
             hypervisor.more = (*esxi[:-1], f"override {STORAGE}.6.900 integer 950")
             hypervisor.start()

@@ -1,8 +1,9 @@
 """Configuration: the schema, loading and checking it, the inventory of what is watched."""
 
 from config.by_hand import given_service, load_steps
+from config.configuration import Configuration
 from config.errors import ConfigError, ConfigurationInvalid
-from config.inventory import Configuration, Difference, Inventory, Target
+from config.inventory import Inventory, Target
 from config.loader import Written, check, language_of, load, read_written
 from config.schema.document import json_schema
 from config.schema.services import SERVICES
@@ -14,7 +15,6 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "ConfigurationInvalid",
-    "Difference",
     "Inventory",
     "Secret",
     "SecretUnavailable",

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from config import crosscheck, crosscheck_alerting, profile_files
+from config.configuration import Configuration
 from config.crosscheck import Item
 from config.document import top_value
 from config.errors import ConfigError, ConfigurationInvalid, Hints, shown
 from config.files import Files, Source
-from config.inventory import AnySection, Configuration, Things, resolve
+from config.inventory import AnySection, Things, resolve
 from config.messages import explain, is_about_absence
 from config.schema.document import SETTINGS, Document, Included
 from config.schema.objectives import Objective

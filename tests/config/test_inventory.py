@@ -16,6 +16,15 @@ def load(folder: Path, text: str) -> config.Configuration:
     return config.load(path)
 
 
+def changes(old: config.Inventory, new: config.Inventory) -> tuple[set[str], set[str], set[str]]:
+    """Compare targets as a reload does, by equality: which were added, removed, changed."""
+    before, after = old.targets, new.targets
+    both = before.keys() & after.keys()
+    return (
+        after.keys() - before.keys(), before.keys() - after.keys(), {one for one in both if before[one] != after[one]}
+    )  # fmt: skip
+
+
 def test_defaults_are_those_of_the_design() -> None:
     loaded = config.load(GOOD / "smallest.yaml")
     icmp, rule = loaded.probing.icmp, loaded.confirmation
@@ -76,7 +85,7 @@ def test_targets_without_own_settings_share_one_object(tmp_path: Path) -> None:
 
 def test_a_reload_without_changes_changes_nothing() -> None:
     old, new = (config.load(GOOD / "full.yaml") for _ in range(2))
-    assert old.inventory.diff(new.inventory) == config.Difference((), (), ())
+    assert changes(old.inventory, new.inventory) == (set(), set(), set())
     assert old.inventory == new.inventory
     assert old.differing(new) == ()
 
@@ -105,19 +114,19 @@ def test_a_reload_tells_what_was_added_removed_and_changed(tmp_path: Path) -> No
         + "targets: [{id: new, address: 192.0.2.9}, {id: b, address: 192.0.2.99}, {id: a, address: 192.0.2.1},"
         " {id: s, address: 192.0.2.4, snmp: {credential: c}}]",
     ).inventory
-    assert old.diff(new) == config.Difference(("new",), ("gone",), ("b", "s"))
+    assert changes(old, new) == ({"new"}, {"gone"}, {"b", "s"})
 
 
 def test_writing_a_default_out_is_no_change(tmp_path: Path) -> None:
     old = load(tmp_path, "targets: [{id: a, address: 192.0.2.1}]").inventory
     new = load(tmp_path, "targets: [{id: a, address: 192.0.2.1, icmp: {echoes: 5}, role: device}]").inventory
-    assert old.diff(new).changed == ()
+    assert changes(old, new) == (set(), set(), set())
 
 
 def test_a_general_setting_changes_every_target_it_reaches(tmp_path: Path) -> None:
     text = "targets: [{id: a, address: 192.0.2.1}, {id: h, probes: [host]}]\n"
     old, new = load(tmp_path, text).inventory, load(tmp_path, text + "probing: {icmp: {echoes: 4}}").inventory
-    assert old.diff(new).changed == ("a",)
+    assert changes(old, new) == (set(), set(), {"a"})
 
 
 def test_addresses_are_written_one_way(tmp_path: Path) -> None:

@@ -43,20 +43,34 @@ ASKED = {
     "system": "load1 load5 load15 n_cpus uptime", "swap": "used free total used_percent in out",
     "mem": "used free available total cached buffered active inactive used_percent available_percent",
     "disk": "used free total used_percent inodes_free inodes_total inodes_used", "processes": "total",
-    "diskio": "reads writes read_bytes write_bytes read_time write_time io_time",
     "net": "bytes_recv bytes_sent packets_recv packets_sent err_in err_out drop_in drop_out",
     "kernel": "context_switches interrupts",
 }  # fmt: skip
 
 
+TRANSFERS = ("read_count", "write_count", "read_bytes", "write_bytes", "read_time", "write_time", "busy_time")
+"""psutil's names."""
+
+
 @pytest.mark.parametrize("measurement", ASKED)
 def test_what_dashboards_made_for_telegraf_ask_of_a_machine_is_read(measurement: str) -> None:
     reader = HostReader(SystemClock())
-    if measurement == "diskio" and not psutil.disk_io_counters():
-        pytest.skip("this machine has no disk of its own: nothing to install")
     found = until(lambda: of(reader.read(), measurement), 5, "two readings with processor time between them")
     for reading in found:
         assert reading.fields.keys() >= set(ASKED[measurement].split())
+
+
+def test_each_disk_that_ever_carried_something_is_read_with_its_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    used, idle = dict(zip(TRANSFERS, range(1, 8), strict=True)), dict.fromkeys(TRANSFERS, 0)
+    kernels = {"vda": SimpleNamespace(**used), "loop0": SimpleNamespace(**idle)}
+    monkeypatch.setattr(psutil, "disk_io_counters", lambda **_: kernels)
+    (found,) = of(HostReader(SystemClock()).read(), "diskio")
+    assert (dict(found.tags), list(found.fields.values())) == ({"name": "vda"}, list(range(1, 8)))
+    assert list(found.fields) == ["reads", "writes", "read_bytes", "write_bytes", "read_time", "write_time", "io_time"]
+    monkeypatch.undo()
+    real = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
+    ours = {name for name, io in real.items() if io.read_count or io.write_count}
+    assert {dict(reading.tags)["name"] for reading in of(HostReader(SystemClock()).read(), "diskio")} >= ours
 
 
 @given(

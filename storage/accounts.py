@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 
 from haidang.model import CheckId, State
@@ -167,18 +168,15 @@ class AccountsReader:
         )
         return [Maintenance(*row) for row in rows]
 
-    def corrections(self, target: str, probes: Collection[str]) -> list[CorrectionRow]:
-        """Return the corrections of some checks of a target, in the order they were made."""
-        rows = self._sql.execute(
-            "SELECT probe, start_ns, end_ns, state, reason, author, created_ns FROM correction "
-            "WHERE target = ? ORDER BY id",
-            (target,),
-        )
-        return [
-            CorrectionRow(CheckId(target, probe), start, end, State(state), *rest)
-            for probe, start, end, state, *rest in rows
-            if probe in probes
-        ]
+    def corrections(self) -> dict[str, list[CorrectionRow]]:
+        """Return all corrections there ever were by target, in the order they were made."""
+        found: dict[str, list[CorrectionRow]] = {}
+        for target, probe, start, end, state, *rest in self._sql.execute(
+            "SELECT target, probe, start_ns, end_ns, state, reason, author, created_ns FROM correction ORDER BY id"
+        ):
+            row = CorrectionRow(CheckId(target, probe), start, end, State(state), *rest)
+            found.setdefault(target, []).append(row)
+        return found
 
     def forecasts(self) -> Iterator[ForecastRow]:
         """Yield every forecast that was kept, in the order they were made."""
@@ -192,16 +190,26 @@ class AccountsReader:
 
     def watched_ns(self, check: CheckId) -> int | None:
         """Return since when a check is watched; ``None`` when that is not on record."""
-        return self.watched(check.target).get(check.probe)
+        return self.watched([check.target]).get(check.target, {}).get(check.probe)
 
-    def watched(self, target: str) -> dict[str, int]:
-        """Return since when each probe of a target is watched, as far as that is on record."""
-        return dict(self._sql.execute("SELECT probe, since_ns FROM watched WHERE target = ?", (target,)))
+    def watched(self, targets: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Return since when each probe of some targets is watched, by target, as far as that is on record."""
+        found: dict[str, dict[str, int]] = {}
+        for target, probe, since_ns in self._sql.execute(
+            "SELECT target, probe, since_ns FROM watched WHERE target IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(targets)),),
+        ):
+            found.setdefault(target, {})[probe] = since_ns
+        return found
 
-    def spoke(self, target: str) -> list[tuple[int, str]]:
-        """Return from when on which probe said whether a target was there, in order; empty: nobody wrote it down."""
-        if not self._has_spoken:
-            return []
-        return self._sql.execute(
-            "SELECT from_ns, probe FROM primary_check WHERE target = ? ORDER BY from_ns", (target,)
-        ).fetchall()
+    def spoke(self, targets: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+        """Return from when on which probe said whether a target was there, in order; not of those nobody noted."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        if self._has_spoken:
+            for target, from_ns, probe in self._sql.execute(
+                "SELECT target, from_ns, probe FROM primary_check WHERE target IN (SELECT value FROM json_each(?)) "
+                "ORDER BY target, from_ns",
+                (json.dumps(list(targets)),),
+            ):
+                found.setdefault(target, []).append((from_ns, probe))
+        return found

@@ -267,12 +267,22 @@ class LedgerReader:
 
     def between(self, check: CheckId, start_ns: int, end_ns: int) -> list[Interval]:
         """Return one check's intervals that touch a period, in order."""
+        return self.all_between(check.probe, [check.target], start_ns, end_ns).get(check.target, [])
+
+    def all_between(
+        self, probe: str, targets: Iterable[str], start_ns: int, end_ns: int
+    ) -> dict[str, list[Interval]]:  # fmt: skip
+        """Return what `between` returns for one probe of many targets, those without an interval left out."""
         rows = self._sql.execute(
-            f"SELECT {_COLUMNS} FROM interval WHERE target = ? AND probe = ? AND start_ns < ? "
-            "AND retracted_ns IS NULL AND (end_ns IS NULL OR end_ns > ?) ORDER BY start_ns, id",
-            (check.target, check.probe, end_ns, start_ns),
+            f"SELECT {_COLUMNS} FROM interval WHERE target IN (SELECT value FROM json_each(?)) AND probe = ? "
+            "AND start_ns < ? AND retracted_ns IS NULL AND (end_ns IS NULL OR end_ns > ?) "
+            "ORDER BY target, start_ns, id",
+            (json.dumps(list(targets)), probe, end_ns, start_ns),
         )
-        return [_interval(row) for row in rows]
+        found: dict[str, list[Interval]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(_interval(row))
+        return found
 
     def failed_between(self, start_ns: int, end_ns: int) -> list[Interval]:
         """Return the intervals down or unreachable that began within a time, in order; at most a thousand."""

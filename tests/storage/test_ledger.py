@@ -324,9 +324,11 @@ def test_a_check_that_speaks_for_a_target_is_written_down_whenever_it_becomes_an
     ledger.begin(100 * S, "1")
     for second, probe in ((100, "icmp"), (200, "icmp"), (300, "rtsp"), (400, "icmp")):
         ledger.judge_by([CheckId("a", probe)], second * S)
-    assert reader.spoke("a") == [(100 * S, "icmp"), (300 * S, "rtsp"), (400 * S, "icmp")]
+    assert reader.spoke(["a"])["a"] == [(100 * S, "icmp"), (300 * S, "rtsp"), (400 * S, "icmp")]
     ledger.clock_stepped(450 * S, 250 * S)
-    assert reader.spoke("a") == [(100 * S, "icmp"), (250 * S, "icmp")], "what was exchanged in time that comes again"
+    assert reader.spoke(["a"])["a"] == [(100 * S, "icmp"), (250 * S, "icmp")], (
+        "what was exchanged in time that comes again"
+    )
     database.close()
 
 
@@ -336,5 +338,5 @@ def test_what_spoke_before_that_was_written_down_is_taken_over_from_the_snapshot
         snapshots.keep(database, {"targets": {"a": {"check": probe, "site": second}}}, second * S)
     Ledger(database).judge_by([CheckId("a", "http")], 400 * S)
     spoke = [(100 * S, "icmp"), (300 * S, "rtsp"), (400 * S, "http")]
-    assert AccountsReader(database.connection).spoke("a") == spoke
+    assert AccountsReader(database.connection).spoke(["a"]) == {"a": spoke}
     database.close()

@@ -24,7 +24,7 @@ TICKET_NS = 92 * 86_400 * 10**9
 """How long before a period an outage that still ran in it may have begun for its ticket to be found."""
 
 AT_A_TIME = 500
-"""Targets that are read in one question: 2,000 take two thirds of what a question for each takes; bounded for memory."""
+"""Targets that are read in one question: 2,000 take two thirds of the time of one for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from storage.database import Database
 
 TEXT = """\
 haidang: 1
+data_dir: ./data
 systems: [{id: wan}, {id: cameras}]
 sites: [{id: centre}, {id: hub, parent: centre}]
 credentials: [{id: core, community: {env: COMMUNITY}}]

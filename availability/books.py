@@ -17,7 +17,7 @@ from availability.tenures import Tenure, spoken, tenures
 from availability.timeline import Correction, Timeline, excused, from_ticket, of_check, within
 from config import Configuration, Inventory, Target
 from haidang.model import CheckId, Interval
-from storage.accounts import AccountsReader
+from storage.accounts import AccountsReader, CorrectionRow
 from storage.ledger import LedgerReader
 
 TICKET_NS = 92 * 86_400 * 10**9
@@ -65,7 +65,6 @@ class Books:
         self._now_ns = now_ns
         self._known_ns = known_ns
         self._works = self._accounts.maintenance()
-        self._corrections = self._accounts.corrections()
         self._held: dict[CheckId, tuple[Tenure, ...]] = {}
         self._kept: dict[tuple[str, bool], tuple[Timeline, int | None]] = {}
         self._kept_of = (0, 0)
@@ -175,7 +174,7 @@ class Books:
 
     def _timelines(
         self, targets: Sequence[Target], period: Period, promise: Promise
-    ) -> list[tuple[Timeline, int | None]]:  # fmt: skip
+    ) -> list[tuple[Timeline, int | None]]:
         """Return targets' timelines and since when each is watched. What was read last is kept: many ask for it."""
         if (period.start_ns, period.end_ns) != self._kept_of:
             self._kept_of = (period.start_ns, period.end_ns)
@@ -202,23 +201,16 @@ class Books:
             for one in held:
                 speakers.setdefault(one.check.probe, set()).add(name)
         first = min(from_ns for _, from_ns in begins.values())
+        corrections = self._accounts.corrections(name for name, _ in primaries)
         said = {probe: self._ledger.all_between(probe, names, first, until) for probe, names in speakers.items()}
         for name, primary in primaries:
             start_ns, from_ns = begins[name]
             held = self._held[primary]
             intervals = self._known(spoken(held, _lookup(said), from_ns, until))
-            timeline = of_check(intervals, from_ns, until, self._corrections_of(name, held))
+            timeline = of_check(intervals, from_ns, until, _of(held, corrections.get(name, ())))
             if from_tickets:
                 timeline = within(from_ticket(timeline, self._accounts.tickets(name)), start_ns, until)
             self._kept[name, from_tickets] = timeline, held[0].start_ns
-
-    def _corrections_of(self, target: str, held: Iterable[Tenure]) -> list[Correction]:
-        probes = {one.check.probe for one in held}
-        return [
-            Correction(one.start_ns, one.end_ns, one.state)
-            for one in self._corrections.get(target, ())
-            if one.check.probe in probes
-        ]
 
     def _excluded(self, target: Target, period: Period, promise: Promise) -> Spans:
         if not self._works:
@@ -251,6 +243,12 @@ def _member(inventory: Inventory, target: Target, formula: Formula) -> tuple[str
 def _lookup(said: Mapping[str, Mapping[str, list[Interval]]]) -> Callable[[CheckId, int, int], list[Interval]]:
     """Answer from what was read of many targets, whatever the time asked for: what is outside it counts for nothing."""
     return lambda check, *_: said[check.probe].get(check.target, [])
+
+
+def _of(held: Iterable[Tenure], rows: Iterable[CorrectionRow]) -> list[Correction]:
+    """Return the corrections of the checks that ever spoke for a target."""
+    probes = {one.check.probe for one in held}
+    return [Correction(one.start_ns, one.end_ns, one.state) for one in rows if one.check.probe in probes]
 
 
 def _ended(one: Interval, end_ns: int) -> Interval:

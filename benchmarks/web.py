@@ -253,9 +253,8 @@ def main() -> None:
                 ("metrics", "/metrics"),
             ):
                 timed(client, idle, what, lambda path=path: client.get(path))  # type: ignore[misc]
-            month = time.strftime(
-                "%Y-%m", time.gmtime(time.time() - 10 * DAY_S)
-            )  # one with a past, also on its first day
+            # A month with a past, also on the first of one.
+            month = time.strftime("%Y-%m", time.gmtime(time.time() - 10 * DAY_S))
             for what in ("calendar of a fifth of all, first", "calendar of a fifth of all, again within 30 s"):
                 systems = iter(range(5))
                 timed(client, idle, what, lambda: client.get(f"/calendar?of=system:s{next(systems)}&month={month}"), 5)  # noqa: B023 used at once

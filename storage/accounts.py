@@ -168,11 +168,13 @@ class AccountsReader:
         )
         return [Maintenance(*row) for row in rows]
 
-    def corrections(self) -> dict[str, list[CorrectionRow]]:
-        """Return all corrections there ever were by target, in the order they were made."""
+    def corrections(self, targets: Iterable[str]) -> dict[str, list[CorrectionRow]]:
+        """Return the corrections of some targets, by target, in the order they were made."""
         found: dict[str, list[CorrectionRow]] = {}
         for target, probe, start, end, state, *rest in self._sql.execute(
-            "SELECT target, probe, start_ns, end_ns, state, reason, author, created_ns FROM correction ORDER BY id"
+            "SELECT target, probe, start_ns, end_ns, state, reason, author, created_ns FROM correction "
+            "WHERE target IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(list(targets)),),
         ):
             row = CorrectionRow(CheckId(target, probe), start, end, State(state), *rest)
             found.setdefault(target, []).append(row)

@@ -269,9 +269,7 @@ class LedgerReader:
         """Return one check's intervals that touch a period, in order."""
         return self.all_between(check.probe, [check.target], start_ns, end_ns).get(check.target, [])
 
-    def all_between(
-        self, probe: str, targets: Iterable[str], start_ns: int, end_ns: int
-    ) -> dict[str, list[Interval]]:  # fmt: skip
+    def all_between(self, probe: str, targets: Iterable[str], start_ns: int, end_ns: int) -> dict[str, list[Interval]]:
         """Return what `between` returns for one probe of many targets, those without an interval left out."""
         rows = self._sql.execute(
             f"SELECT {_COLUMNS} FROM interval WHERE target IN (SELECT value FROM json_each(?)) AND probe = ? "

@@ -12,6 +12,7 @@ from availability.books import Books
 from availability.periods import month_named
 from availability.promises import Promise
 from availability.systems import Formula
+from availability.timeline import Correction, of_check
 from config import load
 from haidang.model import CheckId, State, Transition
 from storage.accounts import Accounts, CorrectionRow
@@ -65,8 +66,14 @@ def test_targets_that_are_read_together_have_the_figures_they_have_alone(
         together = Books(configuration, database.connection, now_ns, now_ns)
         together.of_targets(targets, promise, [month], Formula())
         for target in targets:
-            alone = Books(configuration, database.connection, now_ns, now_ns).of_target(target, month, promise)
+            one = Books(configuration, database.connection, now_ns, now_ns)
+            alone = one.of_target(target, month, promise)
             assert together.of_target(target, month, promise) == alone, target.id
+            if not from_ticket:
+                start_ns = max(month.start_ns, one.watched_ns(target.primary) or 0)
+                said = one.intervals(target.primary, start_ns, month.end_ns)
+                right = [Correction(zero * S, (zero + DAY_S) * S, State.DOWN)] if target.id == "t2" else []
+                assert alone.timeline == of_check(said, start_ns, month.end_ns, right), "each check in its own time"
             down.add(alone.figures.down_s)
     assert len(down) == 15, "the stories differ: two of the first target's figures are alike, it was never down"
     database.close()
